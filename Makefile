@@ -1,0 +1,99 @@
+# Machiai's commands, for Debian 12 with cargo. `make` alone lists them.
+# None needs a terminal, standard input or an answer.
+
+CARGO ?= cargo
+# What building takes beside cargo: SQLite and ring are C. What is drawn takes its fonts from Debian.
+BUILD_PACKAGES := gcc libc6-dev fonts-morisawa-bizud-gothic fonts-noto-cjk
+# The pages are tried in a real browser.
+TEST_PACKAGES := $(BUILD_PACKAGES) chromium chromium-driver
+
+# apt-get would otherwise ask.
+export DEBIAN_FRONTEND := noninteractive
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help test demo bench torture fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+test: test-packages tools fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+	@echo "== all is well"
+
+# make demo                                     runs on 127.0.0.1 until Ctrl-C
+# make demo MORNING=FILE SPEED=600 OUT=DIR      plays a recorded morning and ends by itself
+demo: build-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
+	@$(CARGO) build --quiet --locked -p machiai -p machiai-hw-tests --bins
+	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- \
+	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)')
+
+bench: build-packages ## measure speed and memory; ratios and medians from one run
+	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-hw-tests --bins
+	@$(CARGO) run --quiet --locked --release -p machiai-hw-tests --bin machiai-bench
+
+# Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
+torture: test-packages tools ## run the fault harnesses and property tests with their long counts
+	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
+
+fmt: ## format the sources
+	@$(CARGO) fmt --all
+
+fmt-check:
+	@echo "== format"
+	@$(CARGO) fmt --all -- --check
+
+lint:
+	@echo "== lints"
+	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+docs:
+	@echo "== documentation"
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
+
+# Built together with the others, core is given features it has not asked for, and would pass without no_std.
+core-alone:
+	@echo "== core alone"
+	@$(CARGO) check --quiet --locked -p machiai-core
+
+deny:
+	@echo "== licences, bans, sources"
+	@$(CARGO) fetch --quiet --locked
+	@$(CARGO) deny --offline --locked --log-level error check licenses bans sources
+
+tests:
+	@echo "== tests"
+	@$(CARGO) nextest run --locked --workspace
+	@$(CARGO) test --quiet --locked --workspace --doc
+
+# Debug builds of the two tools: they run for a second or two here, and an optimised build of either takes minutes.
+tools:
+	@$(CARGO) --version >/dev/null 2>&1 || { echo 'cargo is missing: install Rust 1.95 or later with rustup' >&2; exit 1; }
+	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
+	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@$(CARGO) nextest --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --locked --debug cargo-nextest@0.9.151
+	@$(CARGO) deny --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --locked --debug cargo-deny@0.20.2
+
+# Root installs what is missing; anybody else is told the one line to type.
+define install
+missing=; \
+for name in $(1); do \
+    dpkg-query -W -f '$${db:Status-Status}' $$name 2>/dev/null | grep -qx installed || missing="$$missing $$name"; \
+done; \
+if [ -z "$$missing" ]; then \
+    :; \
+elif [ "$$(id -u)" -eq 0 ]; then \
+    echo "== installing$$missing"; \
+    apt-get -qq -o DPkg::Lock::Timeout=300 update </dev/null && \
+    apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install --no-install-recommends -y $$missing </dev/null >/dev/null; \
+else \
+    echo 'some Debian packages are missing; type this, then try again:' >&2; \
+    echo "sudo apt-get install --no-install-recommends -y$$missing" >&2; \
+    exit 1; \
+fi
+endef
+
+build-packages:
+	@$(call install,$(BUILD_PACKAGES))
+
+test-packages:
+	@$(call install,$(TEST_PACKAGES))

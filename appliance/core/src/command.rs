@@ -1,0 +1,241 @@
+//! What can be asked of a clinic: every button, page and device ends in one of these.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome, PrintTrouble};
+use crate::ids::{DeviceId, Label, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
+use crate::seal::Sealed;
+use crate::time::AtMs;
+
+/// A ticket asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Take {
+    /// In which line.
+    pub line: LineNo,
+    /// How it came about; emergencies are [`Command::Emergency`].
+    pub channel: Channel,
+    /// How many people: each gets a number.
+    pub family: u8,
+    /// The language chosen.
+    pub lang: Lang,
+    /// Whether to call in writing.
+    pub text_call: bool,
+    /// Whether the name may be printed.
+    pub name_shown: bool,
+    /// The time booked.
+    pub booked_for: Option<AtMs>,
+    /// Whether to use a number kept for interrupts.
+    pub interrupt: bool,
+    /// Name, telephone number, note: sealed at the edge.
+    pub personal: Option<Sealed>,
+}
+
+/// What the screen showed when a room's button was pressed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Showing {
+    /// The label in the room, empty for nobody; none when the button does not say.
+    pub now: Option<Label>,
+    /// The label the button said it would call, empty for nobody.
+    pub next: Option<Label>,
+}
+
+/// Everything that can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// Says that the journal was opened, and jumps ahead in numbering where numbers may be lost.
+    NoteOpening {
+        /// Version of the program.
+        version: String,
+        /// What came before.
+        after: OpenedAfter,
+    },
+    /// Does what is due by itself: erasure, repeated calls, a wrong date.
+    KeepHouse,
+    /// Changes settings: facts of the standing kinds only.
+    ChangeSettings {
+        /// The new settings.
+        facts: Vec<Fact>,
+    },
+    /// Opens reception of a line.
+    OpenLine {
+        /// Which.
+        line: LineNo,
+        /// For which session.
+        session: SessionId,
+    },
+    /// Closes reception of a line.
+    CloseLine {
+        /// Which.
+        line: LineNo,
+    },
+    /// Consultation pauses.
+    PauseLine {
+        /// In which line.
+        line: LineNo,
+    },
+    /// Consultation goes on.
+    ResumeLine {
+        /// In which line.
+        line: LineNo,
+    },
+    /// Numbering goes on from a number that staff typed.
+    JumpNumbers {
+        /// In which line.
+        line: LineNo,
+        /// From which number.
+        to: Number,
+    },
+    /// Sets the i-message; empty withdraws it.
+    SetMessage {
+        /// The message.
+        text: String,
+    },
+    /// Takes a ticket.
+    Take(Take),
+    /// Lets an urgent patient in ahead of everyone.
+    Emergency {
+        /// Into which line.
+        line: LineNo,
+        /// Why: no board shows it.
+        note: Option<Sealed>,
+    },
+    /// The holder of a remote or booked ticket has come.
+    Arrive {
+        /// Who.
+        visit: VisitId,
+    },
+    /// Calls the next to a room; whoever was in it is finished, whoever was called and did not come is absent.
+    Call {
+        /// Where to.
+        room: RoomId,
+        /// What the screen showed.
+        showing: Showing,
+    },
+    /// Calls again.
+    Recall {
+        /// Where to.
+        room: RoomId,
+        /// What the screen showed.
+        showing: Showing,
+    },
+    /// The called patient did not come.
+    MarkAbsent {
+        /// Where to.
+        room: RoomId,
+        /// What the screen showed.
+        showing: Showing,
+    },
+    /// The called patient went in.
+    Enter {
+        /// Where.
+        room: RoomId,
+        /// What the screen showed.
+        showing: Showing,
+    },
+    /// The patient is done in this room.
+    Finish {
+        /// Where.
+        room: RoomId,
+        /// What the screen showed.
+        showing: Showing,
+    },
+    /// An absent patient is back.
+    Return {
+        /// Who.
+        visit: VisitId,
+    },
+    /// The patient longest absent in a line is back.
+    ReturnFirst {
+        /// In which line.
+        line: LineNo,
+    },
+    /// Cancels a ticket.
+    Cancel {
+        /// Whose.
+        visit: VisitId,
+        /// Why.
+        reason: CancelReason,
+        /// What was said.
+        note: Option<Sealed>,
+    },
+    /// Sets a patient aside.
+    Hold {
+        /// Whom.
+        visit: VisitId,
+    },
+    /// Takes a patient up again.
+    Release {
+        /// Whom.
+        visit: VisitId,
+    },
+    /// Moves a visit received in the wrong line.
+    Move {
+        /// Whose.
+        visit: VisitId,
+        /// Where to.
+        to: LineNo,
+    },
+    /// Sends a patient on to the next stage: a test, a second consultation, payment.
+    SendOn {
+        /// Whom.
+        visit: VisitId,
+        /// Where to.
+        to: LineNo,
+    },
+    /// Lets a waiting patient be called first.
+    PutFirst {
+        /// Whom.
+        visit: VisitId,
+        /// Why.
+        note: Option<Sealed>,
+    },
+    /// Joins tickets into one family.
+    JoinFamily {
+        /// Whose, the first of them first.
+        visits: Vec<VisitId>,
+    },
+    /// Undoes the last act on a ticket, with the rest of that press.
+    Undo {
+        /// Whose.
+        visit: VisitId,
+    },
+    /// Prints a ticket once more, or for the first time where it was taken from elsewhere.
+    Print {
+        /// Whose ticket.
+        visit: VisitId,
+    },
+    /// An attempt to print ended.
+    EndPrint {
+        /// Whose ticket.
+        visit: VisitId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        outcome: PrintOutcome,
+        /// Why not printed.
+        trouble: Option<PrintTrouble>,
+    },
+    /// Erases a visit's personal data now.
+    Erase {
+        /// Whose.
+        visit: VisitId,
+    },
+    /// The clinic's side of a video consultation connects.
+    ConnectCall {
+        /// For which reservation.
+        reservation: ReservationId,
+        /// From where.
+        endpoint: DeviceId,
+    },
+    /// The clinic's side of a video consultation disconnects.
+    DisconnectCall {
+        /// For which reservation.
+        reservation: ReservationId,
+        /// From where.
+        endpoint: DeviceId,
+    },
+}

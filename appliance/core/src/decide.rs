@@ -1,0 +1,251 @@
+//! Decisions: a command and what is true now give the facts to be written, or a refusal that changes nothing.
+//!
+//! Nothing here changes state: the facts do, once they are on disk.
+
+mod number;
+mod place;
+mod print;
+mod reception;
+pub(crate) mod room;
+mod settings;
+mod undo;
+mod visit;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::command::Command;
+use crate::envelope::{By, Cmd, Trust};
+use crate::facts::{CallEnd, DayOpened, DayRedated, Fact, JournalOpened};
+use crate::ids::{LineNo, VisitId};
+use crate::queue::Clinic;
+use crate::queue::visit::{State, Visit};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::settings::Line;
+use crate::time::{AtMs, Day, HOUR_MS};
+
+/// A queue that nobody touched for so long belongs to a day that is over, even if somebody is still in it.
+const QUIET_MS: i64 = 2 * HOUR_MS;
+
+/// What a decision needs from outside: randomness and secrets, which this crate cannot have.
+pub trait Edge {
+    /// Draws the id of a new visit.
+    fn draw_visit(&mut self) -> VisitId;
+
+    /// Returns the digest of the token that a visit's ticket will carry; none when there is no patient's page.
+    fn token_hash(&mut self, visit: VisitId) -> Option<String>;
+}
+
+/// When, by whom, and with which key a command came.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Hybrid clock.
+    pub now: AtMs,
+    /// How far it can be trusted.
+    pub trust: Trust,
+    /// Milliseconds since the newest fact, by the monotonic clock where it can tell.
+    pub quiet_ms: i64,
+    /// Who pressed.
+    pub by: By,
+    /// The key; none for what the program does by itself.
+    pub cmd: Option<Cmd>,
+}
+
+/// A fact to be stamped and written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The line it concerns.
+    pub line: Option<LineNo>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+impl Draft {
+    fn of_line(line: LineNo, fact: Fact) -> Self {
+        Self { line: Some(line), fact }
+    }
+
+    const fn of_site(fact: Fact) -> Self {
+        Self { line: None, fact }
+    }
+}
+
+/// Decides a command.
+///
+/// # Errors
+/// A [`Refusal`] says why nothing is to be done.
+pub fn decide(
+    clinic: &Clinic,
+    command: &Command,
+    context: &Context,
+    edge: &mut dyn Edge,
+) -> Result<Vec<Draft>, Refusal> {
+    refuse_double_press(clinic, context)?;
+    let mut drafts = day_due(clinic, command, context);
+    if drafts.is_empty() {
+        return decide_today(clinic, command, context, edge);
+    }
+    let mut tomorrow = clinic.clone();
+    for draft in &drafts {
+        if let Fact::DayOpened(opened) = &draft.fact {
+            tomorrow.open_day(opened.day);
+        } else if let Fact::DayRedated(redated) = &draft.fact {
+            tomorrow.day = Some(redated.to);
+        }
+    }
+    drafts.extend(decide_today(&tomorrow, command, context, edge)?);
+    Ok(drafts)
+}
+
+fn decide_today(
+    clinic: &Clinic,
+    command: &Command,
+    context: &Context,
+    edge: &mut dyn Edge,
+) -> Result<Vec<Draft>, Refusal> {
+    match command {
+        Command::NoteOpening { version, after } => {
+            let opened = JournalOpened { version: version.clone(), after: *after };
+            let mut drafts = vec![Draft::of_site(Fact::JournalOpened(opened))];
+            drafts.extend(number::jumps(clinic, *after));
+            drafts.extend(print::left_running(clinic));
+            Ok(drafts)
+        }
+        Command::KeepHouse => Ok(visit::keep_house(clinic, context)),
+        Command::ChangeSettings { facts } => settings::change(clinic, facts),
+        Command::OpenLine { line, session } => reception::open(clinic, *line, session),
+        Command::CloseLine { line } => reception::close(clinic, *line),
+        Command::PauseLine { line } => reception::pause(clinic, *line),
+        Command::ResumeLine { line } => reception::resume(clinic, *line),
+        Command::JumpNumbers { line, to } => number::jump(clinic, *line, *to),
+        Command::SetMessage { text } => settings::message(text),
+        Command::Take(take) => reception::take(clinic, take, context, edge),
+        Command::Emergency { line, note } => reception::emergency(clinic, *line, note.as_ref(), context, edge),
+        Command::Arrive { visit } => visit::arrive(clinic, *visit, context),
+        Command::Call { room, showing } => room::call(clinic, room, showing),
+        Command::Recall { room, showing } => room::recall(clinic, room, showing),
+        Command::MarkAbsent { room, showing } => room::mark_absent(clinic, room, showing),
+        Command::Enter { room, showing } => room::enter(clinic, room, showing),
+        Command::Finish { room, showing } => room::finish(clinic, room, showing),
+        Command::Return { visit } => visit::come_back(clinic, *visit),
+        Command::ReturnFirst { line } => visit::first_comes_back(clinic, *line),
+        Command::Cancel { visit, reason, note } => visit::cancel(clinic, *visit, *reason, note.as_ref()),
+        Command::Hold { visit } => visit::hold(clinic, *visit),
+        Command::Release { visit } => visit::release(clinic, *visit),
+        Command::Move { visit, to } => visit::go_to(clinic, *visit, *to),
+        Command::SendOn { visit, to } => visit::send_on(clinic, *visit, *to),
+        Command::PutFirst { visit, note } => visit::put_first(clinic, *visit, note.as_ref()),
+        Command::JoinFamily { visits } => visit::join(clinic, visits),
+        Command::Undo { visit } => undo::undo(clinic, *visit),
+        Command::Print { visit } => print::again(clinic, *visit),
+        Command::EndPrint { visit, attempt, outcome, trouble } => {
+            print::end(clinic, *visit, *attempt, (*outcome, *trouble))
+        }
+        Command::Erase { visit } => visit::erase(clinic, *visit),
+        Command::ConnectCall { reservation, endpoint } => {
+            let end = CallEnd { reservation: reservation.clone(), endpoint: endpoint.clone() };
+            Ok(vec![Draft::of_site(Fact::CallConnected(end))])
+        }
+        Command::DisconnectCall { reservation, endpoint } => {
+            let end = CallEnd { reservation: reservation.clone(), endpoint: endpoint.clone() };
+            Ok(vec![Draft::of_site(Fact::CallDisconnected(end))])
+        }
+    }
+}
+
+/// The same button on the same device within two seconds is one press.
+fn refuse_double_press(clinic: &Clinic, context: &Context) -> Result<(), Refusal> {
+    let Some(cmd) = &context.cmd else {
+        return Ok(());
+    };
+    let Some(last) = clinic.presses.get(&context.by.device) else {
+        return Ok(());
+    };
+    let within_ms = i64::from(clinic.standing.rules.double_press_ms);
+    if last.digest == cmd.digest && context.now.since(last.at) < within_ms {
+        return Err(Refusal::new(RefusalCode::PressedTwice));
+    }
+    Ok(())
+}
+
+/// Returns the facts that begin a new day, or give the running one its true date, before a command of the queue.
+///
+/// A day never changes under a queue in use: the clock may be wrong, and a queue is never lost.
+fn day_due(clinic: &Clinic, command: &Command, context: &Context) -> Vec<Draft> {
+    if !needs_day(command) {
+        return Vec::new();
+    }
+    let due = Day::holding(context.now, clinic.standing.rules.day_starts.0);
+    let Some(day) = clinic.day else {
+        return vec![Draft::of_site(Fact::DayOpened(DayOpened { day: due, left: Vec::new() }))];
+    };
+    if due <= day {
+        return Vec::new();
+    }
+    let in_use = clinic.visits.values().any(|visit| !visit.turn.state.is_over());
+    if in_use && context.quiet_ms < QUIET_MS {
+        // Weeks apart within a running morning: the date was wrong, not the morning over.
+        let jumped = due > day.plus_days(1) && context.trust != Trust::Lost;
+        let redated = DayRedated { from: day, to: due };
+        return if jumped { vec![Draft::of_site(Fact::DayRedated(redated))] } else { Vec::new() };
+    }
+    let left = clinic.visits.values().filter(|visit| !visit.turn.state.is_over()).map(|visit| visit.visit).collect();
+    vec![Draft::of_site(Fact::DayOpened(DayOpened { day: due, left }))]
+}
+
+/// Whether a command needs the business day to be today's.
+const fn needs_day(command: &Command) -> bool {
+    match command {
+        Command::OpenLine { .. } | Command::Take(_) | Command::Emergency { .. } => true,
+        Command::NoteOpening { .. }
+        | Command::KeepHouse
+        | Command::ChangeSettings { .. }
+        | Command::CloseLine { .. }
+        | Command::PauseLine { .. }
+        | Command::ResumeLine { .. }
+        | Command::JumpNumbers { .. }
+        | Command::SetMessage { .. }
+        | Command::Arrive { .. }
+        | Command::Call { .. }
+        | Command::Recall { .. }
+        | Command::MarkAbsent { .. }
+        | Command::Enter { .. }
+        | Command::Finish { .. }
+        | Command::Return { .. }
+        | Command::ReturnFirst { .. }
+        | Command::Cancel { .. }
+        | Command::Hold { .. }
+        | Command::Release { .. }
+        | Command::Move { .. }
+        | Command::SendOn { .. }
+        | Command::PutFirst { .. }
+        | Command::JoinFamily { .. }
+        | Command::Undo { .. }
+        | Command::Print { .. }
+        | Command::EndPrint { .. }
+        | Command::Erase { .. }
+        | Command::ConnectCall { .. }
+        | Command::DisconnectCall { .. } => false,
+    }
+}
+
+fn line_of(clinic: &Clinic, line: LineNo) -> Result<&Line, Refusal> {
+    clinic.standing.lines.get(&line).ok_or_else(|| Refusal::new(RefusalCode::UnknownLine).with("line", &line))
+}
+
+fn visit_of(clinic: &Clinic, visit: VisitId) -> Result<&Visit, Refusal> {
+    clinic.visits.get(&visit).ok_or_else(|| Refusal::new(RefusalCode::UnknownVisit))
+}
+
+/// Returns the visit if it stands in one of `states`.
+fn visit_in<'a>(clinic: &'a Clinic, visit: VisitId, states: &[State]) -> Result<&'a Visit, Refusal> {
+    let visit = visit_of(clinic, visit)?;
+    if states.contains(&visit.turn.state) {
+        return Ok(visit);
+    }
+    Err(Refusal::new(RefusalCode::NotInThisState).with("label", &visit.label).with("state", &visit.turn.state.as_str()))
+}

@@ -1,0 +1,192 @@
+//! What is done to one visit, and what is due by itself.
+
+use alloc::vec::Vec;
+
+use super::{Context, Draft, line_of, place, visit_in, visit_of};
+use crate::facts::{
+    Arrived, Called, CancelReason, Cancelled, Fact, FamilyJoined, MovedTo, OfVisit, PersonalErased, Placed,
+};
+use crate::ids::{LineNo, VisitId};
+use crate::queue::Clinic;
+use crate::queue::visit::{State, Visit};
+use crate::refusal::{Refusal, RefusalCode};
+use crate::seal::Sealed;
+use crate::time::{HOUR_MS, MINUTE_MS};
+
+/// Decides that the holder of a remote or booked ticket has come.
+pub(super) fn arrive(clinic: &Clinic, visit: VisitId, context: &Context) -> Result<Vec<Draft>, Refusal> {
+    let visit = visit_in(clinic, visit, &[State::NotArrived])?;
+    let line = line_of(clinic, visit.turn.line)?;
+    let passed = clinic.lines.get(&line.line).and_then(|day| day.called_rank).is_some_and(|at| at > visit.turn.rank);
+    let late = if visit.is_booked() { visit.is_overdue(&clinic.standing.rules, context.now) } else { passed };
+    let rank = match line.interleave {
+        _ if late => place::behind(clinic, line.line, clinic.standing.rules.late_back),
+        Some(rule) if visit.is_booked() => {
+            place::interleaved(clinic, line.line, rule, &place::Arriving { booked_for: visit.booked_for })
+        }
+        Some(_) | None => visit.turn.rank,
+    };
+    Ok(of_visit(visit, Fact::Arrived(Arrived { visit: visit.visit, rank, late })))
+}
+
+/// Decides that an absent patient, with the family, is back.
+pub(super) fn come_back(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refusal> {
+    let visit = visit_in(clinic, visit, &[State::Absent])?;
+    let rank = place::behind(clinic, visit.turn.line, clinic.standing.rules.absent_back);
+    let family = clinic.family_of(visit);
+    let placed = |(nth, visit): (i64, &&Visit)| {
+        let rank = crate::facts::Rank(rank.0.saturating_add(nth));
+        Draft::of_line(visit.turn.line, Fact::Returned(Placed { visit: visit.visit, rank, note: None }))
+    };
+    Ok((0_i64..).zip(&family).map(placed).collect())
+}
+
+/// Decides that the patient longest absent in a line is back.
+pub(super) fn first_comes_back(clinic: &Clinic, line: LineNo) -> Result<Vec<Draft>, Refusal> {
+    let settings = line_of(clinic, line)?;
+    let absent = clinic.lines.get(&line).and_then(|day| {
+        let visits = day.in_state(State::Absent).filter_map(|place| clinic.visits.get(&place.visit));
+        visits.min_by_key(|visit| (visit.turn.since, visit.place()))
+    });
+    match absent {
+        Some(visit) => come_back(clinic, visit.visit),
+        None => Err(Refusal::new(RefusalCode::NobodyAbsent).with("line", &settings.name.ja)),
+    }
+}
+
+/// Decides a cancellation.
+pub(super) fn cancel(
+    clinic: &Clinic,
+    visit: VisitId,
+    reason: CancelReason,
+    note: Option<&Sealed>,
+) -> Result<Vec<Draft>, Refusal> {
+    let open = [State::NotArrived, State::Waiting, State::Called, State::InRoom, State::Absent, State::OnHold];
+    let visit = visit_in(clinic, visit, &open)?;
+    let cancelled = Cancelled { visit: visit.visit, reason, note: note.cloned() };
+    Ok(of_visit(visit, Fact::Cancelled(cancelled)))
+}
+
+/// Decides that a patient is set aside.
+pub(super) fn hold(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refusal> {
+    let visit = visit_in(clinic, visit, &[State::NotArrived, State::Waiting, State::Called, State::Absent])?;
+    Ok(of_visit(visit, Fact::Held(OfVisit { visit: visit.visit })))
+}
+
+/// Decides that a patient set aside waits again, in the place it had.
+pub(super) fn release(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refusal> {
+    let visit = visit_in(clinic, visit, &[State::OnHold])?;
+    let placed = Placed { visit: visit.visit, rank: visit.turn.rank, note: None };
+    Ok(of_visit(visit, Fact::Released(placed)))
+}
+
+/// Decides that a visit moves to the line it should have been received in, by the time it was.
+pub(super) fn go_to(clinic: &Clinic, visit: VisitId, to: LineNo) -> Result<Vec<Draft>, Refusal> {
+    let visit =
+        visit_in(clinic, visit, &[State::NotArrived, State::Waiting, State::Called, State::Absent, State::OnHold])?;
+    refuse_same_line(clinic, visit, to)?;
+    let rank = place::by_issue(clinic, to, visit);
+    Ok(of_visit(visit, Fact::Moved(MovedTo { visit: visit.visit, to, rank })))
+}
+
+/// Decides that a visit goes on to its next stage.
+pub(super) fn send_on(clinic: &Clinic, visit: VisitId, to: LineNo) -> Result<Vec<Draft>, Refusal> {
+    let visit = visit_in(clinic, visit, &[State::Waiting, State::Called, State::InRoom, State::Finished])?;
+    refuse_same_line(clinic, visit, to)?;
+    let rank = place::last(clinic, to);
+    Ok(of_visit(visit, Fact::StageEntered(MovedTo { visit: visit.visit, to, rank })))
+}
+
+fn refuse_same_line(clinic: &Clinic, visit: &Visit, to: LineNo) -> Result<(), Refusal> {
+    let line = line_of(clinic, to)?;
+    if visit.turn.line == to {
+        return Err(Refusal::new(RefusalCode::SameLine).with("label", &visit.label).with("line", &line.name.ja));
+    }
+    Ok(())
+}
+
+/// Decides that a waiting patient is called first.
+pub(super) fn put_first(clinic: &Clinic, visit: VisitId, note: Option<&Sealed>) -> Result<Vec<Draft>, Refusal> {
+    let visit = visit_in(clinic, visit, &[State::Waiting])?;
+    let placed = Placed { visit: visit.visit, rank: place::first(clinic, visit.turn.line), note: note.cloned() };
+    Ok(of_visit(visit, Fact::Reordered(placed)))
+}
+
+/// Decides that waiting tickets of one line become a family.
+pub(super) fn join(clinic: &Clinic, visits: &[VisitId]) -> Result<Vec<Draft>, Refusal> {
+    let most = clinic.standing.rules.family_most;
+    if visits.len() < 2 || visits.len() > usize::from(most) {
+        return Err(Refusal::new(RefusalCode::FamilySize).with("most", &most));
+    }
+    let mut joined = Vec::new();
+    let mut line = None;
+    for visit in visits {
+        let visit = visit_in(clinic, *visit, &[State::Waiting, State::NotArrived])?;
+        if *line.get_or_insert(visit.turn.line) != visit.turn.line || joined.contains(&visit.visit) {
+            return Err(Refusal::new(RefusalCode::BadValue).with("field", &"visits"));
+        }
+        joined.push(visit.visit);
+    }
+    let fact = Fact::FamilyJoined(FamilyJoined { visits: joined });
+    Ok(alloc::vec![Draft { line, fact }])
+}
+
+/// Decides that a visit's personal data goes now.
+pub(super) fn erase(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refusal> {
+    let keys = match clinic.to_erase.get(&visit) {
+        Some((_, keys)) => keys.clone(),
+        None => visit_of(clinic, visit)?.keys.clone(),
+    };
+    let erased = PersonalErased { visits: alloc::vec![visit], keys };
+    Ok(alloc::vec![Draft::of_site(Fact::PersonalErased(erased))])
+}
+
+/// Decides what is due by itself: erasure of personal data, and repeated calls of the absent.
+pub(super) fn keep_house(clinic: &Clinic, context: &Context) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    if let Some(erased) = erasure_due(clinic, context) {
+        drafts.push(Draft::of_site(Fact::PersonalErased(erased)));
+    }
+    drafts.extend(calls_due(clinic, context));
+    drafts
+}
+
+fn erasure_due(clinic: &Clinic, context: &Context) -> Option<PersonalErased> {
+    let rules = &clinic.standing.rules;
+    let after_ms = i64::from(rules.erase_after_h).saturating_mul(HOUR_MS);
+    let is_due = |day: &crate::time::Day| {
+        let ends = day.plus_days(1).at_min(rules.day_starts.minutes());
+        context.now.since(ends) >= after_ms
+    };
+    let due = clinic.to_erase.iter().filter(|(_, (day, _))| is_due(day));
+    let (mut visits, mut keys) = (Vec::new(), Vec::new());
+    for (visit, (_, of_visit)) in due {
+        visits.push(*visit);
+        keys.extend(of_visit.iter().copied());
+    }
+    (!visits.is_empty()).then_some(PersonalErased { visits, keys })
+}
+
+fn calls_due(clinic: &Clinic, context: &Context) -> Vec<Draft> {
+    let rules = &clinic.standing.rules;
+    let each_ms = i64::from(rules.absent_again_min).saturating_mul(MINUTE_MS);
+    let is_due = |visit: &&Visit| {
+        let n_again = visit.n_again();
+        let wait_ms = each_ms.saturating_mul(i64::from(n_again).saturating_add(1));
+        n_again < rules.absent_again_times && context.now.since(visit.turn.since) >= wait_ms
+    };
+    let absent = clinic.lines.values().flat_map(|day| day.in_state(State::Absent));
+    absent
+        .filter_map(|place| clinic.visits.get(&place.visit))
+        .filter(is_due)
+        .filter_map(|visit| {
+            let room = visit.turn.room.clone()?;
+            let called = Called { visits: alloc::vec![visit.visit], room };
+            Some(Draft::of_line(visit.turn.line, Fact::Recalled(called)))
+        })
+        .collect()
+}
+
+fn of_visit(visit: &Visit, fact: Fact) -> Vec<Draft> {
+    alloc::vec![Draft::of_line(visit.turn.line, fact)]
+}

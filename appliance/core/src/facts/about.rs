@@ -1,0 +1,101 @@
+//! What can be said of any fact without folding it.
+
+use core::slice;
+
+use super::Fact;
+use crate::ids::VisitId;
+
+impl Fact {
+    /// Returns the kind's name, as it stands in JSON.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::JournalOpened(_) => "JournalOpened",
+            Self::SiteSet(_) => "SiteSet",
+            Self::LineSet(_) => "LineSet",
+            Self::LineRemoved(_) => "LineRemoved",
+            Self::RoomSet(_) => "RoomSet",
+            Self::RoomRemoved(_) => "RoomRemoved",
+            Self::HoursSet(_) => "HoursSet",
+            Self::RulesSet(_) => "RulesSet",
+            Self::PrinterSet(_) => "PrinterSet",
+            Self::PrinterRemoved(_) => "PrinterRemoved",
+            Self::DayOpened(_) => "DayOpened",
+            Self::DayRedated(_) => "DayRedated",
+            Self::LineOpened(_) => "LineOpened",
+            Self::LineClosed(_) => "LineClosed",
+            Self::LinePaused => "LinePaused",
+            Self::LineResumed => "LineResumed",
+            Self::NumbersJumped(_) => "NumbersJumped",
+            Self::MessageSet(_) => "MessageSet",
+            Self::TicketIssued(_) => "TicketIssued",
+            Self::Arrived(_) => "Arrived",
+            Self::Called(_) => "Called",
+            Self::NobodyCalled(_) => "NobodyCalled",
+            Self::Recalled(_) => "Recalled",
+            Self::Entered(_) => "Entered",
+            Self::MarkedAbsent(_) => "MarkedAbsent",
+            Self::Returned(_) => "Returned",
+            Self::Finished(_) => "Finished",
+            Self::Cancelled(_) => "Cancelled",
+            Self::Held(_) => "Held",
+            Self::Released(_) => "Released",
+            Self::Moved(_) => "Moved",
+            Self::StageEntered(_) => "StageEntered",
+            Self::Reordered(_) => "Reordered",
+            Self::FamilyJoined(_) => "FamilyJoined",
+            Self::Undone(_) => "Undone",
+            Self::PrintBegun(_) => "PrintBegun",
+            Self::PrintEnded(_) => "PrintEnded",
+            Self::PersonalErased(_) => "PersonalErased",
+            Self::CallConnected(_) => "CallConnected",
+            Self::CallDisconnected(_) => "CallDisconnected",
+            Self::Unknown(unknown) => &unknown.kind,
+        }
+    }
+
+    /// Returns the visits that the fact is about; none for settings, lines and what an undo names by its acts.
+    #[must_use]
+    pub fn visits(&self) -> &[VisitId] {
+        match self {
+            Self::TicketIssued(fact) => slice::from_ref(&fact.visit),
+            Self::Arrived(fact) => slice::from_ref(&fact.visit),
+            Self::Called(fact)
+            | Self::Recalled(fact)
+            | Self::Entered(fact)
+            | Self::MarkedAbsent(fact)
+            | Self::Finished(fact) => &fact.visits,
+            Self::Returned(fact) | Self::Released(fact) | Self::Reordered(fact) => slice::from_ref(&fact.visit),
+            Self::Cancelled(fact) => slice::from_ref(&fact.visit),
+            Self::Held(fact) => slice::from_ref(&fact.visit),
+            Self::Moved(fact) | Self::StageEntered(fact) => slice::from_ref(&fact.visit),
+            Self::FamilyJoined(fact) => &fact.visits,
+            Self::PrintBegun(fact) => slice::from_ref(&fact.visit),
+            Self::PrintEnded(fact) => slice::from_ref(&fact.visit),
+            Self::PersonalErased(fact) => &fact.visits,
+            Self::JournalOpened(_)
+            | Self::SiteSet(_)
+            | Self::LineSet(_)
+            | Self::LineRemoved(_)
+            | Self::RoomSet(_)
+            | Self::RoomRemoved(_)
+            | Self::HoursSet(_)
+            | Self::RulesSet(_)
+            | Self::PrinterSet(_)
+            | Self::PrinterRemoved(_)
+            | Self::DayOpened(_)
+            | Self::DayRedated(_)
+            | Self::LineOpened(_)
+            | Self::LineClosed(_)
+            | Self::LinePaused
+            | Self::LineResumed
+            | Self::NumbersJumped(_)
+            | Self::MessageSet(_)
+            | Self::NobodyCalled(_)
+            | Self::Undone(_)
+            | Self::CallConnected(_)
+            | Self::CallDisconnected(_)
+            | Self::Unknown(_) => &[],
+        }
+    }
+}

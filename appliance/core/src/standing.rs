@@ -1,0 +1,135 @@
+//! The standing state: what stays true from day to day until somebody changes it.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Fact;
+use crate::ids::{LineNo, PrinterId, RoomId, SessionId};
+use crate::settings::{Hours, Line, Printer, Room, Rules, Session, Site};
+use crate::view::NumberFace;
+
+/// Settings as the facts left them, and the i-message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The clinic.
+    pub site: Site,
+    /// Its lines.
+    pub lines: BTreeMap<LineNo, Line>,
+    /// Its rooms.
+    pub rooms: BTreeMap<RoomId, Room>,
+    /// Its calendar.
+    pub hours: Hours,
+    /// Its rules.
+    pub rules: Rules,
+    /// Its printers.
+    pub printers: BTreeMap<PrinterId, Printer>,
+    /// The message to patients, if one stands.
+    pub message: Option<String>,
+}
+
+/// The kinds of fact that this fold reads: a start reads these of all time, and of others only today's.
+pub const STANDING_KINDS: [&str; 10] = [
+    "SiteSet",
+    "LineSet",
+    "LineRemoved",
+    "RoomSet",
+    "RoomRemoved",
+    "HoursSet",
+    "RulesSet",
+    "PrinterSet",
+    "PrinterRemoved",
+    "MessageSet",
+];
+
+impl Standing {
+    /// Takes in the next fact in canonical order; facts of other kinds change nothing.
+    pub fn after(&mut self, fact: &Fact) {
+        match fact {
+            Fact::SiteSet(site) => self.site = site.clone(),
+            Fact::LineSet(line) => {
+                self.lines.insert(line.line, line.clone());
+            }
+            Fact::LineRemoved(gone) => {
+                self.lines.remove(&gone.line);
+            }
+            Fact::RoomSet(room) => {
+                self.rooms.insert(room.room.clone(), room.clone());
+            }
+            Fact::RoomRemoved(gone) => {
+                self.rooms.remove(&gone.room);
+            }
+            Fact::HoursSet(hours) => self.hours = hours.clone(),
+            Fact::RulesSet(rules) => self.rules = rules.clone(),
+            Fact::PrinterSet(printer) => {
+                self.printers.insert(printer.printer.clone(), printer.clone());
+            }
+            Fact::PrinterRemoved(gone) => {
+                self.printers.remove(&gone.printer);
+            }
+            Fact::MessageSet(message) => {
+                self.message = if message.text.is_empty() { None } else { Some(message.text.to_string()) };
+            }
+            Fact::JournalOpened(_)
+            | Fact::DayOpened(_)
+            | Fact::DayRedated(_)
+            | Fact::LineOpened(_)
+            | Fact::LineClosed(_)
+            | Fact::LinePaused
+            | Fact::LineResumed
+            | Fact::NumbersJumped(_)
+            | Fact::TicketIssued(_)
+            | Fact::Arrived(_)
+            | Fact::Called(_)
+            | Fact::NobodyCalled(_)
+            | Fact::Recalled(_)
+            | Fact::Entered(_)
+            | Fact::MarkedAbsent(_)
+            | Fact::Returned(_)
+            | Fact::Finished(_)
+            | Fact::Cancelled(_)
+            | Fact::Held(_)
+            | Fact::Released(_)
+            | Fact::Moved(_)
+            | Fact::StageEntered(_)
+            | Fact::Reordered(_)
+            | Fact::FamilyJoined(_)
+            | Fact::Undone(_)
+            | Fact::PrintBegun(_)
+            | Fact::PrintEnded(_)
+            | Fact::PersonalErased(_)
+            | Fact::CallConnected(_)
+            | Fact::CallDisconnected(_)
+            | Fact::Unknown(_) => {}
+        }
+    }
+
+    /// Returns the session of that id.
+    #[must_use]
+    pub fn session(&self, id: &SessionId) -> Option<&Session> {
+        self.hours.sessions.iter().find(|session| session.session == *id)
+    }
+
+    /// Returns how many rooms call patients of a line.
+    #[must_use]
+    pub fn n_rooms_of(&self, line: LineNo) -> usize {
+        self.rooms.values().filter(|room| room.lines.contains(&line)).count()
+    }
+
+    /// Returns the rooms in door order.
+    #[must_use]
+    pub fn rooms_in_order(&self) -> Vec<&Room> {
+        let mut rooms: Vec<&Room> = self.rooms.values().collect();
+        rooms.sort_by(|a, b| (a.order, &a.room).cmp(&(b.order, &b.room)));
+        rooms
+    }
+
+    /// Returns the face in which the longest label of any line can be set, so that no board mixes two.
+    #[must_use]
+    pub fn number_face(&self) -> NumberFace {
+        let letters = |line: &Line| !line.prefix.is_empty() || line.last_number.0 > 999 || line.figures > 3;
+        if self.lines.values().any(letters) { NumberFace::Letters } else { NumberFace::Figures }
+    }
+}

@@ -1,0 +1,11 @@
+//! The journal's promises, each tried on files of its own.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod copies;
+mod damage;
+mod desk;
+mod running;
+mod schema;
+mod secrets;
+mod store;
+mod turns;

@@ -1,0 +1,74 @@
+//! Fitting text by measure: the largest of some sizes in one line, else smaller in a few lines, else a refusal.
+//!
+//! Nothing is squeezed, clipped or ended by an ellipsis: what cannot be read whole is said to the caller instead.
+
+use thiserror::Error;
+
+use crate::fonts::Fonts;
+use crate::lines::{Style, wrap_evenly};
+
+/// A text that cannot be shown whole where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field} does not fit: shorten it")]
+pub struct DoesNotFit {
+    /// Which text of the view, as in `clinic` or `rooms.name`; never the text itself.
+    pub field: String,
+}
+
+/// What may be tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    /// Width, in the drawing's units.
+    pub(crate) width: f32,
+    /// Sizes for one line, largest first.
+    pub(crate) sizes: Vec<f32>,
+    /// Sizes for more than one line, largest first.
+    pub(crate) small: Vec<f32>,
+    /// Most lines of the small sizes.
+    pub(crate) n_lines: usize,
+}
+
+/// A text that fits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fitted {
+    /// Size of the type.
+    pub(crate) size: f32,
+    /// One line or more.
+    pub(crate) lines: Vec<String>,
+    /// Width of the widest line.
+    pub(crate) width: f32,
+}
+
+/// Fits a cleaned text; none if it fits in no way.
+pub(crate) fn fit(fonts: &Fonts, text: &str, style: Style, room: &Room) -> Option<Fitted> {
+    let width_em = fonts.width_em(text, style.family, style.weight);
+    if let Some(size) = room.sizes.iter().find(|size| width_em * **size <= room.width) {
+        return Some(Fitted { size: *size, lines: vec![text.to_owned()], width: width_em * size });
+    }
+    room.small.iter().filter(|size| **size > 0.0).find_map(|size| {
+        let lines = wrap_evenly(fonts, text, style, room.width / size).filter(|lines| lines.len() <= room.n_lines)?;
+        let widths = lines.iter().map(|line| fonts.width_em(line, style.family, style.weight));
+        let width = widths.fold(0.0, f32::max) * size;
+        Some(Fitted { size: *size, lines, width })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fonts::{Family, FontPaths, Weight};
+
+    #[test]
+    fn a_text_shrinks_by_steps_then_breaks_then_is_refused() {
+        let fonts = Fonts::open(&FontPaths::debian()).unwrap();
+        let style = Style { family: Family::Proportional, weight: Weight::Bold };
+        let room = Room { width: 400.0, sizes: vec![64.0, 56.0, 48.0], small: vec![40.0, 36.0], n_lines: 2 };
+        let check = |text: &str| fit(&fonts, text, style, &room).map(|fitted| (fitted.size, fitted.lines.len()));
+        assert_eq!(check("第1診察室"), Some((64.0, 1)));
+        assert_eq!(check("処置・検査室です"), Some((48.0, 1)));
+        assert_eq!(check("生活習慣病指導・栄養相談室"), Some((40.0, 2)));
+        assert_eq!(check(&"長い名前".repeat(10)), None);
+        let widest = fit(&fonts, "生活習慣病指導・栄養相談室", style, &room).unwrap().width;
+        assert!(widest <= 400.0 && widest > 200.0);
+    }
+}

@@ -1,0 +1,26 @@
+//! What people see: a view and an SVG template become SVG, and SVG becomes pixels for a monitor or dots for paper.
+//!
+//! Nothing here reads a clock, the network or the journal; files are read only when fonts and templates are loaded.
+
+mod clean;
+pub mod dots;
+mod fit;
+mod fonts;
+mod lines;
+mod number;
+mod panel;
+mod qr;
+mod raster;
+pub mod samples;
+mod templates;
+mod values;
+pub mod words;
+
+pub use fit::DoesNotFit;
+pub use fonts::{FontError, FontPaths, Fonts};
+pub use panel::{BoardPage, DrawError, Layout, MOST_ROOMS, Panel, PanelError, Paper};
+pub use raster::{Pixels, PngError, RasterError};
+pub use templates::lint::LintError;
+pub use templates::{TemplateError, TemplateFault, TemplateName};
+pub use values::AssetError;
+pub use words::{Words, WordsError, fill};

@@ -1,0 +1,159 @@
+//! Breaking text into lines: where Japanese rules allow it (kinsoku), between phrases if possible, never elsewhere
+//! unless one unbroken word is wider than the line.
+
+use std::collections::BTreeSet;
+
+use budoux::models::default_japanese_model;
+use icu_segmenter::LineSegmenter;
+use icu_segmenter::options::{LineBreakOptions, LineBreakStrictness};
+
+use crate::fonts::{Family, Fonts, Weight};
+
+/// How a text is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Style {
+    /// The family; glyphs that it lacks come from the others.
+    pub(crate) family: Family,
+    /// The weight.
+    pub(crate) weight: Weight,
+}
+
+/// Breaks a text into lines no wider than `width_em`; none if a single character is wider.
+pub(crate) fn wrap(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Option<Vec<String>> {
+    let measure = |part: &str| fonts.width_em(part.trim_end(), style.family, style.weight);
+    if measure(text) <= width_em {
+        return Some(vec![text.trim().to_owned()]);
+    }
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for piece in pieces(text, &measure, width_em) {
+        if measure(&piece) > width_em {
+            return None;
+        }
+        let longer = format!("{line}{piece}");
+        if measure(&longer) <= width_em {
+            line = longer;
+        } else {
+            lines.push(line.trim().to_owned());
+            line = piece;
+        }
+    }
+    lines.push(line.trim().to_owned());
+    lines.retain(|line| !line.is_empty());
+    Some(lines)
+}
+
+/// Breaks a text into as few lines as `wrap` needs, of nearly equal width.
+pub(crate) fn wrap_evenly(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Option<Vec<String>> {
+    let mut best = wrap(fonts, text, style, width_em)?;
+    let total_em = fonts.width_em(text, style.family, style.weight);
+    let n_lines = best.len();
+    let mut narrow_em = n_lines.try_into().map_or(width_em, |n_lines: u16| total_em / f32::from(n_lines));
+    while narrow_em < width_em {
+        if let Some(lines) = wrap(fonts, text, style, narrow_em).filter(|lines| lines.len() == n_lines) {
+            best = lines;
+            break;
+        }
+        narrow_em += 0.5;
+    }
+    Some(best)
+}
+
+/// Cuts a text into the smallest pieces that must be made: phrases, then where a break is allowed, then characters.
+fn pieces(text: &str, measure: &dyn Fn(&str) -> f32, width_em: f32) -> Vec<String> {
+    let allowed = allowed_breaks(text);
+    let between_phrases = phrase_breaks(text);
+    let wanted: BTreeSet<usize> =
+        allowed.iter().copied().filter(|at| between_phrases.contains(at) || follows_blank(text, *at)).collect();
+    let mut pieces = Vec::new();
+    for phrase in cut(text, 0, &wanted) {
+        if measure(phrase.1) <= width_em {
+            pieces.push(phrase.1.to_owned());
+            continue;
+        }
+        for word in cut(phrase.1, phrase.0, &allowed) {
+            if measure(word.1) <= width_em {
+                pieces.push(word.1.to_owned());
+            } else {
+                pieces.extend(word.1.chars().map(String::from));
+            }
+        }
+    }
+    pieces
+}
+
+fn follows_blank(text: &str, at: usize) -> bool {
+    text.get(..at).is_some_and(|before| before.ends_with([' ', '\u{3000}']))
+}
+
+/// Cuts a part that begins at byte `from` of the whole text, at the places given as bytes of the whole.
+fn cut<'t>(part: &'t str, from: usize, places: &BTreeSet<usize>) -> Vec<(usize, &'t str)> {
+    let mut cut = Vec::new();
+    let (mut rest, mut start) = (part, from);
+    for at in places.iter().filter(|at| **at > from && **at < from.saturating_add(part.len())) {
+        if let Some((before, after)) = rest.split_at_checked(at.saturating_sub(start)) {
+            cut.push((start, before));
+            (rest, start) = (after, *at);
+        }
+    }
+    cut.push((start, rest));
+    cut
+}
+
+fn allowed_breaks(text: &str) -> BTreeSet<usize> {
+    let mut options = LineBreakOptions::default();
+    options.strictness = Some(LineBreakStrictness::Strict);
+    LineSegmenter::new_for_non_complex_scripts(options).segment_str(text).collect()
+}
+
+fn phrase_breaks(text: &str) -> BTreeSet<usize> {
+    let phrases = budoux::parse(default_japanese_model(), text);
+    phrases
+        .iter()
+        .scan(0_usize, |end, phrase| {
+            *end = end.saturating_add(phrase.len());
+            Some(*end)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fonts::FontPaths;
+
+    const REGULAR: Style = Style { family: Family::Proportional, weight: Weight::Regular };
+
+    #[test]
+    fn lines_break_between_phrases_and_never_before_a_closing_mark() {
+        let fonts = Fonts::open(&FontPaths::debian()).unwrap();
+        let text = "インフルエンザの予防接種は、十一月一日から始めます。ご希望の方は受付へどうぞ。";
+        for width in [8.0_f32, 9.5, 12.0, 16.0, 23.0] {
+            let lines = wrap(&fonts, text, REGULAR, width).unwrap();
+            assert_eq!(lines.concat(), text, "at {width}");
+            for line in &lines {
+                assert!(fonts.width_em(line, REGULAR.family, REGULAR.weight) <= width, "{line} at {width}");
+                assert!(!line.starts_with(['、', '。', 'ー', 'ょ', 'ン', 'ん', '」']), "{line} at {width}");
+            }
+        }
+        let lines = wrap(&fonts, text, REGULAR, 16.0).unwrap();
+        assert_eq!(lines[0], "インフルエンザの予防接種は、");
+    }
+
+    #[test]
+    fn an_endless_word_is_broken_and_a_line_narrower_than_a_character_is_refused() {
+        let fonts = Fonts::open(&FontPaths::debian()).unwrap();
+        let lines = wrap(&fonts, &"W".repeat(60), REGULAR, 20.0).unwrap();
+        assert!(lines.len() > 1, "{lines:?}");
+        assert_eq!(wrap(&fonts, "診察", REGULAR, 0.5), None);
+    }
+
+    #[test]
+    fn two_lines_of_a_name_are_of_nearly_equal_width() {
+        let fonts = Fonts::open(&FontPaths::debian()).unwrap();
+        let lines = wrap_evenly(&fonts, "さくら台ファミリークリニック小児科内科診療所", REGULAR, 20.0).unwrap();
+        assert_eq!(lines.len(), 2);
+        let width = |line: &String| fonts.width_em(line, REGULAR.family, REGULAR.weight);
+        assert!((width(&lines[0]) - width(&lines[1])).abs() < 8.0, "{lines:?}");
+    }
+}

@@ -1,0 +1,170 @@
+//! What a template can ask for: text fitted by measure, numbers in cells, words filled in.
+//!
+//! Each call names the field it draws, so that a refusal can say which text is too long.
+
+use std::sync::Arc;
+
+use machiai_core::facts::Lang;
+use machiai_core::view::NumberFace;
+use minijinja::value::{Kwargs, Object, ObjectRepr, Value};
+use minijinja::{Environment, Error, ErrorKind};
+
+use crate::clean::clean;
+use crate::fit::{DoesNotFit, Fitted, Room, fit};
+use crate::fonts::{Family, Fonts, Weight};
+use crate::lines::{Style, wrap};
+use crate::number::{Cells, Place, Side, set_in_cells};
+use crate::words;
+
+/// Adds the functions to an environment.
+pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
+    let known = Arc::clone(fonts);
+    env.add_function("fit", move |field: &str, text: &str, width: f32, sizes: Vec<f32>, rest: Kwargs| {
+        let small = rest.get::<Option<Vec<f32>>>("small")?.unwrap_or_default();
+        let n_lines = rest.get::<Option<usize>>("lines")?.unwrap_or(2);
+        let style = style(&rest)?;
+        let room = Room { width, sizes, small, n_lines };
+        let fitted = fit(&known, &clean(text), style, &room).ok_or_else(|| refused(field))?;
+        Ok::<Value, Error>(Value::from_object(fitted))
+    });
+    let known = Arc::clone(fonts);
+    env.add_function("wrap", move |field: &str, text: &str, width: f32, size: f32, rest: Kwargs| {
+        let style = style(&rest)?;
+        let lines = wrap(&known, &clean(text), style, width / size).ok_or_else(|| refused(field))?;
+        Ok::<Value, Error>(Value::from(lines))
+    });
+    let known = Arc::clone(fonts);
+    env.add_function("width", move |text: &str, size: f32, rest: Kwargs| {
+        let style = style(&rest)?;
+        Ok::<f32, Error>(known.width_em(&clean(text), style.family, style.weight) * size)
+    });
+    env.add_function("number", |label: &str, face: &str, place: Kwargs| {
+        let cells = set_in_cells(&clean(label), read_face(face)?, read_place(&place)?);
+        Ok::<Value, Error>(Value::from_object(cells))
+    });
+    let known = Arc::clone(fonts);
+    env.add_function("row", move |labels: Vec<String>, face: &str, rest: Kwargs| row(&known, &labels, face, &rest));
+    env.add_function("fill", |text: &str, values: Kwargs| {
+        let names: Vec<&str> = values.args().collect();
+        let pairs = names.iter().map(|name| Ok((*name, values.get::<Value>(name)?.to_string())));
+        let pairs: Vec<(&str, String)> = pairs.collect::<Result<_, Error>>()?;
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Ok::<String, Error>(words::fill(text, &pairs))
+    });
+}
+
+/// Sets labels in a row from `x` on, and counts those for which there is no room.
+///
+/// When not all fit, `more` is kept free at the end for how many others there are.
+fn row(fonts: &Fonts, labels: &[String], face: &str, rest: &Kwargs) -> Result<Value, Error> {
+    let (x, width, size): (f32, f32, f32) = (rest.get("x")?, rest.get("width")?, rest.get("size")?);
+    let (gap, more): (f32, f32) = (rest.get("gap")?, rest.get("more")?);
+    rest.assert_all_used()?;
+    let family = match read_face(face)? {
+        NumberFace::Figures => Family::Proportional,
+        NumberFace::Letters => Family::Fixed,
+    };
+    let ends = |from: f32| {
+        labels.iter().scan(from, move |at, label| {
+            let start = *at;
+            let end = start + fonts.width_em(&clean(label), family, Weight::Bold) * size;
+            *at = end + gap;
+            Some((start, end))
+        })
+    };
+    let all = ends(x).all(|(_, end)| end <= x + width);
+    let limit = if all { x + width } else { x + width - more };
+    let shown: Vec<(f32, f32)> = ends(x).take_while(|(_, end)| *end <= limit).collect();
+    let n_more = labels.len() - shown.len();
+    let end = shown.last().map_or(x, |(_, end)| *end);
+    let shown: Vec<Value> = shown
+        .iter()
+        .zip(labels)
+        .map(|((at, _), label)| minijinja::context! { x => at.round(), label => label.as_str() })
+        .collect();
+    Ok(minijinja::context! { shown => shown, n_more => n_more, end => end.round() })
+}
+
+impl Object for Fitted {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "size" => Some(Value::from(self.size)),
+            "width" => Some(Value::from(self.width.ceil())),
+            "lines" => Some(Value::from(self.lines.clone())),
+            "n" => Some(Value::from(self.lines.len())),
+            "text" => self.lines.first().map(|line| Value::from(line.as_str())),
+            _ => None,
+        }
+    }
+}
+
+impl Object for Cells {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        match key.as_str()? {
+            "size" => Some(Value::from(self.size)),
+            "left" => Some(Value::from(self.left.round())),
+            "right" => Some(Value::from(self.right.round())),
+            "x" => {
+                let centres: Vec<String> = self.centres.iter().map(|centre| format!("{centre:.0}")).collect();
+                Some(Value::from(centres.join(" ")))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn refused(field: &str) -> Error {
+    let why = DoesNotFit { field: field.to_owned() };
+    Error::new(ErrorKind::InvalidOperation, "a text does not fit").with_source(why)
+}
+
+fn style(rest: &Kwargs) -> Result<Style, Error> {
+    let weight = if rest.get::<Option<bool>>("bold")?.unwrap_or(false) { Weight::Bold } else { Weight::Regular };
+    let lang = match rest.get::<Option<&str>>("lang")? {
+        None | Some("ja") => Lang::Ja,
+        Some("en") => Lang::En,
+        Some("zh") => Lang::Zh,
+        Some("ko") => Lang::Ko,
+        Some(other) => return Err(unknown("language", other)),
+    };
+    rest.assert_all_used()?;
+    Ok(Style { family: Family::of(lang), weight })
+}
+
+fn read_face(face: &str) -> Result<NumberFace, Error> {
+    match face {
+        "figures" => Ok(NumberFace::Figures),
+        "letters" => Ok(NumberFace::Letters),
+        other => Err(unknown("face", other)),
+    }
+}
+
+fn read_place(place: &Kwargs) -> Result<Place, Error> {
+    let side = match place.get::<Option<&str>>("side")? {
+        None | Some("end") => Side::End,
+        Some("middle") => Side::Middle,
+        Some("start") => Side::Start,
+        Some(other) => return Err(unknown("side", other)),
+    };
+    let read = Place {
+        x: place.get("x")?,
+        side,
+        width: place.get("width")?,
+        size: place.get("size")?,
+        pitch: place.get("pitch")?,
+    };
+    place.assert_all_used()?;
+    Ok(read)
+}
+
+fn unknown(what: &str, word: &str) -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("no such {what}: {word}"))
+}

@@ -1,0 +1,204 @@
+//! What templates are filled with: the view as it is, the words, the colours, and what only code can work out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use machiai_core::facts::Lang;
+use machiai_core::time::Day;
+use machiai_core::view::{BoardView, Phase, TicketView};
+use minijinja::value::{Object, ObjectRepr, Serde, Value};
+use minijinja::{Error, ErrorKind, State, context};
+use thiserror::Error;
+
+use crate::qr;
+use crate::words::{Words, WordsError, fill};
+
+const PALETTE: &str = include_str!("../../../kiosk-assets/palette.toml");
+/// Most calls that share one frame.
+const MOST_IN_FRAME: usize = 3;
+/// Calls shown first when there are more than fit.
+const FIRST_OF_MANY: usize = 2;
+
+/// A built-in asset that cannot be read.
+#[derive(Debug, Error)]
+pub enum AssetError {
+    /// The words.
+    #[error("cannot read the words")]
+    Words {
+        /// Why.
+        #[source]
+        source: WordsError,
+    },
+    /// The colours.
+    #[error("cannot read the colours")]
+    Palette {
+        /// Why.
+        #[source]
+        source: toml::de::Error,
+    },
+}
+
+/// The words and colours, ready for templates.
+#[derive(Debug)]
+pub(crate) struct Assets {
+    words: Words,
+    ja: Value,
+    en: Value,
+    zh: Value,
+    ko: Value,
+    day: Value,
+    night: Value,
+}
+
+impl Assets {
+    /// Reads the built-in words and colours.
+    pub(crate) fn read() -> Result<Self, AssetError> {
+        let words = Words::built_in().map_err(|source| AssetError::Words { source })?;
+        let palette = read_palette()?;
+        let colors = |name: &str| palette.get(name).map(Serde).map(Value::from).unwrap_or_default();
+        let tables = |lang| {
+            context! {
+                board => Serde(words.table(lang, "board")), call => Serde(words.table(lang, "call")),
+                ticket => Serde(words.table(lang, "ticket")),
+            }
+        };
+        Ok(Self {
+            ja: tables(Lang::Ja),
+            en: tables(Lang::En),
+            zh: tables(Lang::Zh),
+            ko: tables(Lang::Ko),
+            day: colors("day"),
+            night: colors("night"),
+            words,
+        })
+    }
+
+    /// Returns the words.
+    pub(crate) fn words(&self) -> &Words {
+        &self.words
+    }
+
+    /// Returns what a board or call template is filled with.
+    pub(crate) fn board(&self, view: &BoardView, pager: &Arc<Pager>) -> Value {
+        let colors = if view.night { &self.night } else { &self.day };
+        let n_calls = if view.calls.len() > MOST_IN_FRAME { FIRST_OF_MANY } else { view.calls.len() };
+        let today = Day::holding(view.as_of, 0);
+        let next_day = match &view.phase {
+            Phase::Closed { next_day } => *next_day,
+            Phase::Before { .. } | Phase::Open { .. } | Phase::Between { .. } => None,
+        };
+        context! {
+            v => Serde(view), ja => &self.ja, en => &self.en, c => colors, pager => Value::from_dyn_object(Arc::clone(pager)),
+            n_calls => n_calls, n_waiting => view.lines.iter().map(|line| line.n_waiting).sum::<u32>(),
+            hands => view.clock.as_deref().and_then(hands),
+            today => view.clock.is_some().then(|| self.short_day(Lang::Ja, today)),
+            next_day => next_day.map(|day| self.short_day(Lang::Ja, day)),
+            next_day_en => next_day.map(|day| self.short_day(Lang::En, day)),
+        }
+    }
+
+    /// Returns what a ticket template is filled with; none if no QR code can hold the address.
+    pub(crate) fn ticket(&self, view: &TicketView, n_dots: u32) -> Option<Value> {
+        let qr = match view.url.as_deref() {
+            Some(url) => Some(qr::draw(url)?),
+            None => None,
+        };
+        let (lang, words) = match view.lang {
+            Lang::Ja => ("ja", &self.ja),
+            Lang::En => ("en", &self.en),
+            Lang::Zh => ("zh", &self.zh),
+            Lang::Ko => ("ko", &self.ko),
+        };
+        Some(context! {
+            v => Serde(view), dots => n_dots, lang => lang, t => words, ja => &self.ja, en => &self.en,
+            day => view.day.map(|day| self.full_day(view.lang, day, view.era_years)),
+            taken => view.taken.map(|(hour, minute)| context! { hour => hour, minute => format!("{minute:02}") }),
+            reprinted => view.reprinted.map(|(hour, minute)| format!("{hour}:{minute:02}")),
+            qr => qr.map(|qr| context! { n => qr.n_modules, path => qr.path }),
+        })
+    }
+
+    fn full_day(&self, lang: Lang, day: Day, era_years: bool) -> String {
+        // 令和 began on 1 May 2019; no ticket is older.
+        let era = day.0.year().saturating_sub(2018);
+        let key = if era_years && era > 0 { "era" } else { "full" };
+        self.day(lang, day, key)
+    }
+
+    fn short_day(&self, lang: Lang, day: Day) -> String {
+        self.day(lang, day, "short")
+    }
+
+    fn day(&self, lang: Lang, day: Day, key: &str) -> String {
+        let word = |key: &str| self.words.get(lang, "date", key).unwrap_or_default();
+        let era = match day.0.year().saturating_sub(2018) {
+            1 => word("era_first").to_owned(),
+            other => other.to_string(),
+        };
+        let weekday = word(&format!("weekday_{}", day.0.weekday().to_monday_one_offset()));
+        let month_name = word(&format!("month_{}", day.0.month()));
+        let (year, month, date) = (day.0.year().to_string(), day.0.month().to_string(), day.0.day().to_string());
+        let values = [
+            ("year", year.as_str()),
+            ("era", &era),
+            ("month", &month),
+            ("month_name", month_name),
+            ("day", &date),
+            ("weekday", weekday),
+        ];
+        fill(word(key), &values)
+    }
+}
+
+fn read_palette() -> Result<BTreeMap<String, BTreeMap<String, String>>, AssetError> {
+    toml::from_str(PALETTE).map_err(|source| AssetError::Palette { source })
+}
+
+/// Returns the angles of a clock's hands in degrees from twelve, for `10:24`.
+fn hands(clock: &str) -> Option<Value> {
+    let (hour, minute) = clock.split_once(':')?;
+    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+    let (hour, minute) = (f32::from(hour % 12) * 30.0 + f32::from(minute) * 0.5, f32::from(minute) * 6.0);
+    Some(context! { hour => hour, minute => minute })
+}
+
+/// Which page of what does not fit at once is drawn, and how many pages there are.
+pub(crate) struct Pager {
+    page: usize,
+    n_pages: AtomicUsize,
+}
+
+impl Pager {
+    /// Turns to a page, from 0; texts with fewer pages begin again.
+    pub(crate) fn new(page: usize) -> Arc<Self> {
+        Arc::new(Self { page, n_pages: AtomicUsize::new(1) })
+    }
+
+    /// Returns how many pages the longest text has.
+    pub(crate) fn n_pages(&self) -> usize {
+        self.n_pages.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Pager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "page {}", self.page)
+    }
+}
+
+impl Object for Pager {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
+        let n_pages = args.first().and_then(Value::as_usize).unwrap_or(1).max(1);
+        if method != "turn" {
+            return Err(Error::from(ErrorKind::UnknownMethod));
+        }
+        self.n_pages.fetch_max(n_pages, Ordering::Relaxed);
+        Ok(Value::from(self.page % n_pages))
+    }
+}

@@ -1,0 +1,100 @@
+//! `machiai check`: explains the configuration, and says in plain words what is wrong and what to do.
+
+use std::io::Write;
+use std::path::Path;
+
+use machiai_core::standing::Standing;
+use machiai_journal::Reader;
+use machiai_journal::open::Disk;
+use machiai_panel::{FontPaths, Panel};
+
+use crate::cli::{CliError, read};
+use crate::config::Config;
+use crate::settings::Settings;
+
+/// One line of the explanation.
+enum Line {
+    /// As it should be.
+    Good(String),
+    /// To be mended, and how.
+    Bad(String),
+}
+
+/// Explains a configuration.
+///
+/// # Errors
+/// The configuration cannot be read, or something in it is to be mended.
+pub fn check(path: &Path, to: &mut dyn Write) -> Result<(), CliError> {
+    let config = read(path)?;
+    let mut lines = about(&config);
+    match Reader::open(&Disk::real(), &config.journal()).and_then(|reader| crate::rules::standing(&reader)) {
+        Ok(standing) => lines.extend(about_settings(&standing)),
+        Err(_) if !config.journal().exists() => {
+            lines.push(Line::Good("journal: none yet; the first start makes it".to_owned()));
+        }
+        Err(cause) => lines.push(Line::Bad(format!("journal: {cause}; run `machiai journal verify`"))),
+    }
+    let n_bad = lines.iter().filter(|line| matches!(line, Line::Bad(_))).count();
+    for line in &lines {
+        let told = match line {
+            Line::Good(text) => format!("  ok   {text}\n"),
+            Line::Bad(text) => format!("  MEND {text}\n"),
+        };
+        let written = to.write_all(told.as_bytes());
+        written.map_err(|source| CliError::File { path: "standard output".into(), source })?;
+    }
+    if n_bad == 0 { Ok(()) } else { Err(CliError::Unhealthy(n_bad)) }
+}
+
+fn about(config: &Config) -> Vec<Line> {
+    let mut lines = vec![
+        Line::Good(format!(
+            "site: {}; lines are addressed {}-1, {}-2 and so on",
+            config.site, config.site, config.site
+        )),
+        Line::Good(format!("listen: http://{}/ on this machine only", config.listen)),
+        Line::Good(format!("ballast: {} MiB kept back for a full disk", config.ballast_mib)),
+    ];
+    lines.push(match std::fs::create_dir_all(&config.state) {
+        Ok(()) => Line::Good(format!("state: {}", config.state.display())),
+        Err(cause) => Line::Bad(format!("state: cannot make {}: {cause}", config.state.display())),
+    });
+    match Panel::open(&FontPaths::debian(), config.assets.as_deref()) {
+        Ok((_, faults)) => {
+            lines.push(Line::Good("fonts and built-in templates".to_owned()));
+            lines.extend(faults.iter().map(|fault| Line::Bad(format!("template: {fault}"))));
+        }
+        Err(cause) => lines.push(Line::Bad(format!("fonts: {cause}"))),
+    }
+    if let Some(rehearsal) = &config.rehearsal {
+        lines.push(Line::Good(format!("rehearsal: from {}, {} times as fast", rehearsal.starts, rehearsal.speed)));
+    }
+    lines
+}
+
+fn about_settings(standing: &Standing) -> Vec<Line> {
+    let mut lines = vec![Line::Good(format!(
+        "settings: {} lines, {} rooms, {} printers, {} sessions",
+        standing.lines.len(),
+        standing.rooms.len(),
+        standing.printers.len(),
+        standing.hours.sessions.len()
+    ))];
+    if standing.lines.is_empty() {
+        lines
+            .push(Line::Bad("settings: no line yet; bring settings in with `machiai settings import FILE`".to_owned()));
+    }
+    if let Err(cause) = Settings::of(standing).check_printers() {
+        lines.push(Line::Bad(cause.to_string()));
+    }
+    for room in standing.rooms.values() {
+        let shown = room.short.as_ref().unwrap_or(&room.name.ja);
+        if shown.chars().count() > 8 {
+            lines.push(Line::Bad(format!(
+                "room {}: \"{shown}\" is too long for the board; give it a `short` of 7",
+                room.room
+            )));
+        }
+    }
+    lines
+}

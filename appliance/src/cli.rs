@@ -1,0 +1,254 @@
+//! The command line: `machiai run`, and what the clinic's IT does beside it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+use machiai_journal::open::Disk;
+use machiai_journal::{Reader, StoreError};
+
+use crate::config::{Config, ConfigError};
+use crate::daemon::{self, DaemonError};
+use crate::settings::{Settings, SettingsError};
+
+/// The waiting-room appliance.
+#[derive(Debug, Parser)]
+#[command(name = "machiai", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The configuration file.
+    #[arg(long, short, global = true, default_value = "/etc/machiai/machiai.toml")]
+    pub config: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Runs the daemon.
+    Run,
+    /// Explains the configuration and what is wrong with it.
+    Check,
+    /// Brings the clinic's settings in, or writes them out.
+    Settings {
+        /// Which way.
+        #[command(subcommand)]
+        way: SettingsWay,
+    },
+    /// Looks into the journal.
+    Journal {
+        /// What to do with it.
+        #[command(subcommand)]
+        work: JournalWork,
+    },
+}
+
+/// Which way settings go.
+#[derive(Debug, Subcommand)]
+pub enum SettingsWay {
+    /// Takes settings from a file, through the daemon where it runs.
+    Import {
+        /// The file, TOML.
+        file: PathBuf,
+    },
+    /// Writes the settings that stand to standard output, or to a file.
+    Export {
+        /// The file, TOML.
+        file: Option<PathBuf>,
+    },
+}
+
+/// What can be done with a journal.
+#[derive(Debug, Subcommand)]
+pub enum JournalWork {
+    /// Writes every fact, one a line, to standard output or to a file.
+    Export {
+        /// The file, NDJSON.
+        file: Option<PathBuf>,
+    },
+    /// Checks every fact and every running hash.
+    Verify,
+    /// Copies the journal, without secrets, while the daemon runs.
+    Backup {
+        /// The copy.
+        file: PathBuf,
+    },
+    /// Puts a copy in the journal's place; the daemon must not run.
+    Restore {
+        /// The copy.
+        file: PathBuf,
+    },
+}
+
+/// Why a command of the line did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration cannot be used.
+    #[error("cannot use the configuration")]
+    Config(#[source] ConfigError),
+    /// The daemon did not start, or ended.
+    #[error("the daemon ended")]
+    Daemon(#[source] DaemonError),
+    /// The runtime did not start.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] std::io::Error),
+    /// A file cannot be read or written.
+    #[error("cannot use the file {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Settings cannot be used.
+    #[error("cannot use the settings")]
+    Settings(#[source] SettingsError),
+    /// The journal cannot be read.
+    #[error("cannot read the journal")]
+    Journal(#[source] StoreError),
+    /// The work on the journal failed.
+    #[error("cannot {what}")]
+    Work {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The journal is not as it should be.
+    #[error("the journal is damaged: {0}")]
+    Damaged(String),
+    /// The daemon refused.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Something is to be mended first.
+    #[error("{0} of the above to be mended")]
+    Unhealthy(usize),
+}
+
+/// Sets logging up: plain lines on standard error, as journald takes them; `MACHIAI_LOG` chooses what.
+pub fn set_up_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("MACHIAI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // A second call, in tests, changes nothing.
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init());
+}
+
+/// Returns an error with its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        told.push_str(": ");
+        told.push_str(&next.to_string());
+        cause = next.source();
+    }
+    told
+}
+
+/// Writes an error with its causes to standard error, one a line.
+pub fn say_error(error: &dyn std::error::Error) {
+    let mut line = format!("machiai: {error}\n");
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        line.push_str(&format!("  because: {}\n", next.to_string().trim_end().replace('\n', "\n           ")));
+        cause = next.source();
+    }
+    // Nobody is left to tell when standard error is closed.
+    drop(std::io::stderr().write_all(line.as_bytes()));
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`CliError`], to be told with its causes.
+pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
+    match &cli.action {
+        Action::Run => run(&cli.config),
+        Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
+        Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
+        Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
+        Action::Journal { work } => on_journal(&read(&cli.config)?, work),
+    }
+}
+
+pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
+    Config::read(path).map_err(CliError::Config)
+}
+
+fn run(path: &Path) -> Result<(), CliError> {
+    let config = read(path)?;
+    // Two threads serve pages; the journal and each printer have their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let ready = |address: std::net::SocketAddr| {
+        // The line that scripts wait for; nobody is harmed when it cannot be written.
+        drop(writeln!(std::io::stdout(), "ready http://{address}/"));
+        drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
+    };
+    runtime.map_err(CliError::Runtime)?.block_on(daemon::run(&config, ready)).map_err(CliError::Daemon)
+}
+
+fn import(config: &Config, file: &Path) -> Result<(), CliError> {
+    let text = std::fs::read_to_string(file).map_err(|source| CliError::File { path: file.to_owned(), source })?;
+    let settings = Settings::read(&text).map_err(CliError::Settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let n_changes = runtime.block_on(crate::remote::import(config, &settings))?;
+    say(None, format!("{n_changes} settings changed\n").as_bytes())
+}
+
+fn export_settings(config: &Config, file: Option<&Path>) -> Result<(), CliError> {
+    let reader = Reader::open(&Disk::real(), &config.journal()).map_err(CliError::Journal)?;
+    let standing = crate::rules::standing(&reader).map_err(CliError::Journal)?;
+    let text = Settings::of(&standing).write().map_err(CliError::Settings)?;
+    say(file, text.as_bytes())
+}
+
+fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {
+    let failed = |what| move |source| CliError::Work { what, source };
+    match work {
+        JournalWork::Export { file } => {
+            let reader = Reader::open(&Disk::real(), &config.journal()).map_err(CliError::Journal)?;
+            let mut out: Box<dyn Write> = match file {
+                None => Box::new(std::io::stdout().lock()),
+                Some(path) => Box::new(std::io::BufWriter::new(
+                    std::fs::File::create(path).map_err(|source| CliError::File { path: path.clone(), source })?,
+                )),
+            };
+            machiai_journal::export(&reader, &mut out).map_err(|e| failed("export the facts")(e.into()))?;
+            Ok(())
+        }
+        JournalWork::Verify => {
+            let report = machiai_journal::verify(&Disk::real(), &config.journal()).map_err(CliError::Journal)?;
+            if report.is_good() {
+                let told = format!("{} facts of {} origins are whole\n", report.n_facts, report.heads.len());
+                return say(None, told.as_bytes());
+            }
+            let fault = report.fault.map(|fault| chain(&fault));
+            Err(CliError::Damaged(fault.or_else(|| report.integrity.into_iter().next()).unwrap_or_default()))
+        }
+        JournalWork::Backup { file } => {
+            let n_facts = machiai_journal::backup(&Disk::real(), &config.journal(), file)
+                .map_err(|e| failed("back the journal up")(e.into()))?;
+            say(None, format!("{n_facts} facts backed up to {}\n", file.display()).as_bytes())
+        }
+        JournalWork::Restore { file } => {
+            let about = daemon::offline_opening(config).map_err(CliError::Daemon)?;
+            machiai_journal::restore(&about, file).map_err(|e| failed("restore the journal")(e.into()))?;
+            say(None, b"restored; the journal that was there is kept beside it\n")
+        }
+    }
+}
+
+/// Writes to a file, or to standard output.
+fn say(file: Option<&Path>, bytes: &[u8]) -> Result<(), CliError> {
+    let (path, written) = match file {
+        None => (PathBuf::from("standard output"), std::io::stdout().write_all(bytes)),
+        Some(path) => (
+            path.to_owned(),
+            std::fs::File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all())),
+        ),
+    };
+    written.map_err(|source| CliError::File { path, source })
+}

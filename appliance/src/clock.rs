@@ -1,0 +1,114 @@
+//! The machine's clocks, injected everywhere else: wall and monotonic time, real or of a rehearsal.
+//!
+//! A rehearsal scales both clocks alike. Network, printer and screen never use this clock for their deadlines.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use machiai_core::clock::{HybridClock, Reading};
+use machiai_core::envelope::{Stamp, Trust};
+use machiai_core::ids::BootId;
+use machiai_core::time::AtMs;
+use machiai_journal::{StampParts, Stamper};
+
+use crate::config::Rehearsal;
+
+/// The date of the build's sources: no plausible clock is before it (2026-01-01T00:00:00Z).
+const FLOOR: AtMs = AtMs(1_767_225_600_000);
+
+/// systemd's time client makes this file once a time server has set the clock.
+const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
+
+/// Where time comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    started: Instant,
+    rehearsal: Option<(AtMs, u32)>,
+}
+
+impl Source {
+    /// Starts counting; a rehearsal begins at its own wall time.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
+    pub(crate) fn start(rehearsal: Option<&Rehearsal>) -> Self {
+        let starts = |rehearsal: &Rehearsal| {
+            let at = rehearsal.starts.parse::<jiff::Timestamp>().ok()?;
+            Some((AtMs(at.as_millisecond()), rehearsal.speed))
+        };
+        Self { started: Instant::now(), rehearsal: rehearsal.and_then(starts) }
+    }
+
+    /// Reads the clocks.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
+    pub(crate) fn read(&self) -> Reading {
+        let since = self.started.elapsed();
+        match self.rehearsal {
+            Some((starts, speed)) => {
+                let mono_ms = millis(since.saturating_mul(speed));
+                let wall = starts.plus_ms(i64::try_from(mono_ms).unwrap_or(i64::MAX));
+                Reading { wall, mono_ms, synced: true, rehearsal: true }
+            }
+            None => {
+                let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+                let wall = AtMs(i64::try_from(millis(wall)).unwrap_or(i64::MAX));
+                Reading { wall, mono_ms: millis(since), synced: Path::new(SYNCED_MARK).exists(), rehearsal: false }
+            }
+        }
+    }
+
+    /// Returns the real time that passes while this clock passes `span_ms`.
+    #[must_use]
+    pub(crate) fn real(&self, span_ms: i64) -> Duration {
+        let span = Duration::from_millis(u64::try_from(span_ms).unwrap_or(0));
+        span / self.rehearsal.map_or(1, |(_, speed)| speed)
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The daemon's clock: one hybrid clock over one source, shared by whoever asks the time.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    source: Source,
+    hybrid: Arc<Mutex<HybridClock>>,
+    boot: BootId,
+}
+
+impl Clock {
+    /// Takes up the clock where the newest fact left it.
+    #[must_use]
+    pub(crate) fn resume(source: Source, newest: Option<Stamp>, boot: BootId) -> Self {
+        let hybrid = HybridClock::resume(newest, source.read(), FLOOR);
+        Self { source, hybrid: Arc::new(Mutex::new(hybrid)), boot }
+    }
+
+    /// Returns the instant on the clock of the facts, and how far it can be trusted.
+    #[must_use]
+    pub(crate) fn now(&self) -> (AtMs, Trust) {
+        self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).now(self.source.read())
+    }
+
+    /// Returns the wall time to show to people, and how far it can be trusted.
+    #[must_use]
+    pub(crate) fn shown(&self) -> (AtMs, Trust) {
+        self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).shown(self.source.read())
+    }
+
+    /// Returns how long to wait, in real time, until this clock shows `at`.
+    #[must_use]
+    pub(crate) fn until(&self, at: AtMs) -> Duration {
+        self.source.real(at.since(self.now().0).max(0))
+    }
+}
+
+impl Stamper for Clock {
+    fn stamp(&mut self) -> StampParts {
+        let reading = self.source.read();
+        let (stamp, clock) = self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).stamp(reading);
+        StampParts { at_ms: stamp.at, at_n: stamp.n, boot: self.boot, mono_ms: reading.mono_ms, clock }
+    }
+}

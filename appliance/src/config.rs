@@ -1,0 +1,182 @@
+//! What starting needs, and nothing else: one TOML file, unknown keys refused, read whole before anything opens.
+//!
+//! Everything a clinic decides stands in facts instead, and comes and goes by `machiai settings import|export`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use machiai_core::ids::SiteId;
+use serde::Deserialize;
+
+/// The configuration file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The number of the facility.
+    pub site: u32,
+    /// The folder of the journal, its backups and its ballast.
+    pub state: PathBuf,
+    /// Where the pages and the API listen: a loopback address, port 0 for any free one.
+    #[serde(default = "usual_listen")]
+    pub listen: SocketAddr,
+    /// A folder whose templates, words and pages take the place of the built-in ones.
+    #[serde(default)]
+    pub assets: Option<PathBuf>,
+    /// Space kept back for the day the disk is full, in mebibytes.
+    #[serde(default = "usual_ballast")]
+    pub ballast_mib: u64,
+    /// A rehearsal on a clock of its own.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// A rehearsal: both clocks of the daemon run faster, facts are marked, nothing is billed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearsal {
+    /// The wall time at which it begins, with its offset: `2026-11-24T08:20:00+09:00`.
+    pub starts: String,
+    /// How many times faster than real time.
+    pub speed: u32,
+}
+
+fn usual_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8110))
+}
+
+const fn usual_ballast() -> u64 {
+    32
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read configuration {path}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not TOML, has an unknown key, or lacks one.
+    #[error("configuration {path} is not as it should be")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// The address is open to the network.
+    #[error(
+        "listen = \"{listen}\" is open to the network: until tablets are paired only a loopback address may listen"
+    )]
+    NotLoopback {
+        /// The address.
+        listen: SocketAddr,
+    },
+    /// The state folder is not an absolute path.
+    #[error("state = \"{state}\" is not an absolute path")]
+    RelativeState {
+        /// The path.
+        state: PathBuf,
+    },
+    /// The rehearsal cannot be held.
+    #[error("rehearsal {what}")]
+    Rehearsal {
+        /// What about it.
+        what: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says what to mend; the process ends with status 64, and systemd does not start it again.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        let config: Self = toml::from_str(&text)
+            .map_err(|source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) })?;
+        config.checked()
+    }
+
+    fn checked(self) -> Result<Self, ConfigError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(ConfigError::NotLoopback { listen: self.listen });
+        }
+        if !self.state.is_absolute() {
+            return Err(ConfigError::RelativeState { state: self.state });
+        }
+        match &self.rehearsal {
+            Some(rehearsal) if rehearsal.speed == 0 || rehearsal.speed > 10_000 => {
+                Err(ConfigError::Rehearsal { what: "speed must be 1 to 10000" })
+            }
+            Some(rehearsal) if rehearsal.starts.parse::<jiff::Timestamp>().is_err() => {
+                Err(ConfigError::Rehearsal { what: "starts must be a time such as 2026-11-24T08:20:00+09:00" })
+            }
+            Some(_) | None => Ok(self),
+        }
+    }
+
+    /// Returns the number of the facility.
+    #[must_use]
+    pub const fn site_id(&self) -> SiteId {
+        SiteId(self.site)
+    }
+
+    /// Returns the journal's path.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("journal.db")
+    }
+
+    /// Returns the folder of the journal's backups.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.state.join("backups")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("machiai.toml");
+        #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn the_least_configuration_is_a_site_and_a_folder() {
+        let config = read("site = 1001\nstate = \"/var/lib/machiai\"").unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8110");
+        assert_eq!(config.journal(), Path::new("/var/lib/machiai/journal.db"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        let refused = read("site = 1\nstate = \"/s\"\nlisten_on = \"127.0.0.1:1\"");
+        assert!(matches!(refused, Err(ConfigError::Malformed { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn an_address_open_to_the_network_is_refused() {
+        let refused = read("site = 1\nstate = \"/s\"\nlisten = \"0.0.0.0:8110\"");
+        assert!(matches!(refused, Err(ConfigError::NotLoopback { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_rehearsal_names_its_start_and_speed() {
+        let good = "site = 1\nstate = \"/s\"\n[rehearsal]\nstarts = \"2026-11-24T08:20:00+09:00\"\nspeed = 600";
+        assert!(read(good).is_ok());
+        assert!(read(&good.replace("600", "0")).is_err());
+        assert!(read(&good.replace("+09:00", "")).is_err());
+    }
+}

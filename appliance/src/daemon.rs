@@ -1,0 +1,317 @@
+//! The daemon from start to stop, in the order in which it happens: open, repair, wire, ready, wait, stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use machiai_core::command::Command;
+use machiai_core::facts::OpenedAfter;
+use machiai_core::ids::{DeviceId, Origin};
+use machiai_journal::open::{Disk, Open};
+use machiai_journal::store::Batch;
+use machiai_journal::{Journal, OpenError, Parts, SecretChange, Store, StoreError};
+use machiai_panel::{FontPaths, Panel, PanelError};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Shared};
+use crate::chance::{Chance, NoChance};
+use crate::clock::{Clock, Source};
+use crate::config::Config;
+use crate::gate::{Gate, GateError};
+use crate::rules::ClinicRules;
+use crate::surface::paper::Paperwork;
+use crate::surface::{board, paper};
+use crate::token::{TOKEN_PURPOSE, Tokens};
+
+/// How often the daemon looks for what is due by itself.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+
+/// How long the paper surface may take to stop before it is named in the log and left.
+const STOP_FOR: Duration = Duration::from_secs(8);
+
+/// Why the daemon cannot start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The state folder cannot be made.
+    #[error("cannot make the folder {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The journal cannot be opened.
+    #[error("cannot open the journal")]
+    Journal(#[source] OpenError),
+    /// The journal cannot be read or written.
+    #[error("cannot use the journal")]
+    Store(#[source] StoreError),
+    /// The system gives no random bytes.
+    #[error("cannot begin without random bytes")]
+    Chance(#[source] NoChance),
+    /// Fonts or templates are missing.
+    #[error("cannot draw anything")]
+    Panel(#[source] PanelError),
+    /// The address is taken.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system would not start a thread or a signal handler.
+    #[error("cannot start {what}")]
+    Start {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The opening could not be written down.
+    #[error("cannot write down that the journal was opened")]
+    Opening(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The journal's thread ended by itself.
+    #[error("the journal ended by itself: the next start repairs it")]
+    JournalEnded,
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// `ready` is told the address once the first request can be answered.
+///
+/// # Errors
+/// [`DaemonError`], worded for the clinic's IT.
+pub async fn run(config: &Config, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), DaemonError> {
+    // Open.
+    let chance = Chance::system();
+    let origin = chance.origin().map_err(DaemonError::Chance)?;
+    let boot = chance.boot().map_err(DaemonError::Chance)?;
+    make_folder(&config.state)?;
+    make_folder(&config.backups())?;
+    let source = Source::start(config.rehearsal.as_ref());
+    let mut store = Store::open(opening(config, origin, &source)).map_err(DaemonError::Journal)?;
+    let opened = store.opened().clone();
+    say_opened(opened.after);
+    let clock = Clock::resume(source, opened.newest, boot);
+    let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
+
+    // Repair: fold what is true, and say in a fact how this opening came about.
+    let rules =
+        ClinicRules::fold(config.site_id(), store.reader().map_err(DaemonError::Store)?, origin, tokens.clone())
+            .map_err(DaemonError::Store)?;
+    let (panel, faults) = Panel::open(&FontPaths::debian(), config.assets.as_deref()).map_err(DaemonError::Panel)?;
+    for fault in &faults {
+        tracing::warn!(error = %fault, "a template has an error, the built-in one is used");
+    }
+
+    // Wire.
+    let stop = CancellationToken::new();
+    let journal_ended = CancellationToken::new();
+    let (published, readers) = (rules.published(), store.readers());
+    let ended = journal_ended.clone();
+    let parts = Parts { store, rules, stamper: clock.clone(), ended: Box::new(move || ended.cancel()) };
+    let journal = Journal::start(parts).map_err(|cause| DaemonError::Opening(Box::new(cause)))?;
+    let app = Arc::new(App {
+        site: config.site_id(),
+        gate: Gate::new(journal, published, readers, clock, (chance, tokens)),
+        panel,
+        frames: [watch::Sender::default(), watch::Sender::default()],
+        own_device: own_device(),
+        stop: stop.clone(),
+        troubles: Mutex::new(faults.iter().map(|_| "template_fault".to_owned()).collect()),
+    });
+    note_opening(&app, opened.after).await?;
+    let listener =
+        crate::http::listen(config.listen).map_err(|source| DaemonError::Listen { address: config.listen, source })?;
+    let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
+    let serving = tokio::spawn(crate::http::serve(listener, Arc::clone(&app)));
+    let painting = tokio::spawn(board::paint(Arc::clone(&app)));
+    let printing = tokio::spawn(paper::run(Arc::clone(&app)));
+    let housekeeping = tokio::spawn(keep_house(Arc::clone(&app)));
+
+    // Ready.
+    tracing::info!(%address, "ready");
+    ready(address);
+
+    // Wait.
+    let outcome = wait(&app, &journal_ended).await;
+
+    // Stop: no new requests, then the printers, then the journal, last.
+    stop.cancel();
+    end("pages and API", serving).await;
+    end("board painter", painting).await;
+    end("housekeeping", housekeeping).await;
+    stop_printing(printing).await;
+    if let Some(journal) = app.gate.close() {
+        let stopped = tokio::task::spawn_blocking(move || journal.stop()).await;
+        if !matches!(stopped, Ok(Ok(()))) {
+            tracing::error!("journal did not stop as it should; the next start verifies it");
+        }
+    }
+    tracing::info!("stopped");
+    outcome
+}
+
+/// Returns an opening for work on the journal while the daemon does not run.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn offline_opening(config: &Config) -> Result<Open, DaemonError> {
+    let origin = Chance::system().origin().map_err(DaemonError::Chance)?;
+    make_folder(&config.state)?;
+    make_folder(&config.backups())?;
+    Ok(opening(config, origin, &Source::start(config.rehearsal.as_ref())))
+}
+
+/// A journal opened for one command of the command line.
+pub(crate) struct Offline {
+    /// The running journal.
+    pub(crate) gate: Gate,
+}
+
+/// Opens the journal for one command; the daemon must not run.
+///
+/// # Errors
+/// As [`run`]; [`OpenError::InUse`] when the daemon runs.
+pub(crate) fn offline(config: &Config) -> Result<Offline, DaemonError> {
+    let chance = Chance::system();
+    let boot = chance.boot().map_err(DaemonError::Chance)?;
+    let about = offline_opening(config)?;
+    let origin = about.origin;
+    let mut store = Store::open(about).map_err(DaemonError::Journal)?;
+    let clock = Clock::resume(Source::start(config.rehearsal.as_ref()), store.opened().newest, boot);
+    let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
+    let reader = store.reader().map_err(DaemonError::Store)?;
+    let rules = ClinicRules::fold(config.site_id(), reader, origin, tokens.clone()).map_err(DaemonError::Store)?;
+    let (published, readers) = (rules.published(), store.readers());
+    let parts = Parts { store, rules, stamper: clock.clone(), ended: Box::new(|| ()) };
+    let journal = Journal::start(parts).map_err(|cause| DaemonError::Opening(Box::new(cause)))?;
+    Ok(Offline { gate: Gate::new(journal, published, readers, clock, (chance, tokens)) })
+}
+
+fn opening(config: &Config, origin: Origin, source: &Source) -> Open {
+    Open {
+        path: config.journal(),
+        disk: Disk::real(),
+        origin,
+        at: source.read().wall,
+        ballast_bytes: config.ballast_mib.saturating_mul(1024 * 1024),
+        backups: backups(&config.backups()),
+    }
+}
+
+/// Lists the backups there are, the newest first; their names begin with the date.
+fn backups(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
+        .collect();
+    found.sort();
+    found.reverse();
+    found
+}
+
+fn make_folder(path: &Path) -> Result<(), DaemonError> {
+    std::fs::create_dir_all(path).map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
+}
+
+fn say_opened(after: OpenedAfter) {
+    match after {
+        OpenedAfter::Nothing => tracing::info!("new journal"),
+        OpenedAfter::Run => tracing::info!("journal opened"),
+        OpenedAfter::Restore => tracing::warn!("journal was restored from a backup: numbering jumps ahead"),
+        OpenedAfter::Damage => {
+            tracing::warn!("journal was damaged and set aside: facts were salvaged and numbering jumps ahead");
+        }
+    }
+}
+
+/// Returns the maker of tokens, with a new secret at the first start.
+fn tokens(store: &mut Store, chance: &Chance) -> Result<Tokens, StoreError> {
+    let kept = store.reader()?.secrets_for(TOKEN_PURPOSE)?;
+    let known = kept.first().and_then(|(_, secret)| <[u8; 32]>::try_from(secret.as_slice()).ok());
+    if let Some(secret) = known {
+        return Ok(Tokens::new(secret));
+    }
+    // Without random bytes the origin was not drawn either, and the start ended before this.
+    let secret: [u8; 32] = chance.bytes().unwrap_or_default();
+    let put = SecretChange::Put {
+        key_id: TOKEN_PURPOSE.as_bytes().to_vec(),
+        purpose: TOKEN_PURPOSE.to_owned(),
+        value: secret.to_vec(),
+    };
+    store.append(&Batch { facts: Vec::new(), secrets: vec![put] })?;
+    Ok(Tokens::new(secret))
+}
+
+/// Returns the device that stands for the program itself in facts.
+fn own_device() -> DeviceId {
+    "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters"))
+}
+
+async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonError> {
+    let command = Command::NoteOpening { version: env!("CARGO_PKG_VERSION").to_owned(), after };
+    let ask = Gate::by(app.own_device.clone(), None, command);
+    match app.gate.ask(ask).await {
+        Ok(_) => Ok(()),
+        // A full disk must not keep the board dark: it is said, and written down when there is space.
+        Err(cause @ GateError::Journal(machiai_journal::JournalError::DiskFull)) => {
+            tracing::warn!(error = %cause, "disk is full: the board is shown, commands are refused");
+            let mut troubles = app.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+            troubles.push("disk_full".to_owned());
+            Ok(())
+        }
+        Err(cause) => Err(DaemonError::Opening(Box::new(cause))),
+    }
+}
+
+async fn wait(app: &Shared, journal_ended: &CancellationToken) -> Result<(), DaemonError> {
+    let handler = |kind| signal(kind).map_err(|source| DaemonError::Start { what: "signal handler", source });
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        () = app.stop.cancelled() => Ok(()),
+        () = journal_ended.cancelled() => Err(DaemonError::JournalEnded),
+    }
+}
+
+/// Does what is due by itself, and takes up templates that changed, until the app stops.
+async fn keep_house(app: Shared) {
+    let mut due = tokio::time::interval(HOUSEKEEPING);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = due.tick() => {}
+        }
+        let ask = Gate::by(app.own_device.clone(), None, Command::KeepHouse);
+        if let Err(cause) = app.gate.ask(ask).await {
+            tracing::warn!(error = %cause, "housekeeping waits for the next turn");
+        }
+        for fault in app.panel.reload() {
+            tracing::warn!(error = %fault, "a template has an error, the last good one stays");
+        }
+    }
+}
+
+async fn end(what: &str, task: tokio::task::JoinHandle<impl Sized>) {
+    if tokio::time::timeout(STOP_FOR, task).await.is_err() {
+        tracing::error!(what, "did not stop in time");
+    }
+}
+
+async fn stop_printing(printing: tokio::task::JoinHandle<Paperwork>) {
+    if let Ok(paperwork) = printing.await {
+        let stopped = tokio::task::spawn_blocking(move || paperwork.stop());
+        if tokio::time::timeout(STOP_FOR, stopped).await.is_err() {
+            tracing::error!("a printer did not finish in time: its ticket is unconfirmed at the next start");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The one way in: commands go through here to the journal, and questions are answered from what is on disk.
+//!
+//! Intake and surfaces both hold the gate and never each other.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use machiai_core::command::Command;
+use machiai_core::envelope::{By, Cmd};
+use machiai_core::ids::DeviceId;
+use machiai_core::queue::Clinic;
+use machiai_core::refusal::Refusal;
+use machiai_core::seal::{Personal, Sealed};
+use machiai_journal::{Journal, JournalError, Readers, Submission};
+use tokio::sync::{oneshot, watch};
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::rules::{Ask, ClinicRules, Done, Published};
+use crate::seal::{self, SealError};
+use crate::token::Tokens;
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GateError {
+    /// The rules of the clinic say no.
+    #[error("refused: {0}")]
+    Refused(Refusal),
+    /// The journal could not keep it.
+    #[error("the journal did not keep the command")]
+    Journal(#[source] JournalError),
+    /// Personal data could not be sealed, and is never written in clear.
+    #[error("personal data could not be sealed")]
+    Seal(#[source] SealError),
+}
+
+/// The way in.
+pub(crate) struct Gate {
+    journal: RwLock<Option<Journal<ClinicRules>>>,
+    published: Arc<Published>,
+    readers: Readers,
+    /// The daemon's clock.
+    pub(crate) clock: Clock,
+    chance: Chance,
+    tokens: Tokens,
+}
+
+impl Gate {
+    /// Opens the way to a running journal.
+    pub(crate) fn new(
+        journal: Journal<ClinicRules>,
+        published: Arc<Published>,
+        readers: Readers,
+        clock: Clock,
+        (chance, tokens): (Chance, Tokens),
+    ) -> Self {
+        Self { journal: RwLock::new(Some(journal)), published, readers, clock, chance, tokens }
+    }
+
+    /// Carries out a command; the answer comes once its facts are on disk.
+    ///
+    /// # Errors
+    /// [`GateError`]; after [`JournalError::Unknown`] ask again with the same key.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<Done, GateError> {
+        let (tell, told) = oneshot::channel();
+        let submission = Submission {
+            cmd: ask.cmd.clone(),
+            command: ask,
+            answer: Box::new(move |answer| {
+                // The asker may have gone; the facts stand all the same.
+                drop(tell.send(answer));
+            }),
+        };
+        self.submit(submission)?;
+        match told.await {
+            Ok(Ok(Ok(done))) => Ok(done),
+            Ok(Ok(Err(refusal))) => Err(GateError::Refused(refusal)),
+            Ok(Err(cause)) => Err(GateError::Journal(cause)),
+            Err(_) => Err(GateError::Journal(JournalError::Stopped)),
+        }
+    }
+
+    /// Carries out a command of the program's own, from a thread that may wait.
+    ///
+    /// # Errors
+    /// As [`Gate::ask`].
+    pub(crate) fn ask_waiting(&self, device: &DeviceId, command: Command) -> Result<Done, GateError> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let by = By { device: device.clone(), person: None };
+        let submission = Submission {
+            cmd: None,
+            command: Ask { command, by, cmd: None, secrets: Vec::new() },
+            answer: Box::new(move |answer| drop(tell.send(answer))),
+        };
+        self.submit(submission)?;
+        match told.recv() {
+            Ok(Ok(Ok(done))) => Ok(done),
+            Ok(Ok(Err(refusal))) => Err(GateError::Refused(refusal)),
+            Ok(Err(cause)) => Err(GateError::Journal(cause)),
+            Err(_) => Err(GateError::Journal(JournalError::Stopped)),
+        }
+    }
+
+    fn submit(&self, submission: Submission<ClinicRules>) -> Result<(), GateError> {
+        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
+        let journal = journal.as_ref().ok_or(GateError::Journal(JournalError::Stopped))?;
+        journal.submit(submission).map_err(GateError::Journal)
+    }
+
+    /// Takes the journal out, so that it can be stopped; every later command is refused.
+    pub(crate) fn close(&self) -> Option<Journal<ClinicRules>> {
+        self.journal.write().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Reads the clinic as the facts on disk have it.
+    pub(crate) fn read<T>(&self, question: impl FnOnce(&Clinic) -> T) -> T {
+        self.published.read(question)
+    }
+
+    /// Returns a watch on the number of facts published.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.published.changes()
+    }
+
+    /// Returns readers of the journal, for exports and backups.
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    /// Returns the maker of tokens.
+    pub(crate) const fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Seals personal data for a command, if there is any.
+    ///
+    /// # Errors
+    /// [`GateError::Seal`]: refuse the command.
+    pub(crate) fn seal(&self, personal: &Personal, into: &mut Ask) -> Result<Option<Sealed>, GateError> {
+        if personal.is_empty() {
+            return Ok(None);
+        }
+        let (sealed, key) = seal::seal(personal, &self.chance).map_err(GateError::Seal)?;
+        into.secrets.push(key);
+        Ok(Some(sealed))
+    }
+
+    /// Opens sealed personal data; none once it is erased.
+    pub(crate) fn open(&self, sealed: &Sealed) -> Option<Personal> {
+        let key = self.readers.ask(|reader| reader.secret(sealed.key_id.bytes())).ok().flatten()?;
+        seal::open(sealed, &key).ok()
+    }
+
+    /// Makes an ask of a device.
+    pub(crate) fn by(device: DeviceId, cmd: Option<Cmd>, command: Command) -> Ask {
+        Ask { command, by: By { device, person: None }, cmd, secrets: Vec::new() }
+    }
+}

@@ -1,0 +1,4 @@
+//! Turns the world into facts: buttons, pages and programs become commands. Never draws anything.
+
+pub(crate) mod api;
+pub(crate) mod body;

@@ -1,0 +1,87 @@
+//! Reading a command's request: its key, its device, and a body in which nothing unknown may stand.
+
+use std::future::Future;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode};
+use machiai_core::envelope::Cmd;
+use machiai_core::ids::DeviceId;
+use serde::de::DeserializeOwned;
+
+use crate::app::Shared;
+use crate::problem::Problem;
+use crate::seal::hex;
+
+/// The header with the idempotency key (draft-ietf-httpapi-idempotency-key-header).
+const KEY_HEADER: &str = "idempotency-key";
+
+/// The header that names the kiosk, tablet or program.
+const DEVICE_HEADER: &str = "machiai-device";
+
+/// A command's request, read.
+pub(crate) struct Order<T> {
+    /// Its body.
+    pub(crate) body: T,
+    /// Its key and the digest of what was pressed.
+    pub(crate) cmd: Cmd,
+    /// The device that sent it.
+    pub(crate) device: DeviceId,
+}
+
+impl<T: DeserializeOwned> FromRequest<Shared> for Order<T> {
+    type Rejection = Problem;
+
+    fn from_request(request: Request, app: &Shared) -> impl Future<Output = Result<Self, Problem>> + Send {
+        let app = app.clone();
+        async move {
+            let refuse = |status, code, detail| Problem::request(app.panel.words(), status, code, detail);
+            let device =
+                device_of(request.headers()).ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "device_missing", None))?;
+            let key = key_of(request.headers()).ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "key_missing", None))?;
+            let path = request.uri().path().to_owned();
+            let bytes = Bytes::from_request(request, &app).await.map_err(|rejection| {
+                let status = rejection.status();
+                let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "body_broken" };
+                refuse(status, code, None)
+            })?;
+            let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+            let body = serde_json::from_slice(text).map_err(|cause| {
+                refuse(StatusCode::UNPROCESSABLE_ENTITY, "body_not_understood", Some(place_of(&cause)))
+            })?;
+            let digest = digest(&device, &path, text);
+            Ok(Self { body, cmd: Cmd { key, digest }, device })
+        }
+    }
+}
+
+/// Says where a body is wrong without repeating what stands there, which may be a patient's.
+fn place_of(cause: &serde_json::Error) -> String {
+    let what = match cause.classify() {
+        serde_json::error::Category::Data => "wrong type, unknown key or missing key",
+        serde_json::error::Category::Syntax => "not JSON",
+        serde_json::error::Category::Eof => "cut off",
+        serde_json::error::Category::Io => "broken off",
+    };
+    format!("{what} at line {} column {}", cause.line(), cause.column())
+}
+
+fn device_of(headers: &HeaderMap) -> Option<DeviceId> {
+    headers.get(DEVICE_HEADER)?.to_str().ok()?.parse().ok()
+}
+
+fn key_of(headers: &HeaderMap) -> Option<String> {
+    let key = headers.get(KEY_HEADER)?.to_str().ok()?;
+    let fits = (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
+    fits.then(|| key.to_owned())
+}
+
+/// First 8 bytes of blake3 over who pressed what.
+fn digest(device: &DeviceId, path: &str, body: &[u8]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in [device.as_str().as_bytes(), path.as_bytes(), body] {
+        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(part);
+    }
+    hex(hasher.finalize().as_bytes().get(..8).unwrap_or_default())
+}

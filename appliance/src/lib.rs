@@ -1,0 +1,25 @@
+//! The waiting-room daemon: it keeps the journal, applies the clinic's rules, prints tickets and serves the pages.
+//!
+//! `intake` turns the world into facts and `surface` turns views into the world; they never import each other, and
+//! [`daemon`] alone introduces them. It never waits for the network, a printer or a screen before it gives a number.
+
+mod answer;
+mod app;
+mod chance;
+pub mod check;
+pub mod cli;
+mod clock;
+pub mod config;
+pub mod daemon;
+mod ending;
+mod gate;
+mod http;
+mod intake;
+mod openapi;
+mod problem;
+mod remote;
+mod rules;
+mod seal;
+pub mod settings;
+pub mod surface;
+mod token;

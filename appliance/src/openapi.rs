@@ -1,0 +1,29 @@
+//! The API's contract, generated from the handlers it describes.
+
+use utoipa::OpenApi;
+
+use crate::intake::api;
+
+/// Version 1 of the API.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Machiai", description = "The waiting room's commands and questions, on loopback."),
+    paths(
+        api::open_line,
+        api::on_line,
+        api::take_ticket,
+        api::emergency,
+        api::jump_numbers,
+        api::in_room,
+        api::on_visit,
+        api::cancel,
+        api::move_visit,
+        api::send_on,
+        api::put_first,
+        api::join_family,
+        api::set_message,
+        api::consultation,
+        api::change_settings
+    )
+)]
+pub(crate) struct Api;

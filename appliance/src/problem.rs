@@ -1,0 +1,123 @@
+//! What a caller is told when something was not done: problem+json (RFC 9457) with a code, in English and Japanese.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use machiai_core::facts::Lang;
+use machiai_core::refusal::{Refusal, RefusalCode};
+use machiai_journal::JournalError;
+use machiai_panel::{Words, fill};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+use crate::gate::GateError;
+
+/// A refusal as it is answered: nothing was changed.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// `/problems/` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What happened, in English.
+    title: String,
+    /// What happened and what to do, in Japanese.
+    title_ja: String,
+    /// The status of the answer.
+    status: u16,
+    /// The code, as the guide lists it.
+    code: String,
+    /// Values the sentence was made of.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    values: BTreeMap<String, String>,
+    /// Where in the request, for requests that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl Problem {
+    /// Makes the answer to a refusal.
+    pub(crate) fn refused(words: &Words, refusal: &Refusal) -> Self {
+        let code = refusal.code.as_str();
+        let mut problem = Self::coded(words, status_of(refusal.code), code, &refusal.values);
+        problem.values.clone_from(&refusal.values);
+        problem
+    }
+
+    /// Makes the answer to a command that the gate did not carry out.
+    pub(crate) fn gate(words: &Words, error: &GateError) -> Self {
+        let none = BTreeMap::new();
+        let (status, code) = match error {
+            GateError::Refused(refusal) => return Self::refused(words, refusal),
+            GateError::Seal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_sealed"),
+            GateError::Journal(JournalError::Conflict) => (StatusCode::CONFLICT, "key_conflict"),
+            GateError::Journal(JournalError::Unwritable(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "too_long"),
+            GateError::Journal(JournalError::DiskFull) => (StatusCode::INSUFFICIENT_STORAGE, "disk_full"),
+            GateError::Journal(JournalError::Unknown(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "outcome_unknown"),
+            GateError::Journal(JournalError::NotKept(_) | JournalError::Damaged(_)) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "not_kept")
+            }
+            GateError::Journal(JournalError::Busy | JournalError::Stopped) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        };
+        Self::coded(words, status, code, &none)
+    }
+
+    /// Makes the answer to a request that is no command.
+    pub(crate) fn request(words: &Words, status: StatusCode, code: &str, detail: Option<String>) -> Self {
+        Self { detail, ..Self::coded(words, status, code, &BTreeMap::new()) }
+    }
+
+    fn coded(words: &Words, status: StatusCode, code: &str, values: &BTreeMap<String, String>) -> Self {
+        let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let say = |lang| words.get(lang, "refusal", code).map_or_else(|| code.to_owned(), |text| fill(text, &values));
+        Self {
+            kind: format!("/problems/{code}"),
+            title: say(Lang::En),
+            title_ja: say(Lang::Ja),
+            status: status.as_u16(),
+            code: code.to_owned(),
+            values: BTreeMap::new(),
+            detail: None,
+        }
+    }
+}
+
+const fn status_of(code: RefusalCode) -> StatusCode {
+    match code {
+        RefusalCode::UnknownLine
+        | RefusalCode::UnknownRoom
+        | RefusalCode::UnknownVisit
+        | RefusalCode::UnknownSession
+        | RefusalCode::UnknownPrint => StatusCode::NOT_FOUND,
+        RefusalCode::BadSettings | RefusalCode::TooLong | RefusalCode::BadValue | RefusalCode::FamilySize => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        RefusalCode::LineClosed
+        | RefusalCode::LineOpen
+        | RefusalCode::RemoteClosed
+        | RefusalCode::FullForNow
+        | RefusalCode::NumbersUsedUp
+        | RefusalCode::PressedTwice
+        | RefusalCode::RoomEmpty
+        | RefusalCode::AlreadyInRoom
+        | RefusalCode::NotWhileInRoom
+        | RefusalCode::ScreenWasOld
+        | RefusalCode::NotInThisState
+        | RefusalCode::NobodyAbsent
+        | RefusalCode::NothingToUndo
+        | RefusalCode::ActedSince
+        | RefusalCode::SameLine
+        | RefusalCode::PrintRunning
+        | RefusalCode::NoPrinter => StatusCode::CONFLICT,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}

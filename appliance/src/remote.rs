@@ -1,0 +1,63 @@
+//! Commands of the command line: through the daemon where it runs, else on the journal itself.
+
+use machiai_core::command::Command;
+use machiai_core::facts::Fact;
+use machiai_core::ids::DeviceId;
+use machiai_journal::OpenError;
+
+use crate::chance::Chance;
+use crate::cli::CliError;
+use crate::config::Config;
+use crate::daemon::{self, DaemonError};
+use crate::gate::Gate;
+use crate::settings::Settings;
+
+/// Takes settings in and returns how many changed.
+///
+/// # Errors
+/// [`CliError::Refused`] when they contradict themselves; nothing of them is kept then.
+pub(crate) async fn import(config: &Config, settings: &Settings) -> Result<usize, CliError> {
+    match daemon::offline(config) {
+        Ok(offline) => {
+            let facts: Vec<Fact> = offline.gate.read(|clinic| settings.changes(&clinic.standing));
+            let n_changes = facts.len();
+            let ask = Gate::by(device(), None, Command::ChangeSettings { facts });
+            let asked = offline.gate.ask(ask).await;
+            let journal = offline.gate.close();
+            let stopped = tokio::task::spawn_blocking(move || journal.map(machiai_journal::Journal::stop)).await;
+            asked.map_err(|cause| CliError::Refused(cause.to_string()))?;
+            match stopped {
+                Ok(Some(Ok(())) | None) => Ok(n_changes),
+                Ok(Some(Err(_))) | Err(_) => Err(CliError::Refused("the journal did not stop as it should".to_owned())),
+            }
+        }
+        Err(DaemonError::Journal(OpenError::InUse { .. })) => through_daemon(config, settings).await,
+        Err(cause) => Err(CliError::Daemon(cause)),
+    }
+}
+
+fn device() -> DeviceId {
+    "command-line".parse().unwrap_or_else(|_| unreachable!("a fixed word of twelve letters"))
+}
+
+async fn through_daemon(config: &Config, settings: &Settings) -> Result<usize, CliError> {
+    let failed = |source: reqwest::Error| CliError::Work { what: "reach the daemon", source: source.into() };
+    let key = Chance::system().origin().map_err(|cause| CliError::Refused(cause.to_string()))?;
+    let answer = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .map_err(failed)?
+        .post(format!("http://{}/api/v1/settings", config.listen))
+        .header("idempotency-key", key.to_string())
+        .header("machiai-device", device().as_str())
+        .json(settings)
+        .send()
+        .await
+        .map_err(failed)?;
+    let (status, body) = (answer.status(), answer.json::<serde_json::Value>().await.map_err(failed)?);
+    if status.is_success() {
+        return Ok(body.get("happened").and_then(serde_json::Value::as_array).map_or(0, Vec::len));
+    }
+    let title = body.get("title").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused");
+    Err(CliError::Refused(title.to_owned()))
+}

@@ -1,0 +1,134 @@
+//! Settings as one file: read whole, compared with what stands, and turned into the facts that change it.
+
+use machiai_core::facts::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
+use machiai_core::settings::{Hours, Line, Printer, Room, Rules, Site};
+use machiai_core::standing::Standing;
+use serde::{Deserialize, Serialize};
+
+use crate::surface::printer::address::Address;
+use crate::surface::printer::profile::Profile;
+
+/// Everything a clinic decides, as `machiai settings export` writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The clinic.
+    pub site: Site,
+    /// The rules of the queue.
+    #[serde(default)]
+    pub rules: Rules,
+    /// The calendar.
+    #[serde(default)]
+    pub hours: Hours,
+    /// The lines.
+    #[serde(default)]
+    pub lines: Vec<Line>,
+    /// The rooms.
+    #[serde(default)]
+    pub rooms: Vec<Room>,
+    /// The printers.
+    #[serde(default)]
+    pub printers: Vec<Printer>,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not TOML, or with an unknown key.
+    #[error("settings are not as they should be")]
+    Malformed(#[source] Box<toml::de::Error>),
+    /// They cannot be written as TOML.
+    #[error("cannot write settings")]
+    Unwritable(#[source] Box<toml::ser::Error>),
+    /// A printer's address or profile is not known.
+    #[error("printer {printer}: {why}")]
+    Printer {
+        /// Which printer.
+        printer: String,
+        /// What about it.
+        why: String,
+    },
+}
+
+impl Settings {
+    /// Reads settings from TOML.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the line.
+    pub fn read(text: &str) -> Result<Self, SettingsError> {
+        let settings: Self = toml::from_str(text).map_err(|cause| SettingsError::Malformed(Box::new(cause)))?;
+        settings.check_printers()?;
+        Ok(settings)
+    }
+
+    /// Writes settings as TOML.
+    ///
+    /// # Errors
+    /// [`SettingsError::Unwritable`], which no settings read by this program give.
+    pub fn write(&self) -> Result<String, SettingsError> {
+        toml::to_string_pretty(self).map_err(|cause| SettingsError::Unwritable(Box::new(cause)))
+    }
+
+    /// Checks what core cannot know: that printers can be reached and drawn for.
+    ///
+    /// # Errors
+    /// [`SettingsError::Printer`].
+    pub fn check_printers(&self) -> Result<(), SettingsError> {
+        for printer in &self.printers {
+            let refused = |why: String| SettingsError::Printer { printer: printer.printer.to_string(), why };
+            printer.address.parse::<Address>().map_err(|cause| refused(cause.to_string()))?;
+            Profile::named(&printer.profile).map_err(|cause| refused(cause.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the settings that stand.
+    #[must_use]
+    pub fn of(standing: &Standing) -> Self {
+        Self {
+            site: standing.site.clone(),
+            rules: standing.rules.clone(),
+            hours: standing.hours.clone(),
+            lines: standing.lines.values().cloned().collect(),
+            rooms: standing.rooms.values().cloned().collect(),
+            printers: standing.printers.values().cloned().collect(),
+        }
+    }
+
+    /// Returns the facts that make these settings of those that stand; none when nothing changes.
+    #[must_use]
+    pub fn changes(&self, standing: &Standing) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        if self.site != standing.site {
+            facts.push(Fact::SiteSet(self.site.clone()));
+        }
+        if self.rules != standing.rules {
+            facts.push(Fact::RulesSet(self.rules.clone()));
+        }
+        if self.hours != standing.hours {
+            facts.push(Fact::HoursSet(self.hours.clone()));
+        }
+        let is_new_line = |line: &&Line| standing.lines.get(&line.line) != Some(line);
+        facts.extend(self.lines.iter().filter(is_new_line).cloned().map(Fact::LineSet));
+        let is_new_room = |room: &&Room| standing.rooms.get(&room.room) != Some(room);
+        facts.extend(self.rooms.iter().filter(is_new_room).cloned().map(Fact::RoomSet));
+        let is_new_printer = |printer: &&Printer| standing.printers.get(&printer.printer) != Some(printer);
+        facts.extend(self.printers.iter().filter(is_new_printer).cloned().map(Fact::PrinterSet));
+        facts.extend(self.removals(standing));
+        facts
+    }
+
+    fn removals(&self, standing: &Standing) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for printer in standing.printers.keys().filter(|id| !self.printers.iter().any(|p| p.printer == **id)) {
+            facts.push(Fact::PrinterRemoved(PrinterRemoved { printer: printer.clone() }));
+        }
+        for room in standing.rooms.keys().filter(|id| !self.rooms.iter().any(|r| r.room == **id)) {
+            facts.push(Fact::RoomRemoved(RoomRemoved { room: room.clone() }));
+        }
+        for line in standing.lines.keys().filter(|id| !self.lines.iter().any(|l| l.line == **id)) {
+            facts.push(Fact::LineRemoved(LineRemoved { line: *line }));
+        }
+        facts
+    }
+}

@@ -1,0 +1,7 @@
+//! Turns views into the world: printers, boards, pages. Never decides anything, and never takes a command in.
+
+pub(crate) mod api;
+pub(crate) mod board;
+pub(crate) mod pages;
+pub(crate) mod paper;
+pub mod printer;

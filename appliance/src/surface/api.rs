@@ -1,0 +1,155 @@
+//! The questions of the API, version 1: what is true now, for the desk's pages, programs and the command line.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use machiai_core::desk::{DeskRow, DeskView, desk, row};
+use machiai_core::envelope::Trust;
+use machiai_core::ids::{Label, VisitId};
+use machiai_core::queue::visit::State as VisitState;
+use machiai_core::seal::Personal;
+use machiai_core::ticket::ticket;
+use machiai_core::time::{AtMs, Day};
+use serde::{Deserialize, Serialize};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::WatchStream;
+use utoipa::OpenApi;
+
+use crate::answer::added;
+use crate::app::Shared;
+use crate::problem::Problem;
+use crate::settings::Settings;
+use crate::surface::board::not_drawn;
+use machiai_panel::Paper;
+
+/// Returns the routes of every question.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/desk", get(desk_now))
+        .route("/api/v1/desk/events", get(desk_events))
+        .route("/api/v1/visits", get(find))
+        .route("/api/v1/visits/{visit}/ticket.svg", get(ticket_svg))
+        .route("/api/v1/settings", get(settings))
+        .route("/api/v1/status", get(status))
+        .route("/api/v1/openapi.json", get(openapi))
+        .route("/healthz", get(|| async { "ok\n" }))
+}
+
+async fn desk_now(State(app): State<Shared>) -> Json<DeskView> {
+    let (now, _) = app.gate.clock.now();
+    Json(app.gate.read(|clinic| desk(clinic, now)))
+}
+
+/// Tells a desk that something changed; it then asks for what it shows.
+async fn desk_events(State(app): State<Shared>) -> Response {
+    let changed = WatchStream::new(app.gate.changes())
+        .map(|n_facts| Ok::<Bytes, Infallible>(Bytes::from(format!("event: changed\ndata: {n_facts}\n\n"))));
+    let body = Body::from_stream(crate::ending::until(changed, app.stop.clone().cancelled_owned()));
+    let mut response = Response::new(body);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+}
+
+/// Whom to look for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Find {
+    label: String,
+}
+
+/// A visit with what is sealed, for staff.
+#[derive(Serialize)]
+struct Found {
+    #[serde(flatten)]
+    row: DeskRow,
+    /// Name, telephone number, note; none once erased.
+    personal: Option<Personal>,
+}
+
+async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Json<Found>, Problem> {
+    let (now, _) = app.gate.clock.now();
+    let found = app.gate.read(|clinic| {
+        let visit = clinic.by_label(&Label(find.label))?;
+        Some((row(clinic, visit, now), visit.personal.clone()))
+    });
+    match found {
+        Some((row, sealed)) => {
+            let personal = sealed.and_then(|sealed| app.gate.open(&sealed));
+            Ok(Json(Found { row, personal }))
+        }
+        None => Err(Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None)),
+    }
+}
+
+async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
+    let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None);
+    let visit: VisitId = visit.parse().map_err(|_| unknown())?;
+    let (now, _) = app.gate.clock.now();
+    let view = app.gate.read(|clinic| ticket(clinic, visit, now, false, added(&app, clinic, visit)));
+    let svg = app.panel.ticket_svg(&view.ok_or_else(unknown)?, Paper::W576).map_err(|cause| not_drawn(&app, &cause))?;
+    let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
+    Ok((kind, svg).into_response())
+}
+
+async fn settings(State(app): State<Shared>) -> Json<Settings> {
+    Json(app.gate.read(|clinic| Settings::of(&clinic.standing)))
+}
+
+/// How the box does.
+#[derive(Serialize)]
+pub(crate) struct Status {
+    /// The program's version.
+    version: &'static str,
+    /// The business day.
+    day: Option<Day>,
+    /// The instant on the clock of the facts.
+    now_ms: AtMs,
+    /// How far the clock can be trusted.
+    clock: Trust,
+    /// Facts folded in.
+    n_facts: u64,
+    /// People waiting, over all lines.
+    n_waiting: usize,
+    /// Attempts to print under way.
+    n_printing: usize,
+    /// Remarks of the fold: facts that could not be followed.
+    n_remarks: usize,
+    /// Numbers passed over without a reason; none unless facts are missing.
+    unexplained_gaps: Vec<(u16, u32, u32)>,
+    /// What is wrong, by code.
+    troubles: Vec<String>,
+}
+
+async fn status(State(app): State<Shared>) -> Json<Status> {
+    let (now, _) = app.gate.clock.now();
+    let (_, clock) = app.gate.clock.shown();
+    let troubles = app.troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default();
+    Json(app.gate.read(|clinic| {
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            day: clinic.day,
+            now_ms: now,
+            clock,
+            n_facts: clinic.n_facts,
+            n_waiting: clinic.count(VisitState::Waiting),
+            n_printing: clinic.printing.len(),
+            n_remarks: clinic.remarks.len(),
+            unexplained_gaps: clinic
+                .lines
+                .iter()
+                .flat_map(|(line, day)| day.unexplained.iter().map(|(from, to)| (line.0, from.0, to.0)))
+                .collect(),
+            troubles,
+        }
+    }))
+}
+
+async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(crate::openapi::Api::openapi())
+}

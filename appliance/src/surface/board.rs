@@ -1,0 +1,166 @@
+//! The board in browsers: the same SVG as the monitor shows, sent when it changes; a slow board gets only the latest.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use machiai_core::board::{board, changes_at};
+use machiai_core::view::BoardView;
+use machiai_panel::{DrawError, Layout};
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::WatchStream;
+
+use crate::app::{App, Frame, Shared};
+use crate::problem::Problem;
+
+/// How often a board hears that its box is there; after 5 s without, it says that it is old.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+
+/// Every layout, in the order of [`App::frames`].
+const LAYOUTS: [Layout; 2] = [Layout::Landscape, Layout::Portrait];
+
+/// Returns the board's routes.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/board", get(view))
+        .route("/api/v1/board.svg", get(svg))
+        .route("/api/v1/board/events", get(events))
+}
+
+/// Which way the monitor hangs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    layout: AskedLayout,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AskedLayout {
+    #[default]
+    Landscape,
+    Portrait,
+}
+
+impl AskedLayout {
+    const fn layout(self) -> Layout {
+        match self {
+            Self::Landscape => Layout::Landscape,
+            Self::Portrait => Layout::Portrait,
+        }
+    }
+
+    fn frames(self, app: &App) -> watch::Receiver<Frame> {
+        let [landscape, portrait] = &app.frames;
+        match self {
+            Self::Landscape => landscape.subscribe(),
+            Self::Portrait => portrait.subscribe(),
+        }
+    }
+}
+
+/// Returns the board as it is now.
+pub(crate) fn view_now(app: &App) -> BoardView {
+    let (now, _) = app.gate.clock.now();
+    let (_, trust) = app.gate.clock.shown();
+    app.gate.read(|clinic| board(clinic, now, trust))
+}
+
+async fn view(State(app): State<Shared>) -> axum::Json<BoardView> {
+    axum::Json(view_now(&app))
+}
+
+async fn svg(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let drawn = app.panel.board_svg(&view_now(&app), asked.layout.layout());
+    let svg = drawn.map_err(|cause| not_drawn(&app, &cause))?;
+    let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
+    Ok((kind, svg).into_response())
+}
+
+/// Answers that a drawing failed, naming the part and not what stands in it.
+pub(crate) fn not_drawn(app: &App, cause: &DrawError) -> Problem {
+    let detail = Some(cause.to_string());
+    Problem::request(app.panel.words(), StatusCode::INTERNAL_SERVER_ERROR, "not_drawn", detail)
+}
+
+async fn events(State(app): State<Shared>, Query(asked): Query<Asked>) -> Response {
+    let frames = asked.layout.frames(&app);
+    paint_one(&app, asked.layout.layout());
+    let mut seen = 0;
+    let stream = WatchStream::new(frames).map(move |frame| {
+        let event = if frame.nth == seen { alive() } else { frame.event };
+        seen = frame.nth;
+        Ok::<Bytes, Infallible>(event)
+    });
+    let until = app.stop.clone().cancelled_owned();
+    let body = Body::from_stream(crate::ending::until(stream, until));
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+}
+
+const fn alive() -> Bytes {
+    Bytes::from_static(b"event: alive\ndata: 1\n\n")
+}
+
+/// Draws a layout for its boards, if there is none yet or it changed.
+fn paint_one(app: &App, layout: Layout) {
+    let Some((frames, _)) = app.frames.iter().zip(LAYOUTS).find(|(_, of)| *of == layout) else { return };
+    let view = view_now(app);
+    let svg = match app.panel.board_svg(&view, layout) {
+        Ok(svg) => svg,
+        Err(cause) => {
+            tracing::warn!(error = %cause, "cannot draw the board, the last picture stays");
+            return;
+        }
+    };
+    let mut event = String::with_capacity(svg.len().saturating_add(64));
+    // Writing to a string cannot fail.
+    let _written = write!(event, "id: {}\nevent: board\ndata: {svg}\n\n", view.n_facts);
+    let event = Bytes::from(event);
+    frames.send_if_modified(|frame| {
+        let is_new = frame.event != event;
+        if is_new {
+            *frame = Frame { nth: frame.nth.wrapping_add(1), event };
+        }
+        is_new
+    });
+}
+
+/// Draws the board for whoever looks, when facts change it and when time does, until the app stops.
+pub(crate) async fn paint(app: Shared) {
+    let mut changes = app.gate.changes();
+    let mut alive = tokio::time::interval(SIGN_OF_LIFE);
+    loop {
+        let (now, _) = app.gate.clock.now();
+        let next = app.gate.clock.until(app.gate.read(|clinic| changes_at(clinic, now)));
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            changed = changes.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(next.max(Duration::from_millis(20))) => {}
+            _ = alive.tick() => {
+                for frames in &app.frames {
+                    // The same frame again: each board that has it sends a sign of life instead.
+                    frames.send_modify(|_| {});
+                }
+                continue;
+            }
+        }
+        for (frames, layout) in app.frames.iter().zip(LAYOUTS) {
+            if frames.receiver_count() > 0 {
+                paint_one(&app, layout);
+            }
+        }
+    }
+}

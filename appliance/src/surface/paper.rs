@@ -1,0 +1,166 @@
+//! Tickets on paper: every attempt that the facts say has begun is carried out once, and its end is written down.
+//!
+//! A queue per printer, one job at a time. A ticket never waits for the printer: the number stands before this begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use machiai_core::command::Command;
+use machiai_core::facts::{PrintBegun, PrintOutcome, PrintTrouble};
+use machiai_core::ids::{PrinterId, VisitId};
+use machiai_core::settings::Printer;
+use machiai_core::ticket::ticket;
+use machiai_panel::Paper;
+use machiai_panel::dots::Dots;
+
+use crate::answer::added;
+use crate::app::{App, Shared};
+use crate::gate::GateError;
+use crate::surface::printer::address::Address;
+use crate::surface::printer::clock::{Monotonic, RealTime};
+use crate::surface::printer::profile::Profile;
+use crate::surface::printer::{Job, Limits, Outcome, print};
+
+/// Jobs that may wait for one printer; more are refused, and the desk lists them as not printed.
+const MAX_JOBS: usize = 64;
+
+/// The printers at work.
+#[derive(Default)]
+pub(crate) struct Paperwork {
+    workers: BTreeMap<PrinterId, Worker>,
+    in_hand: Arc<Mutex<BTreeSet<(VisitId, u32)>>>,
+}
+
+struct Worker {
+    settings: Printer,
+    jobs: SyncSender<PrintBegun>,
+    thread: JoinHandle<()>,
+}
+
+/// Watches for attempts that have begun and hands each to its printer, until the app stops.
+pub(crate) async fn run(app: Shared) -> Paperwork {
+    let mut paperwork = Paperwork::default();
+    let mut changes = app.gate.changes();
+    loop {
+        paperwork.hand_out(&app);
+        tokio::select! {
+            () = app.stop.cancelled() => return paperwork,
+            changed = changes.changed() => if changed.is_err() { return paperwork },
+        }
+    }
+}
+
+impl Paperwork {
+    fn hand_out(&mut self, app: &Shared) {
+        let (begun, printers) = app.gate.read(|clinic| {
+            let begun: Vec<PrintBegun> = clinic.printing.values().cloned().collect();
+            let of_them = |printer: &&Printer| begun.iter().any(|begun| begun.printer == printer.printer);
+            let printers: Vec<Printer> = clinic.standing.printers.values().filter(of_them).cloned().collect();
+            (begun, printers)
+        });
+        let mut in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        in_hand.retain(|hand| begun.iter().any(|begun| (begun.visit, begun.attempt) == *hand));
+        let fresh: Vec<PrintBegun> =
+            begun.into_iter().filter(|begun| in_hand.insert((begun.visit, begun.attempt))).collect();
+        drop(in_hand);
+        for begun in fresh {
+            let settings = printers.iter().find(|printer| printer.printer == begun.printer);
+            let Some(settings) = settings else {
+                finish(app, &begun, Outcome::Refused(PrintTrouble::Unreachable));
+                continue;
+            };
+            let worker = self.worker(app, settings);
+            if let Err(TrySendError::Full(begun) | TrySendError::Disconnected(begun)) = worker.jobs.try_send(begun) {
+                finish(app, &begun, Outcome::Refused(PrintTrouble::Stalled));
+            }
+        }
+    }
+
+    /// Returns the worker of a printer, a new one when its settings changed.
+    fn worker(&mut self, app: &Shared, settings: &Printer) -> &Worker {
+        let is_current = self.workers.get(&settings.printer).is_some_and(|worker| worker.settings == *settings);
+        if !is_current {
+            self.workers.remove(&settings.printer);
+        }
+        self.workers.entry(settings.printer.clone()).or_insert_with(|| {
+            let (jobs, to_do) = sync_channel(MAX_JOBS);
+            let (app, of) = (Arc::clone(app), settings.clone());
+            Worker { settings: settings.clone(), jobs, thread: std::thread::spawn(move || work(&app, &of, &to_do)) }
+        })
+    }
+
+    /// Lets the printers finish what they have begun.
+    pub(crate) fn stop(self) {
+        for (printer, Worker { jobs, thread, .. }) in self.workers {
+            drop(jobs);
+            if thread.join().is_err() {
+                tracing::error!(%printer, "printer thread panicked");
+            }
+        }
+    }
+}
+
+/// One printer's thread: a job after the other.
+fn work(app: &App, settings: &Printer, jobs: &Receiver<PrintBegun>) {
+    let clock = RealTime::start();
+    let mut last = None;
+    while let Ok(begun) = jobs.recv() {
+        if app.stop.is_cancelled() {
+            finish(app, &begun, Outcome::Refused(PrintTrouble::Restarted));
+            continue;
+        }
+        let outcome = carry_out(app, settings, &begun, &clock, last);
+        last = Some(outcome);
+        finish(app, &begun, outcome);
+    }
+}
+
+fn carry_out(
+    app: &App,
+    settings: &Printer,
+    begun: &PrintBegun,
+    clock: &dyn Monotonic,
+    last: Option<Outcome>,
+) -> Outcome {
+    let Ok(profile) = Profile::named(&settings.profile) else { return Outcome::Refused(PrintTrouble::NotDrawn) };
+    let Ok(address) = settings.address.parse::<Address>() else {
+        return Outcome::Refused(PrintTrouble::Unreachable);
+    };
+    let Some(dots) = draw(app, begun, profile) else { return Outcome::Refused(PrintTrouble::NotDrawn) };
+    let job = Job { profile, dots: &dots, last };
+    print(&mut *address.transport(), &job, &Limits::USUAL, clock)
+}
+
+/// Draws the ticket of an attempt; none when there is no such visit any more or it cannot be drawn.
+fn draw(app: &App, begun: &PrintBegun, profile: &Profile) -> Option<Dots> {
+    let (now, _) = app.gate.clock.now();
+    let view =
+        app.gate.read(|clinic| ticket(clinic, begun.visit, now, begun.reprint, added(app, clinic, begun.visit)))?;
+    let paper = Paper::of_dots(profile.dots)?;
+    match app.panel.ticket_dots(&view, paper) {
+        Ok(dots) => Some(dots),
+        Err(cause) => {
+            tracing::warn!(error = %cause, "cannot draw a ticket");
+            None
+        }
+    }
+}
+
+/// Writes down how an attempt ended; asked again while the disk is full, because paper cannot be taken back.
+fn finish(app: &App, begun: &PrintBegun, outcome: Outcome) {
+    let command = Command::EndPrint {
+        visit: begun.visit,
+        attempt: begun.attempt,
+        outcome: outcome.outcome(),
+        trouble: outcome.trouble(),
+    };
+    if outcome.outcome() != PrintOutcome::Printed {
+        tracing::warn!(printer = %begun.printer, attempt = begun.attempt, ?outcome, "ticket is not known to be printed");
+    }
+    match app.gate.ask_waiting(&app.own_device, command) {
+        Ok(_) | Err(GateError::Refused(_)) => {}
+        Err(cause) => tracing::warn!(error = %cause, "end of a print is not written down, the next start says so"),
+    }
+}

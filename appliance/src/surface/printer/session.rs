@@ -1,0 +1,140 @@
+//! One conversation with a printer: bytes out with a limit, answers told apart, what is the matter asked.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Limits;
+use super::clock::Monotonic;
+use super::status::{Asked, Replies, Reply, Status};
+use super::transport::{Transport, TransportError};
+
+/// Answers dropped at most before a question: a printer that talks without end must not hold up a ticket.
+const STRAY_REPLIES: usize = 4096;
+
+/// One conversation with a printer.
+pub(super) struct Session<'a> {
+    line: &'a mut dyn Transport,
+    limits: &'a Limits,
+    clock: &'a dyn Monotonic,
+    /// When the whole job must have ended.
+    until: Duration,
+    came: VecDeque<u8>,
+    replies: Replies,
+    /// The answer to the fence, which may come while another is waited for.
+    fence: Option<u8>,
+    /// Answers that were given up and may still come; the next ones are not taken for others.
+    owed: u32,
+}
+
+/// How far the bytes of a ticket got.
+pub(super) struct CutShort {
+    /// How many the line took.
+    pub(super) taken: usize,
+    /// What stopped them.
+    pub(super) error: TransportError,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(line: &'a mut dyn Transport, limits: &'a Limits, clock: &'a dyn Monotonic) -> Self {
+        let until = clock.now().saturating_add(limits.job);
+        Self { line, limits, clock, until, came: VecDeque::new(), replies: Replies::default(), fence: None, owed: 0 }
+    }
+
+    /// Asks what state the printer is in; none when it does not answer.
+    pub(super) fn ask_status(&mut self) -> Result<Option<Status>, TransportError> {
+        self.forget_what_came()?;
+        let mut status = Status::default();
+        let until = self.deadline(self.limits.status);
+        for asked in Asked::ALL {
+            self.send(&asked.bytes()).map_err(|short| short.error)?;
+            let Some(answer) = self.next_answer(until)? else {
+                self.owed += 1;
+                return Ok(None);
+            };
+            // The pattern was checked when the reply was told apart, so the parser takes it.
+            status.learn(asked, answer);
+        }
+        Ok(Some(status))
+    }
+
+    /// Drops answers that nobody waits for: rasters can hold the bytes of `DLE EOT`, and Epson's printers answer them.
+    fn forget_what_came(&mut self) -> Result<(), TransportError> {
+        for _ in 0..STRAY_REPLIES {
+            match self.next_reply(Duration::ZERO)? {
+                Some(Reply::RealTime(_)) => self.owed = self.owed.saturating_sub(1),
+                Some(Reply::Sensor(answer)) => self.fence = Some(answer),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the answer to the status request just sent; none when it did not come until then.
+    fn next_answer(&mut self, until: Duration) -> Result<Option<u8>, TransportError> {
+        loop {
+            match self.next_reply(until)? {
+                Some(Reply::RealTime(_)) if self.owed > 0 => self.owed -= 1,
+                Some(Reply::RealTime(answer)) => return Ok(Some(answer)),
+                Some(Reply::Sensor(answer)) => self.fence = Some(answer),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Sends bytes until all are taken, the line takes none for the limit, or the job's time is up.
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), CutShort> {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            let within = self.limits.stall.min(self.until.saturating_sub(self.clock.now()));
+            match self.line.write(rest, within) {
+                Ok(some) => taken += some,
+                Err(error) => return Err(CutShort { taken, error }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer to the fence; none when it did not come within the time.
+    pub(super) fn await_fence(&mut self, within: Duration) -> Result<Option<u8>, TransportError> {
+        let until = self.deadline(within);
+        while self.fence.is_none() {
+            match self.next_reply(until)? {
+                Some(Reply::Sensor(answer)) => self.fence = Some(answer),
+                Some(Reply::RealTime(_)) => {}
+                None => break,
+            }
+        }
+        Ok(self.fence.take())
+    }
+
+    /// Waits until the system has passed on what was sent.
+    pub(super) fn flush(&mut self) -> Result<(), TransportError> {
+        self.line.flush(self.limits.stall)
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn deadline(&self, within: Duration) -> Duration {
+        self.clock.now().saturating_add(within).min(self.until)
+    }
+
+    /// Returns the next answer; none when none came until then.
+    fn next_reply(&mut self, until: Duration) -> Result<Option<Reply>, TransportError> {
+        loop {
+            while let Some(byte) = self.came.pop_front() {
+                if let Some(reply) = self.replies.take(byte) {
+                    return Ok(Some(reply));
+                }
+            }
+            let left = until.saturating_sub(self.clock.now());
+            let mut buffer = [0; 64];
+            let read = self.line.read(&mut buffer, left)?;
+            if read == 0 && self.clock.now() >= until {
+                return Ok(None);
+            }
+            self.came.extend(buffer.iter().take(read));
+        }
+    }
+}

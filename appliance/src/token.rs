@@ -1,0 +1,81 @@
+//! The token on a ticket: whoever holds the paper may look at its turn, and nobody can guess it.
+//!
+//! It is made from the visit and a secret of the box, so that a reprint carries the same one; facts hold its digest
+//! only, by which the cloud knows it again.
+
+use machiai_core::ids::{Origin, VisitId};
+
+use crate::seal::hex;
+
+/// The purpose under which the secret lies in the journal's secrets.
+pub(crate) const TOKEN_PURPOSE: &str = "token";
+
+/// Letters that are read and typed without doubt: no 0, 1, I, O, l.
+const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+
+/// Figures of a token: 16 of 32 letters are 80 bits.
+const N_LETTERS: usize = 16;
+
+/// Makes tokens.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    secret: [u8; 32],
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+impl Tokens {
+    /// Makes tokens from a secret of the box.
+    pub(crate) const fn new(secret: [u8; 32]) -> Self {
+        Self { secret }
+    }
+
+    /// Returns the id of the `nth` visit of a journal's opening.
+    pub(crate) fn visit(&self, origin: Origin, nth: u64) -> VisitId {
+        let mut hasher = blake3::Hasher::new_keyed(&self.secret);
+        hasher.update(origin.bytes()).update(&nth.to_be_bytes());
+        let mut id = [0; 16];
+        hasher.finalize_xof().fill(&mut id);
+        VisitId::from_bytes(id)
+    }
+
+    /// Returns a visit's token.
+    pub(crate) fn token(&self, visit: VisitId) -> String {
+        let digest = blake3::keyed_hash(&self.secret, visit.bytes());
+        let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map_or('2', char::from);
+        digest.as_bytes().iter().take(N_LETTERS).map(letter).collect()
+    }
+
+    /// Returns the digest of a visit's token, as it stands in facts.
+    pub(crate) fn token_hash(&self, visit: VisitId) -> String {
+        let digest = blake3::hash(self.token(visit).as_bytes());
+        hex(digest.as_bytes().get(..16).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reprint_carries_the_same_token_and_another_visit_another() {
+        let tokens = Tokens::new([7; 32]);
+        let (one, two) = (VisitId::from_bytes([1; 16]), VisitId::from_bytes([2; 16]));
+        assert_eq!(tokens.token(one), tokens.token(one));
+        assert_ne!(tokens.token(one), tokens.token(two));
+        assert_ne!(tokens.token(one), Tokens::new([8; 32]).token(one));
+        assert_eq!(tokens.token(one).len(), N_LETTERS);
+    }
+
+    #[test]
+    fn the_digest_does_not_tell_the_token() {
+        let tokens = Tokens::new([7; 32]);
+        let visit = VisitId::from_bytes([1; 16]);
+        assert_eq!(tokens.token_hash(visit).len(), 32);
+        assert!(!tokens.token_hash(visit).contains(&tokens.token(visit)));
+    }
+}

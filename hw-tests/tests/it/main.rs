@@ -1,0 +1,5 @@
+//! The scenes: emulated devices, the real daemon, and the house rules.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod printer;
+mod tidy;
