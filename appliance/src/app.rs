@@ -1,9 +1,12 @@
 //! What every handler holds: the gate, the panel with its words, and what the program knows of itself.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, SiteId};
 use machiai_panel::Panel;
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::gate::Gate;
@@ -15,6 +18,28 @@ pub(crate) struct Frame {
     pub(crate) nth: u64,
     /// The event as it goes over the wire.
     pub(crate) event: axum::body::Bytes,
+}
+
+/// Something that staff or IT should know; its words stand in the assets under the same code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Trouble {
+    /// The journal was damaged, set aside and salvaged.
+    JournalDamaged,
+    /// The journal came from a backup.
+    JournalRestored,
+    /// The disk is full: commands are refused.
+    DiskFull,
+    /// The space kept back for a full disk is used up: make room.
+    BallastGone,
+    /// The clock cannot be trusted.
+    ClockLost,
+    /// A template has an error; the last good one is used.
+    TemplateFault,
+    /// The board cannot be drawn; the last picture stays.
+    BoardNotDrawn,
+    /// The nightly copy of the journal failed.
+    BackupFailed,
 }
 
 /// What every handler holds.
@@ -31,8 +56,33 @@ pub(crate) struct App {
     pub(crate) own_device: DeviceId,
     /// Ends every stream and loop.
     pub(crate) stop: tokio_util::sync::CancellationToken,
-    /// What went wrong at the start or since, for the status page, by code.
-    pub(crate) troubles: std::sync::Mutex<Vec<String>>,
+    /// What went wrong at the start or since, for the pages of staff and IT.
+    pub(crate) troubles: Mutex<BTreeSet<Trouble>>,
+}
+
+impl App {
+    /// Notes that something is wrong, or is so no longer.
+    pub(crate) fn note(&self, trouble: Trouble, stands: bool) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        if stands {
+            troubles.insert(trouble);
+        } else {
+            troubles.remove(&trouble);
+        }
+    }
+
+    /// Returns what is wrong now.
+    pub(crate) fn troubles_now(&self) -> Vec<Trouble> {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let health = self.gate.health();
+        let live = [
+            (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
+            (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
+            (Trouble::ClockLost, self.gate.clock.shown().1 == Trust::Lost),
+        ];
+        troubles.extend(live.into_iter().filter(|(_, stands)| *stands).map(|(trouble, _)| trouble));
+        troubles.into_iter().collect()
+    }
 }
 
 /// The app as handlers share it.

@@ -234,7 +234,7 @@ fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {
             say(None, format!("{n_facts} facts backed up to {}\n", file.display()).as_bytes())
         }
         JournalWork::Restore { file } => {
-            let about = daemon::offline_opening(config).map_err(CliError::Daemon)?;
+            let about = daemon::opening(config).map_err(CliError::Daemon)?;
             machiai_journal::restore(&about, file).map_err(|e| failed("restore the journal")(e.into()))?;
             say(None, b"restored; the journal that was there is kept beside it\n")
         }

@@ -1,21 +1,24 @@
 //! The daemon from start to stop, in the order in which it happens: open, repair, wire, ready, wait, stop.
 
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use machiai_core::command::Command;
 use machiai_core::facts::OpenedAfter;
-use machiai_core::ids::{DeviceId, Origin};
+use machiai_core::ids::DeviceId;
 use machiai_journal::open::{Disk, Open};
 use machiai_journal::store::Batch;
 use machiai_journal::{Journal, OpenError, Parts, SecretChange, Store, StoreError};
 use machiai_panel::{FontPaths, Panel, PanelError};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, Shared};
+use crate::app::{App, Shared, Trouble};
 use crate::chance::{Chance, NoChance};
 use crate::clock::{Clock, Source};
 use crate::config::Config;
@@ -24,9 +27,7 @@ use crate::rules::ClinicRules;
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper};
 use crate::token::{TOKEN_PURPOSE, Tokens};
-
-/// How often the daemon looks for what is due by itself.
-const HOUSEKEEPING: Duration = Duration::from_secs(10);
+use crate::{house, http};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
 const STOP_FOR: Duration = Duration::from_secs(8);
@@ -59,7 +60,7 @@ pub enum DaemonError {
     #[error("cannot listen on {address}")]
     Listen {
         /// Where.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         #[source]
         source: std::io::Error,
@@ -87,53 +88,21 @@ pub enum DaemonError {
 ///
 /// # Errors
 /// [`DaemonError`], worded for the clinic's IT.
-pub async fn run(config: &Config, ready: impl FnOnce(std::net::SocketAddr)) -> Result<(), DaemonError> {
-    // Open.
-    let chance = Chance::system();
-    let origin = chance.origin().map_err(DaemonError::Chance)?;
-    let boot = chance.boot().map_err(DaemonError::Chance)?;
-    make_folder(&config.state)?;
-    make_folder(&config.backups())?;
-    let source = Source::start(config.rehearsal.as_ref());
-    let mut store = Store::open(opening(config, origin, &source)).map_err(DaemonError::Journal)?;
-    let opened = store.opened().clone();
-    say_opened(opened.after);
-    let clock = Clock::resume(source, opened.newest, boot);
-    let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
-
-    // Repair: fold what is true, and say in a fact how this opening came about.
-    let rules =
-        ClinicRules::fold(config.site_id(), store.reader().map_err(DaemonError::Store)?, origin, tokens.clone())
-            .map_err(DaemonError::Store)?;
-    let (panel, faults) = Panel::open(&FontPaths::debian(), config.assets.as_deref()).map_err(DaemonError::Panel)?;
-    for fault in &faults {
-        tracing::warn!(error = %fault, "a template has an error, the built-in one is used");
-    }
+pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), DaemonError> {
+    // Open and repair: the journal verifies itself, the clinic is folded, a fact says how this opening came about.
+    let journal_ended = CancellationToken::new();
+    let ended = journal_ended.clone();
+    let (gate, after) = open(config, Box::new(move || ended.cancel()))?;
+    let app = assemble(config, gate, after)?;
+    note_opening(&app, after).await?;
 
     // Wire.
-    let stop = CancellationToken::new();
-    let journal_ended = CancellationToken::new();
-    let (published, readers) = (rules.published(), store.readers());
-    let ended = journal_ended.clone();
-    let parts = Parts { store, rules, stamper: clock.clone(), ended: Box::new(move || ended.cancel()) };
-    let journal = Journal::start(parts).map_err(|cause| DaemonError::Opening(Box::new(cause)))?;
-    let app = Arc::new(App {
-        site: config.site_id(),
-        gate: Gate::new(journal, published, readers, clock, (chance, tokens)),
-        panel,
-        frames: [watch::Sender::default(), watch::Sender::default()],
-        own_device: own_device(),
-        stop: stop.clone(),
-        troubles: Mutex::new(faults.iter().map(|_| "template_fault".to_owned()).collect()),
-    });
-    note_opening(&app, opened.after).await?;
-    let listener =
-        crate::http::listen(config.listen).map_err(|source| DaemonError::Listen { address: config.listen, source })?;
+    let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
-    let serving = tokio::spawn(crate::http::serve(listener, Arc::clone(&app)));
+    let serving = tokio::spawn(http::serve(listener, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app)));
-    let housekeeping = tokio::spawn(keep_house(Arc::clone(&app)));
+    let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
 
     // Ready.
     tracing::info!(%address, "ready");
@@ -143,94 +112,105 @@ pub async fn run(config: &Config, ready: impl FnOnce(std::net::SocketAddr)) -> R
     let outcome = wait(&app, &journal_ended).await;
 
     // Stop: no new requests, then the printers, then the journal, last.
-    stop.cancel();
+    app.stop.cancel();
     end("pages and API", serving).await;
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
     stop_printing(printing).await;
-    if let Some(journal) = app.gate.close() {
-        let stopped = tokio::task::spawn_blocking(move || journal.stop()).await;
-        if !matches!(stopped, Ok(Ok(()))) {
-            tracing::error!("journal did not stop as it should; the next start verifies it");
-        }
+    if !close(&app.gate).await {
+        tracing::error!("journal did not stop as it should; the next start verifies it");
     }
     tracing::info!("stopped");
     outcome
 }
 
-/// Returns an opening for work on the journal while the daemon does not run.
+/// Opens the journal and folds the clinic from it; fails with [`OpenError::InUse`] while another process has it.
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) fn offline_opening(config: &Config) -> Result<Open, DaemonError> {
-    let origin = Chance::system().origin().map_err(DaemonError::Chance)?;
-    make_folder(&config.state)?;
-    make_folder(&config.backups())?;
-    Ok(opening(config, origin, &Source::start(config.rehearsal.as_ref())))
-}
-
-/// A journal opened for one command of the command line.
-pub(crate) struct Offline {
-    /// The running journal.
-    pub(crate) gate: Gate,
-}
-
-/// Opens the journal for one command; the daemon must not run.
-///
-/// # Errors
-/// As [`run`]; [`OpenError::InUse`] when the daemon runs.
-pub(crate) fn offline(config: &Config) -> Result<Offline, DaemonError> {
+pub(crate) fn open(config: &Config, ended: Box<dyn FnOnce() + Send>) -> Result<(Gate, OpenedAfter), DaemonError> {
     let chance = Chance::system();
     let boot = chance.boot().map_err(DaemonError::Chance)?;
-    let about = offline_opening(config)?;
+    let source = Source::start(config.rehearsal.as_ref());
+    let about = opening(config)?;
     let origin = about.origin;
     let mut store = Store::open(about).map_err(DaemonError::Journal)?;
-    let clock = Clock::resume(Source::start(config.rehearsal.as_ref()), store.opened().newest, boot);
+    let opened = store.opened().clone();
+    let clock = Clock::resume(source, opened.newest, boot);
     let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
     let reader = store.reader().map_err(DaemonError::Store)?;
     let rules = ClinicRules::fold(config.site_id(), reader, origin, tokens.clone()).map_err(DaemonError::Store)?;
     let (published, readers) = (rules.published(), store.readers());
-    let parts = Parts { store, rules, stamper: clock.clone(), ended: Box::new(|| ()) };
+    let parts = Parts { store, rules, stamper: clock.clone(), ended };
     let journal = Journal::start(parts).map_err(|cause| DaemonError::Opening(Box::new(cause)))?;
-    Ok(Offline { gate: Gate::new(journal, published, readers, clock, (chance, tokens)) })
+    Ok((Gate::new(journal, published, readers, clock, (chance, tokens)), opened.after))
 }
 
-fn opening(config: &Config, origin: Origin, source: &Source) -> Open {
-    Open {
+/// Brings together what every handler holds.
+///
+/// # Errors
+/// Fonts or templates are missing.
+pub(crate) fn assemble(config: &Config, gate: Gate, after: OpenedAfter) -> Result<Shared, DaemonError> {
+    let (panel, faults) = Panel::open(&FontPaths::debian(), config.assets.as_deref()).map_err(DaemonError::Panel)?;
+    for fault in &faults {
+        tracing::warn!(error = %fault, "a template has an error, the built-in one is used");
+    }
+    let mut troubles = BTreeSet::new();
+    if !faults.is_empty() {
+        troubles.insert(Trouble::TemplateFault);
+    }
+    match after {
+        OpenedAfter::Nothing => tracing::info!("new journal"),
+        OpenedAfter::Run => tracing::info!("journal opened"),
+        OpenedAfter::Restore => {
+            tracing::warn!("journal was restored from a backup: numbering jumps ahead");
+            troubles.insert(Trouble::JournalRestored);
+        }
+        OpenedAfter::Damage => {
+            tracing::warn!("journal was damaged and set aside: facts were salvaged and numbering jumps ahead");
+            troubles.insert(Trouble::JournalDamaged);
+        }
+    }
+    Ok(Arc::new(App {
+        site: config.site_id(),
+        gate,
+        panel,
+        frames: [watch::Sender::default(), watch::Sender::default()],
+        own_device: own_device(),
+        stop: CancellationToken::new(),
+        troubles: Mutex::new(troubles),
+    }))
+}
+
+/// Stops the journal and says whether it stopped as it should.
+pub(crate) async fn close(gate: &Gate) -> bool {
+    let Some(journal) = gate.close() else { return true };
+    matches!(tokio::task::spawn_blocking(move || journal.stop()).await, Ok(Ok(())))
+}
+
+/// Returns an opening of the journal, with an origin drawn for it and the folders made.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn opening(config: &Config) -> Result<Open, DaemonError> {
+    make_folder(&config.state)?;
+    make_folder(&config.backups())?;
+    Ok(Open {
         path: config.journal(),
         disk: Disk::real(),
-        origin,
-        at: source.read().wall,
+        origin: Chance::system().origin().map_err(DaemonError::Chance)?,
+        at: Source::start(config.rehearsal.as_ref()).read().wall,
         ballast_bytes: config.ballast_mib.saturating_mul(1024 * 1024),
-        backups: backups(&config.backups()),
-    }
+        backups: house::backups(&config.backups()),
+    })
 }
 
-/// Lists the backups there are, the newest first; their names begin with the date.
-fn backups(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "db"))
-        .collect();
-    found.sort();
-    found.reverse();
-    found
+fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
+    http::listen(address).map_err(|source| DaemonError::Listen { address, source })
 }
 
 fn make_folder(path: &Path) -> Result<(), DaemonError> {
     std::fs::create_dir_all(path).map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
-}
-
-fn say_opened(after: OpenedAfter) {
-    match after {
-        OpenedAfter::Nothing => tracing::info!("new journal"),
-        OpenedAfter::Run => tracing::info!("journal opened"),
-        OpenedAfter::Restore => tracing::warn!("journal was restored from a backup: numbering jumps ahead"),
-        OpenedAfter::Damage => {
-            tracing::warn!("journal was damaged and set aside: facts were salvaged and numbering jumps ahead");
-        }
-    }
 }
 
 /// Returns the maker of tokens, with a new secret at the first start.
@@ -264,8 +244,6 @@ async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonErro
         // A full disk must not keep the board dark: it is said, and written down when there is space.
         Err(cause @ GateError::Journal(machiai_journal::JournalError::DiskFull)) => {
             tracing::warn!(error = %cause, "disk is full: the board is shown, commands are refused");
-            let mut troubles = app.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-            troubles.push("disk_full".to_owned());
             Ok(())
         }
         Err(cause) => Err(DaemonError::Opening(Box::new(cause))),
@@ -280,24 +258,6 @@ async fn wait(app: &Shared, journal_ended: &CancellationToken) -> Result<(), Dae
         _ = interrupt.recv() => Ok(()),
         () = app.stop.cancelled() => Ok(()),
         () = journal_ended.cancelled() => Err(DaemonError::JournalEnded),
-    }
-}
-
-/// Does what is due by itself, and takes up templates that changed, until the app stops.
-async fn keep_house(app: Shared) {
-    let mut due = tokio::time::interval(HOUSEKEEPING);
-    loop {
-        tokio::select! {
-            () = app.stop.cancelled() => return,
-            _ = due.tick() => {}
-        }
-        let ask = Gate::by(app.own_device.clone(), None, Command::KeepHouse);
-        if let Err(cause) = app.gate.ask(ask).await {
-            tracing::warn!(error = %cause, "housekeeping waits for the next turn");
-        }
-        for fault in app.panel.reload() {
-            tracing::warn!(error = %fault, "a template has an error, the last good one stays");
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use machiai_core::ids::DeviceId;
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::Refusal;
 use machiai_core::seal::{Personal, Sealed};
-use machiai_journal::{Journal, JournalError, Readers, Submission};
+use machiai_journal::{Health, Journal, JournalError, Readers, Submission};
 use tokio::sync::{oneshot, watch};
 
 use crate::chance::Chance;
@@ -121,9 +121,9 @@ impl Gate {
         self.published.changes()
     }
 
-    /// Returns readers of the journal, for exports and backups.
-    pub(crate) fn readers(&self) -> &Readers {
-        &self.readers
+    /// Returns how the journal does; none once it is closed.
+    pub(crate) fn health(&self) -> Option<Health> {
+        self.journal.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Journal::health)
     }
 
     /// Returns the maker of tokens.

@@ -108,16 +108,4 @@ fn is_loopback(host: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machines_own_names_are_served() {
-        for good in ["127.0.0.1:8110", "localhost:1", "localhost", "[::1]:8110", "[::1]"] {
-            assert!(is_loopback(good), "{good} was refused");
-        }
-        for bad in ["", "evil.example", "evil.example:8110", "127.0.0.1.evil.example", "localhost.evil.example:80"] {
-            assert!(!is_loopback(bad), "{bad} was let through");
-        }
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ pub mod config;
 pub mod daemon;
 mod ending;
 mod gate;
+mod house;
 mod http;
 mod intake;
 mod openapi;

@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 
 use crate::gate::GateError;
 
-/// A refusal as it is answered: nothing was changed.
+/// A refusal as it is written: nothing was changed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Problem {
+#[schema(as = Problem)]
+pub(crate) struct Told {
     /// `/problems/` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -35,12 +36,16 @@ pub(crate) struct Problem {
     detail: Option<String>,
 }
 
+/// A refusal on its way out; boxed, because it travels through every result.
+#[derive(Debug)]
+pub(crate) struct Problem(Box<Told>);
+
 impl Problem {
     /// Makes the answer to a refusal.
     pub(crate) fn refused(words: &Words, refusal: &Refusal) -> Self {
         let code = refusal.code.as_str();
         let mut problem = Self::coded(words, status_of(refusal.code), code, &refusal.values);
-        problem.values.clone_from(&refusal.values);
+        problem.0.values.clone_from(&refusal.values);
         problem
     }
 
@@ -64,13 +69,15 @@ impl Problem {
 
     /// Makes the answer to a request that is no command.
     pub(crate) fn request(words: &Words, status: StatusCode, code: &str, detail: Option<String>) -> Self {
-        Self { detail, ..Self::coded(words, status, code, &BTreeMap::new()) }
+        let mut problem = Self::coded(words, status, code, &BTreeMap::new());
+        problem.0.detail = detail;
+        problem
     }
 
     fn coded(words: &Words, status: StatusCode, code: &str, values: &BTreeMap<String, String>) -> Self {
         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let say = |lang| words.get(lang, "refusal", code).map_or_else(|| code.to_owned(), |text| fill(text, &values));
-        Self {
+        Self(Box::new(Told {
             kind: format!("/problems/{code}"),
             title: say(Lang::En),
             title_ja: say(Lang::Ja),
@@ -78,7 +85,7 @@ impl Problem {
             code: code.to_owned(),
             values: BTreeMap::new(),
             detail: None,
-        }
+        }))
     }
 }
 
@@ -114,8 +121,8 @@ const fn status_of(code: RefusalCode) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         response

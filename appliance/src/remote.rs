@@ -17,23 +17,17 @@ use crate::settings::Settings;
 /// # Errors
 /// [`CliError::Refused`] when they contradict themselves; nothing of them is kept then.
 pub(crate) async fn import(config: &Config, settings: &Settings) -> Result<usize, CliError> {
-    match daemon::offline(config) {
-        Ok(offline) => {
-            let facts: Vec<Fact> = offline.gate.read(|clinic| settings.changes(&clinic.standing));
-            let n_changes = facts.len();
-            let ask = Gate::by(device(), None, Command::ChangeSettings { facts });
-            let asked = offline.gate.ask(ask).await;
-            let journal = offline.gate.close();
-            let stopped = tokio::task::spawn_blocking(move || journal.map(machiai_journal::Journal::stop)).await;
-            asked.map_err(|cause| CliError::Refused(cause.to_string()))?;
-            match stopped {
-                Ok(Some(Ok(())) | None) => Ok(n_changes),
-                Ok(Some(Err(_))) | Err(_) => Err(CliError::Refused("the journal did not stop as it should".to_owned())),
-            }
-        }
-        Err(DaemonError::Journal(OpenError::InUse { .. })) => through_daemon(config, settings).await,
-        Err(cause) => Err(CliError::Daemon(cause)),
-    }
+    let (gate, _) = match daemon::open(config, Box::new(|| ())) {
+        Ok(opened) => opened,
+        Err(DaemonError::Journal(OpenError::InUse { .. })) => return through_daemon(config, settings).await,
+        Err(cause) => return Err(CliError::Daemon(cause)),
+    };
+    let facts: Vec<Fact> = gate.read(|clinic| settings.changes(&clinic.standing));
+    let n_changes = facts.len();
+    let asked = gate.ask(Gate::by(device(), None, Command::ChangeSettings { facts })).await;
+    let has_stopped = daemon::close(&gate).await;
+    asked.map_err(|cause| CliError::Refused(cause.to_string()))?;
+    if has_stopped { Ok(n_changes) } else { Err(CliError::Refused("the journal did not stop as it should".to_owned())) }
 }
 
 fn device() -> DeviceId {

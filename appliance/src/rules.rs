@@ -1,7 +1,7 @@
 //! The clinic's rules as the journal's writer owns them: a working state for decisions, and the published one that
 //! everybody reads. A fact is folded into the second only when it is on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use machiai_core::command::Command;
@@ -47,6 +47,9 @@ pub(crate) struct Done {
     /// Whether it had been done before, under the same key.
     pub(crate) replayed: bool,
 }
+
+/// Business days folded at a start without a checkpoint: today's, and two before it for the erasures still due.
+const N_DAYS: usize = 3;
 
 /// What everybody reads.
 #[derive(Debug)]
@@ -120,7 +123,7 @@ impl ClinicRules {
     }
 }
 
-/// Folds from the checkpoint where one can be used, else the standing kinds of all time and the facts of the newest day.
+/// Folds from the checkpoint where one can be used, else the standing kinds of all time and the facts of the last days.
 fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
     let newest = reader.newest_position()?;
     if let Some(checkpoint) = reader.checkpoint(FOLD)?.filter(|checkpoint| checkpoint.version == FOLD_VERSION)
@@ -143,7 +146,7 @@ fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
         }
     };
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
-    if let Some(day) = newest_day(reader)? {
+    for day in days_to_fold(reader)? {
         add(reader.facts_of_day(day)?);
     }
     let mut clinic = Clinic::default();
@@ -161,14 +164,25 @@ pub(crate) fn standing(reader: &Reader) -> Result<Standing, StoreError> {
     folded(reader).map(|(clinic, _)| clinic.standing)
 }
 
-fn newest_day(reader: &Reader) -> Result<Option<Day>, StoreError> {
+/// Returns the days whose facts are folded: the newest, and those before it whose personal data may wait for erasure.
+///
+/// A day that got another date counts under both: what happened before the change stands under the old one.
+fn days_to_fold(reader: &Reader) -> Result<BTreeSet<Day>, StoreError> {
     let opened = reader.facts_of_kinds(&["DayOpened", "DayRedated"])?;
-    let day = |fact: &Envelope| match &fact.fact {
-        Fact::DayOpened(opened) => Some(opened.day),
-        Fact::DayRedated(redated) => Some(redated.to),
-        _ => None,
-    };
-    Ok(opened.iter().filter_map(|kept| kept.envelope().ok()).filter_map(|fact| day(&fact)).next_back())
+    let mut days = BTreeSet::new();
+    let mut n_opened = 0;
+    for fact in opened.iter().rev().filter_map(|kept| kept.envelope().ok()) {
+        if let Fact::DayOpened(opened) = &fact.fact {
+            days.insert(opened.day);
+            n_opened += 1;
+        } else if let Fact::DayRedated(redated) = &fact.fact {
+            days.extend([redated.from, redated.to]);
+        }
+        if n_opened == N_DAYS {
+            break;
+        }
+    }
+    Ok(days)
 }
 
 /// Ids of visits: unguessable by the box's secret, unique because the origin of an opening is drawn at random.

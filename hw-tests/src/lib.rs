@@ -1,3 +1,4 @@
 //! Placeholder.
 
+pub mod power;
 pub mod printer;

@@ -58,11 +58,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Returns a printer with a head of so many dots, 203 dots to the inch, a cutter and a buffer of 4 KiB.
+    /// Returns a printer with a head of so many dots, 203 dots to the inch, a cutter and a buffer of 64 KiB.
     #[must_use]
     pub const fn new(line: Line, dots: u32) -> Self {
         let motion_units = (203, 203);
-        Self { line, dots, dpi: 203, motion_units, has_cutter: true, buffer_bytes: 4096, folder: None }
+        Self { line, dots, dpi: 203, motion_units, has_cutter: true, buffer_bytes: 65_536, folder: None }
     }
 }
 
@@ -101,6 +101,8 @@ struct State {
     buffer: VecDeque<u8>,
     buffer_bytes: usize,
     has_cutter: bool,
+    /// What it last told by itself, once it was asked to.
+    report: Option<[u8; 4]>,
     mechanism: Mechanism,
     papers: Vec<Paper>,
     /// Where answers go.
@@ -126,6 +128,7 @@ impl Emulator {
                 buffer: VecDeque::new(),
                 buffer_bytes: setup.buffer_bytes,
                 has_cutter: setup.has_cutter,
+                report: None,
                 mechanism: Mechanism::new(&setup),
                 papers: Vec::new(),
                 answers: None,
@@ -157,6 +160,7 @@ impl Emulator {
         if rows.is_some() || !state.knobs.paper_out {
             state.mechanism.roll.set_left(rows);
         }
+        state.report();
         self.shared.changed.notify_all();
     }
 
@@ -282,8 +286,11 @@ impl Shared {
 
 impl State {
     fn power_cycle(&mut self) {
-        self.throw_client_out();
+        if self.client.is_some() {
+            self.throw_client_out();
+        }
         self.buffer.clear();
+        self.report = None;
         self.mechanism.reset();
     }
 
@@ -292,6 +299,15 @@ impl State {
         if let Some(client) = self.client.take() {
             // It may have gone by itself.
             drop(client.shutdown(std::net::Shutdown::Both));
+        }
+    }
+
+    /// Tells by itself what has changed, if it was asked to.
+    fn report(&mut self) {
+        let report = self.knobs.report();
+        if self.report.is_some_and(|last| last != report) {
+            self.report = Some(report);
+            self.answer(&report);
         }
     }
 
@@ -346,10 +362,17 @@ fn print_portion(shared: &Shared, state: &mut State, portion: usize) {
                     state.answer(&[sensor]);
                 }
             }
+            Some(Asks::Report(0)) => state.report = None,
+            Some(Asks::Report(_)) => {
+                let report = state.knobs.report();
+                state.report = Some(report);
+                state.answer(&report);
+            }
             None => {}
         }
         if state.mechanism.roll.is_used_up() {
             state.knobs.paper_out = true;
+            state.report();
             return;
         }
     }

@@ -1,1 +1,219 @@
+// The board in a browser: shows the drawing that its box sends, and never passes an old one off as the present.
+// A drawing is shown in whole or not at all. What stands on it is read off the drawing itself (LOOKS, section 6).
 'use strict';
+
+const OLD_MS = 5000, PALE_MS = 60000, GONE_MS = 300000;
+// The box sends a sign of life every 2 s; a line that is silent for so long is taken up anew.
+const SILENT_MS = 7000;
+const NUMBER = /^[A-Z]{0,2}\d{1,4}([–・][A-Z]{0,2}\d{1,4})*$/;
+const CLOCK = /^\d{1,2}:\d\d$/;
+const STATE = /^(呼出中|診察中|検査中|会計中|受付中)$/;
+const COUNT = /\d+ ?(人待ち|分|人)$/;
+const INDIGO = '#16325C', NIGHT = '#101822';
+const ASK = '受付でご確認ください';
+
+const places = { board: document.getElementById('board'), call: document.getElementById('call') };
+const asked = new URLSearchParams(location.search).get('layout');
+const isUpright = matchMedia('(orientation: portrait)').matches;
+const layout = asked === 'portrait' || (asked !== 'landscape' && isUpright) ? 'portrait' : 'landscape';
+
+// The newest board, the call over it, and whether a call was taken away because the line broke.
+let shown = { board: null, call: null, cut: false };
+let life = { mono: 0, wall: 0 };
+let source = null, retry = null, drawn = '', due = false, tries = 0;
+
+// The machine may have slept, or its clock may have been set: the longer of the two ages counts.
+function age() {
+  return life.mono ? Math.max(performance.now() - life.mono, Date.now() - life.wall) : 0;
+}
+function alive() {
+  life = { mono: performance.now(), wall: Date.now() };
+  tries = 0;
+}
+function level() {
+  const ms = age();
+  return ms >= GONE_MS ? 3 : ms >= PALE_MS || (shown.cut && ms >= OLD_MS) ? 2 : ms >= OLD_MS ? 1 : 0;
+}
+
+function parsed(text) {
+  const svg = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
+  const isGood = svg.localName === 'svg' && !svg.querySelector('parsererror, script, foreignObject');
+  return isGood ? document.importNode(svg, true) : null;
+}
+const ground = (svg) => svg.querySelector('rect')?.getAttribute('fill') ?? '#F7F4ED';
+// A call's ground is indigo, a board's is paper (LOOKS, section 5).
+const isCall = (svg) => ground(svg) === INDIGO;
+
+function leaves(svg) {
+  return [...svg.querySelectorAll('text, tspan')].filter((at) => !at.firstElementChild);
+}
+function isNumber(at) {
+  const weight = at.getAttribute('font-weight') ?? at.parentNode.getAttribute('font-weight');
+  return weight === '700' && NUMBER.test(at.textContent);
+}
+function make(name, attributes, text = '') {
+  const at = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) at.setAttribute(key, value);
+  at.textContent = text;
+  return at;
+}
+
+// Where the message stands: the row under the strip; beside the title where the strip is the last row.
+function messageRow(svg) {
+  const { width, height } = svg.viewBox.baseVal;
+  const number = (at, name) => Number(at.getAttribute(name) ?? 0);
+  const strip = [...svg.querySelectorAll(':scope > rect')].find((at) => number(at, 'y') > 0 && number(at, 'height') > 100);
+  const bottom = strip ? number(strip, 'y') + number(strip, 'height') : height - 88;
+  if (bottom >= height) return { x: 400, y: 16, width: 1220, height: 88 };
+  return { x: 0, y: bottom, width: strip ? number(strip, 'width') : width, height: width > height ? 88 : 92 };
+}
+
+function sayOld(svg, clock) {
+  const row = messageRow(svg);
+  const band = make('g', { 'data-stale': '1' });
+  band.append(make('rect', { ...row, fill: '#FFE3A0' }));
+  const said = `${clock ? `${clock} 現在の表示です` : '今の表示ではありません'}（更新が止まっています）`;
+  const size = Math.min(52, Math.floor((row.width - 80) / said.length / 4) * 4);
+  const y = row.y + Math.round(row.height / 2 + size * 0.36);
+  band.append(make('text', { x: row.x + 40, y, 'font-size': size, 'font-weight': 700, fill: '#17212B' }, said));
+  svg.append(band);
+}
+
+// A tile whose number is too old to be shown: no state, not called, and where to ask.
+function emptyTile(number, ink) {
+  const tile = number.parentNode;
+  const xs = number.getAttribute('x').split(' ').map(Number);
+  const pitch = xs.length > 1 ? xs[1] - xs[0] : 100;
+  const right = xs[xs.length - 1] + pitch / 2;
+  const size = Math.min(64, Math.floor((right - 40) / ASK.length));
+  for (const at of [...tile.querySelectorAll('path, rect, text')]) {
+    const isWide = Number(at.getAttribute('width')) > 100 && Number(at.getAttribute('height')) > 100;
+    const isState = at.localName === 'path' || STATE.test(at.textContent);
+    if (isWide || isState) at.remove();
+    else if (at.localName === 'rect' && at.getAttribute('fill') === '#FFD166') at.setAttribute('fill', ink.second);
+    else if (at.localName === 'text') at.setAttribute('fill', ink.first);
+  }
+  number.replaceWith(make('text', {
+    x: right, y: number.getAttribute('y'), 'font-size': size, 'text-anchor': 'end', fill: ink.first,
+  }, ASK));
+}
+
+function dress(svg, to) {
+  const ink = ground(svg) === NIGHT ? { first: '#F1ECE1', second: '#B4BFCA' } : { first: '#17212B', second: '#3F4B57' };
+  const texts = leaves(svg);
+  const clock = texts.find((at) => CLOCK.test(at.textContent));
+  const time = clock?.textContent;
+  clock?.remove();
+  // A clock that stands still says a wrong time: its hands go too.
+  for (const hand of svg.querySelectorAll('path[transform^="rotate("]')) hand.remove();
+  const numbers = texts.filter(isNumber);
+  for (const at of to === 2 ? numbers : []) {
+    at.setAttribute('fill', at.getAttribute('fill') === '#FFFFFF' ? '#D5E0EE' : ink.second);
+  }
+  if (to === 3) {
+    for (const at of numbers) {
+      if (at.localName === 'text' && at.parentNode.localName === 'g') emptyTile(at, ink);
+      else at.remove();
+    }
+    for (const at of svg.querySelectorAll('text')) if (COUNT.test(at.textContent) || at.textContent === '人待ち') at.remove();
+  }
+  sayOld(svg, time);
+}
+
+function put(place, svg) {
+  if (svg) place.replaceChildren(svg);
+  else place.replaceChildren();
+}
+
+// Draws the latest, once per frame of the browser: what was sent meanwhile is never shown.
+function draw() {
+  due = false;
+  const to = level();
+  if (to && shown.call) shown = { ...shown, call: null, cut: true };
+  const key = `${to}|${shown.call ?? ''}|${shown.board ?? ''}`;
+  if (key === drawn) return;
+  drawn = key;
+  document.documentElement.dataset.stale = to;
+  const svg = shown.board && parsed(shown.board);
+  if (svg) {
+    if (to) dress(svg, to);
+    document.body.style.background = ground(svg);
+    put(places.board, svg);
+  } else if (to) {
+    const blank = make('svg', { viewBox: '0 0 1920 1080', 'font-family': "'BIZ UDPGothic'" });
+    blank.append(make('rect', { width: 1920, height: 1080, fill: '#F7F4ED' }));
+    blank.append(make('text', { x: 960, y: 560, 'font-size': 112, 'text-anchor': 'middle', fill: '#17212B' }, ASK));
+    sayOld(blank, null);
+    put(places.board, blank);
+  }
+  const call = shown.call && parsed(shown.call);
+  call?.querySelector('rect[stroke="#FFD166"]')?.classList.add('breathes');
+  if (call) put(places.call, call);
+  places.call.hidden = !call;
+}
+function drawSoon() {
+  if (!due) requestAnimationFrame(draw);
+  due = true;
+}
+
+function take(event) {
+  const svg = parsed(event.data);
+  if (!svg) return;
+  const wasOld = level() > 0;
+  alive();
+  if (!isCall(svg)) shown = { board: event.data, call: null, cut: false };
+  // What waited in a broken line is not news: a call from before the break is not shown.
+  else if (!wasOld) shown = { ...shown, call: event.data };
+  drawSoon();
+}
+
+function close() {
+  source?.close();
+  clearTimeout(retry);
+  source = retry = null;
+}
+function again() {
+  close();
+  // Many boards lose their box at the same moment: each comes back at a time of its own.
+  const most = Math.min(8000, 500 * 2 ** tries++);
+  retry = setTimeout(connect, 200 + Math.random() * most);
+}
+function connect() {
+  close();
+  if (document.hidden) return;
+  if (!life.mono) alive();
+  const mine = new EventSource(`/api/v1/board/events?layout=${layout}`);
+  mine.since = performance.now();
+  mine.addEventListener('board', take);
+  mine.addEventListener('alive', () => { alive(); drawSoon(); });
+  mine.addEventListener('error', () => { if (mine === source) again(); });
+  source = mine;
+}
+
+function watch() {
+  if (level() !== Number(document.documentElement.dataset.stale)) drawSoon();
+  if (source && age() > SILENT_MS && performance.now() - source.since > SILENT_MS) again();
+}
+
+// A board that nobody sees holds no line open, and says how old it is when it is seen again.
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return close();
+  connect();
+  drawSoon();
+  stayLit();
+});
+
+function stayLit() {
+  if (document.fullscreenElement) navigator.wakeLock?.request('screen').catch(() => {});
+}
+// Neither is allowed without a touch.
+document.addEventListener('click', () => {
+  document.documentElement.requestFullscreen?.().then(stayLit, stayLit);
+});
+
+document.documentElement.dataset.stale = 0;
+setInterval(watch, 250);
+const faces = ['400 64px "BIZ UDPGothic"', '700 64px "BIZ UDPGothic"', '700 64px "BIZ UDGothic"'];
+// The first drawing waits for its faces, so that it does not change under the eyes.
+Promise.race([Promise.all(faces.map((face) => document.fonts.load(face, '105'))), new Promise((go) => setTimeout(go, 3000))])
+  .then(connect, connect);

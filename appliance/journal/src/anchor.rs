@@ -36,6 +36,11 @@ pub(crate) fn check(about: &Open, reader: &Reader) -> Result<(), StoreError> {
     }
 }
 
+/// Returns the position that was noted, 0 for none.
+pub(crate) fn position(about: &Open) -> Position {
+    read(about).map_or(Position(0), |(position, _)| position)
+}
+
 fn read(about: &Open) -> Option<(Position, Hash)> {
     let bytes = about.disk.files().read(&beside(&about.path, ".anchor"), 0, ANCHOR_BYTES).ok()?;
     let (noted, check) = bytes.split_at_checked(40)?;
@@ -52,7 +57,8 @@ fn check_of(noted: &[u8]) -> [u8; 8] {
 }
 
 fn hash_at(reader: &Reader, position: Position) -> Result<Option<Hash>, StoreError> {
-    let mut query = reader.db.prepare_cached("SELECT hash FROM facts WHERE position = ?1").step("read the anchor's fact")?;
+    let mut query =
+        reader.db.prepare_cached("SELECT hash FROM facts WHERE position = ?1").step("read the anchor's fact")?;
     let hash = query.query_row([position.0], |row| row.get(0)).optional().step("read the anchor's fact")?;
     Ok(hash.map(Hash))
 }

@@ -57,22 +57,35 @@ pub(crate) fn carve<E>(
 ) -> Result<(), CarveError<E>> {
     let log_path = beside(path, "-wal");
     let log = Log::read(files, &log_path).map_err(CarveError::Read)?;
-    let size = if files.exists(path).map_err(CarveError::Read)? { files.size(path).map_err(CarveError::Read)? } else { 0 };
+    let size =
+        if files.exists(path).map_err(CarveError::Read)? { files.size(path).map_err(CarveError::Read)? } else { 0 };
     let pages = Pages { files, path, log_path: &log_path, log: &log };
-    let n_pages = size.div_ceil(4_096);
-    let last = u32::try_from(n_pages).unwrap_or(u32::MAX).max(log.pages.keys().copied().max().unwrap_or(0));
-    for number in 1..=last {
-        // A page that cannot be read is lost; the others are not.
-        if let Some(page) = pages.newest(number) {
-            pages.rows(number, &page, true, take)?;
+    let n_pages = u32::try_from(size.div_ceil(4_096)).unwrap_or(u32::MAX);
+    // A page that cannot be read is lost; the others are not.
+    for number in 1..=n_pages {
+        if let Some(page) = pages.in_file(number) {
+            let age = if log.pages.contains_key(&number) { Age::Overtaken } else { Age::Newest };
+            pages.rows(number, &page, age, take)?;
         }
-        if log.pages.contains_key(&number)
-            && let Some(page) = pages.older(number)
-        {
-            pages.rows(number, &page, false, take)?;
+    }
+    for (number, offset) in &log.copies {
+        if let Ok(page) = files.read(&log_path, *offset, PAGE_BYTES) {
+            let age = if log.pages.get(number) == Some(offset) { Age::Newest } else { Age::InLog };
+            pages.rows(*number, &page, age, take)?;
         }
     }
     Ok(())
+}
+
+/// Which copy of a page is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// The newest there is.
+    Newest,
+    /// An older one in the log.
+    InLog,
+    /// The one in the file, when the log has another.
+    Overtaken,
 }
 
 /// Why carving stopped.
@@ -95,11 +108,11 @@ impl Pages<'_> {
     fn newest(&self, number: u32) -> Option<Vec<u8>> {
         match self.log.pages.get(&number) {
             Some(&offset) => self.files.read(self.log_path, offset, PAGE_BYTES).ok(),
-            None => self.older(number),
+            None => self.in_file(number),
         }
     }
 
-    fn older(&self, number: u32) -> Option<Vec<u8>> {
+    fn in_file(&self, number: u32) -> Option<Vec<u8>> {
         let offset = u64::from(number.checked_sub(1)?).checked_mul(4_096)?;
         self.files.read(self.path, offset, PAGE_BYTES).ok()
     }
@@ -109,7 +122,7 @@ impl Pages<'_> {
         &self,
         number: u32,
         page: &[u8],
-        is_newest: bool,
+        age: Age,
         take: &mut dyn FnMut(Carved) -> Result<(), E>,
     ) -> Result<(), CarveError<E>> {
         let start = if number == 1 { FILE_HEADER_BYTES } else { 0 };
@@ -118,17 +131,18 @@ impl Pages<'_> {
         };
         let n_cells = usize::from(u16_at(header, 2));
         for pointer in header.get(7..).unwrap_or_default().chunks_exact(2).take(n_cells) {
-            let row = self.row(page, usize::from(u16_at(pointer, 0))).and_then(|(id, values)| carved(id, values));
+            let row = self.row(page, usize::from(u16_at(pointer, 0)), age).and_then(|(id, values)| carved(id, values));
             match row {
                 Some(row @ Carved::Fact(_)) => take(row).map_err(CarveError::Take)?,
-                Some(row @ Carved::Secret(_)) if is_newest => take(row).map_err(CarveError::Take)?,
+                Some(row @ Carved::Secret(_)) if age == Age::Newest => take(row).map_err(CarveError::Take)?,
                 Some(Carved::Secret(_)) | None => {}
             }
         }
         Ok(())
     }
 
-    fn row(&self, page: &[u8], at: usize) -> Option<(i64, Vec<Value>)> {
+    /// Reads a row, following it into other pages, which are written once and of the same age.
+    fn row(&self, page: &[u8], at: usize, age: Age) -> Option<(i64, Vec<Value>)> {
         let mut cell = page.get(at..)?;
         let n_bytes = usize::try_from(varint(&mut cell)?).ok().filter(|n_bytes| *n_bytes <= MAX_ROW_BYTES)?;
         let row_id = varint(&mut cell)?.cast_signed();
@@ -136,7 +150,10 @@ impl Pages<'_> {
         let mut record = cell.get(..n_local)?.to_vec();
         let mut next = if n_local < n_bytes { u32_at(cell.get(n_local..)?)? } else { 0 };
         while record.len() < n_bytes {
-            let overflow = self.newest(next)?;
+            let overflow = match age {
+                Age::Newest | Age::InLog => self.newest(next)?,
+                Age::Overtaken => self.in_file(next)?,
+            };
             let (link, content) = overflow.split_at_checked(4)?;
             let n_left = n_bytes.saturating_sub(record.len()).min(content.len());
             record.extend(content.get(..n_left).filter(|content| !content.is_empty())?);

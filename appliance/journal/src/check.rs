@@ -37,8 +37,7 @@ pub(crate) struct FactRow {
     pub(crate) hash: Hash,
 }
 
-pub(crate) const ROW_COLUMNS: &str =
-    "position, origin_id, seq, at_ms, at_n, day, kind, cmd, cmd_digest, line, hash";
+pub(crate) const ROW_COLUMNS: &str = "position, origin_id, seq, at_ms, at_n, day, kind, cmd, cmd_digest, line, hash";
 
 impl FactRow {
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

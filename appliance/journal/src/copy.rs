@@ -121,8 +121,7 @@ pub(crate) fn each_fact(
 ) -> Result<(), StoreError> {
     let step = "read facts to copy";
     let origins = from.origins()?;
-    let mut query =
-        from.db.prepare(&format!("SELECT {ROW_COLUMNS} FROM facts ORDER BY position")).step(step)?;
+    let mut query = from.db.prepare(&format!("SELECT {ROW_COLUMNS} FROM facts ORDER BY position")).step(step)?;
     for row in query.query_map([], FactRow::read).step(step)? {
         let row = row.step(step)?;
         let at = row.position;

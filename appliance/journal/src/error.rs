@@ -162,9 +162,9 @@ fn is_damage(error: &rusqlite::Error) -> bool {
 
 fn is_full(error: &rusqlite::Error) -> bool {
     use rusqlite::{ErrorCode, ffi};
-    error.sqlite_error().is_some_and(|error| {
-        error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE
-    })
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.code == ErrorCode::DiskFull || error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 /// Names the step when SQLite fails.

@@ -21,6 +21,8 @@ const FRAME_BYTES: usize = 4_120;
 pub(crate) struct Log {
     /// Where the newest committed copy of a page lies in the log, by page number.
     pub(crate) pages: BTreeMap<u32, u64>,
+    /// Every committed copy, in the order written: page number and place.
+    pub(crate) copies: Vec<(u32, u64)>,
     /// Committed transactions behind a frame that is no good: SQLite would ignore them.
     pub(crate) n_ignored: usize,
     /// Whether the header is no good, so that SQLite ignores the whole log.
@@ -80,11 +82,12 @@ impl Log {
         let salts = if self.is_headless { salts_of_first()? } else { header.get(16..24).unwrap_or_default().to_vec() };
         let is_big_endian = !self.is_headless && big(header, 0) & 1 == 1;
         let mut before = Sums::stored(header, 24);
-        let mut uncommitted = BTreeMap::new();
+        let mut uncommitted = Vec::new();
         let mut is_whole = !self.is_headless;
         for offset in (32_u64..).step_by(FRAME_BYTES) {
             let frame = files.read(path, offset, FRAME_BYTES)?;
-            let Some((head, page)) = frame.split_at_checked(FRAME_HEADER_BYTES).filter(|(_, page)| page.len() == PAGE_BYTES)
+            let Some((head, page)) =
+                frame.split_at_checked(FRAME_HEADER_BYTES).filter(|(_, page)| page.len() == PAGE_BYTES)
             else {
                 break;
             };
@@ -95,9 +98,10 @@ impl Log {
                 is_whole = false;
                 continue;
             }
-            uncommitted.insert(big(head, 0), offset.saturating_add(24));
+            uncommitted.push((big(head, 0), offset.saturating_add(24)));
             if big(head, 4) != 0 {
-                self.pages.append(&mut uncommitted);
+                self.pages.extend(uncommitted.iter().copied());
+                self.copies.append(&mut uncommitted);
                 self.n_ignored = self.n_ignored.saturating_add(usize::from(!is_whole));
             }
         }

@@ -15,7 +15,7 @@ use crate::kept::Position;
 use crate::log::Log;
 use crate::reader::Reader;
 use crate::schema::{self, Synchronous};
-use crate::store::{Store, Tips};
+use crate::store::{Store, Tips, checkpoint};
 use crate::{anchor, check, copy, salvage, suspicion, swap};
 
 /// Size of the ballast that a full disk gets back, unless configured otherwise.
@@ -158,9 +158,15 @@ fn look(about: &Open, synchronous: Synchronous) -> Result<Found, OpenError> {
     if found > schema::NEWEST {
         return Err(OpenError::Newer { path: about.path.clone(), found, known: schema::NEWEST });
     }
+    // Making tables in what was a journal would overwrite what can still be salvaged.
+    let known = carved.max(anchor::position(about));
+    if found == 0 && known > Position(0) {
+        return Err(failed(StoreError::BadFact { at: known, source: BadFact::Gone }));
+    }
     if found < schema::NEWEST {
         schema::migrate(&mut reader.db)
             .map_err(|source| OpenError::Migrate { path: about.path.clone(), source: Box::new(source) })?;
+        checkpoint(&reader.db, "TRUNCATE").map_err(failed)?;
     }
     let tips = Tips::read(&reader).map_err(failed)?;
     if carved > tips.position {

@@ -98,7 +98,8 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] when they cannot be read; if it is damage, the journal must be set aside.
     pub fn facts_of_origin(&self, origin: Origin, after: Seq, limit: u32) -> Result<Vec<Kept>, StoreError> {
-        let query = "SELECT position, line FROM facts WHERE origin_id = (SELECT origin_id FROM origins WHERE origin = ?1)
+        let query =
+            "SELECT position, line FROM facts WHERE origin_id = (SELECT origin_id FROM origins WHERE origin = ?1)
             AND seq > ?2 ORDER BY seq LIMIT ?3";
         self.facts(query, params![origin.bytes(), after.0, limit])
     }
@@ -179,8 +180,7 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] when it cannot be read.
     pub fn secret(&self, key_id: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut query =
-            self.db.prepare_cached("SELECT value FROM secrets WHERE key_id = ?1").step("read a secret")?;
+        let mut query = self.db.prepare_cached("SELECT value FROM secrets WHERE key_id = ?1").step("read a secret")?;
         query.query_row([key_id], |row| row.get(0)).optional().step("read a secret")
     }
 
@@ -218,7 +218,6 @@ impl Reader {
         rows.collect::<Result<_, _>>().step(step)
     }
 }
-
 
 /// Connections for reading that may be open at once.
 const MAX_READERS: usize = 4;

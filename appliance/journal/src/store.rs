@@ -11,7 +11,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::anchor;
 use crate::ballast;
-use crate::suspicion;
 use crate::chain::Hash;
 use crate::check::{self, Chains, FactRow, SLICE_FACTS};
 use crate::error::{OpenError, Step, StoreError};
@@ -20,6 +19,7 @@ use crate::kept::{NewFact, Position, SecretChange, day_column};
 use crate::open::{Open, Opened};
 use crate::reader::{Checkpoint, Newest, Reader, Readers};
 use crate::schema::Synchronous;
+use crate::suspicion;
 
 /// Pages of log, roughly, after which the log is written back into the file: 4 MiB.
 const LOG_PAGES: u32 = 1_000;

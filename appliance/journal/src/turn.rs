@@ -243,11 +243,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     }
 
     /// Returns the digest and the facts of a command's first time, if this is not it.
-    fn first_time(
-        &mut self,
-        cmd: &Cmd,
-        pending: &Pending,
-    ) -> Result<Option<(String, Vec<Envelope>)>, JournalError> {
+    fn first_time(&mut self, cmd: &Cmd, pending: &Pending) -> Result<Option<(String, Vec<Envelope>)>, JournalError> {
         if let Some(first) = pending.by_key.get(&cmd.key) {
             return Ok(Some(first.clone()));
         }
@@ -258,13 +254,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         Ok(digest.map(|digest| (digest, facts)))
     }
 
-    fn stamped(
-        &self,
-        drafts: Vec<Draft>,
-        cmd: Option<&Cmd>,
-        now: &StampParts,
-        pending: &Pending,
-    ) -> Vec<Envelope> {
+    fn stamped(&self, drafts: Vec<Draft>, cmd: Option<&Cmd>, now: &StampParts, pending: &Pending) -> Vec<Envelope> {
         let &StampParts { at_ms, at_n, boot, mono_ms, clock } = now;
         let origin = self.store.origin();
         let first = self.store.next_seq().0.saturating_add(count(&pending.batch.facts));

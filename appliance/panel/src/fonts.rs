@@ -77,8 +77,7 @@ pub(crate) enum Family {
 
 impl Family {
     /// Every family, in the order in which a missing glyph is looked for.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Proportional, Self::Japanese, Self::Chinese, Self::Korean, Self::Fixed];
+    pub(crate) const ALL: [Self; 5] = [Self::Proportional, Self::Japanese, Self::Chinese, Self::Korean, Self::Fixed];
 
     /// Returns the family for text of a language.
     pub(crate) const fn of(lang: Lang) -> Self {

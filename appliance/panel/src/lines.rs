@@ -21,13 +21,31 @@ pub(crate) struct Style {
 /// Breaks a text into lines no wider than `width_em`; none if a single character is wider.
 pub(crate) fn wrap(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Option<Vec<String>> {
     let measure = |part: &str| fonts.width_em(part.trim_end(), style.family, style.weight);
-    if measure(text) <= width_em {
-        return Some(vec![text.trim().to_owned()]);
+    fill_lines(&pieces(text, &measure, width_em), &measure, width_em)
+}
+
+/// Breaks a text into as few lines as `wrap` needs, of nearly equal width.
+pub(crate) fn wrap_evenly(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Option<Vec<String>> {
+    let measure = |part: &str| fonts.width_em(part.trim_end(), style.family, style.weight);
+    let pieces = pieces(text, &measure, width_em);
+    let lines = fill_lines(&pieces, &measure, width_em)?;
+    let n_lines = u16::try_from(lines.len()).map_or(f32::INFINITY, f32::from);
+    let mut narrow_em = measure(text) / n_lines;
+    while narrow_em < width_em {
+        // The pieces stay those of the full width: evenness never cuts a word.
+        match fill_lines(&pieces, &measure, narrow_em).filter(|even| even.len() == lines.len()) {
+            Some(even) => return Some(even),
+            None => narrow_em += 0.5,
+        }
     }
+    Some(lines)
+}
+
+fn fill_lines(pieces: &[String], measure: &dyn Fn(&str) -> f32, width_em: f32) -> Option<Vec<String>> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for piece in pieces(text, &measure, width_em) {
-        if measure(&piece) > width_em {
+    for piece in pieces {
+        if measure(piece) > width_em {
             return None;
         }
         let longer = format!("{line}{piece}");
@@ -35,7 +53,7 @@ pub(crate) fn wrap(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Op
             line = longer;
         } else {
             lines.push(line.trim().to_owned());
-            line = piece;
+            line.clone_from(piece);
         }
     }
     lines.push(line.trim().to_owned());
@@ -43,43 +61,34 @@ pub(crate) fn wrap(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Op
     Some(lines)
 }
 
-/// Breaks a text into as few lines as `wrap` needs, of nearly equal width.
-pub(crate) fn wrap_evenly(fonts: &Fonts, text: &str, style: Style, width_em: f32) -> Option<Vec<String>> {
-    let mut best = wrap(fonts, text, style, width_em)?;
-    let total_em = fonts.width_em(text, style.family, style.weight);
-    let n_lines = best.len();
-    let mut narrow_em = n_lines.try_into().map_or(width_em, |n_lines: u16| total_em / f32::from(n_lines));
-    while narrow_em < width_em {
-        if let Some(lines) = wrap(fonts, text, style, narrow_em).filter(|lines| lines.len() == n_lines) {
-            best = lines;
-            break;
-        }
-        narrow_em += 0.5;
-    }
-    Some(best)
-}
-
-/// Cuts a text into the smallest pieces that must be made: phrases, then where a break is allowed, then characters.
+/// Cuts a text into the largest pieces that fit a line: phrases, then words of one script, then where a break is
+/// allowed at all, then characters.
 fn pieces(text: &str, measure: &dyn Fn(&str) -> f32, width_em: f32) -> Vec<String> {
+    if measure(text) <= width_em {
+        return vec![text.to_owned()];
+    }
     let allowed = allowed_breaks(text);
     let between_phrases = phrase_breaks(text);
-    let wanted: BTreeSet<usize> =
+    let phrases: BTreeSet<usize> =
         allowed.iter().copied().filter(|at| between_phrases.contains(at) || follows_blank(text, *at)).collect();
-    let mut pieces = Vec::new();
-    for phrase in cut(text, 0, &wanted) {
-        if measure(phrase.1) <= width_em {
-            pieces.push(phrase.1.to_owned());
-            continue;
-        }
-        for word in cut(phrase.1, phrase.0, &allowed) {
-            if measure(word.1) <= width_em {
-                pieces.push(word.1.to_owned());
-            } else {
-                pieces.extend(word.1.chars().map(String::from));
-            }
-        }
+    let words: BTreeSet<usize> = allowed.iter().copied().filter(|at| !is_inside_katakana(text, *at)).collect();
+    let mut parts = vec![(0, text)];
+    for places in [phrases, words, allowed] {
+        let cut_if_wide = |(from, part)| {
+            if measure(part) <= width_em { vec![(from, part)] } else { cut(part, from, &places) }
+        };
+        parts = parts.into_iter().flat_map(cut_if_wide).collect();
     }
-    pieces
+    let split_if_wide = |(_, part): (usize, &str)| {
+        if measure(part) <= width_em { vec![part.to_owned()] } else { part.chars().map(String::from).collect() }
+    };
+    parts.into_iter().flat_map(split_if_wide).collect()
+}
+
+fn is_inside_katakana(text: &str, at: usize) -> bool {
+    let is_katakana = |c: char| matches!(c, 'ァ'..='ヺ' | 'ー');
+    text.split_at_checked(at)
+        .is_some_and(|(before, after)| before.ends_with(is_katakana) && after.starts_with(is_katakana))
 }
 
 fn follows_blank(text: &str, at: usize) -> bool {
@@ -146,6 +155,13 @@ mod tests {
         let lines = wrap(&fonts, &"W".repeat(60), REGULAR, 20.0).unwrap();
         assert!(lines.len() > 1, "{lines:?}");
         assert_eq!(wrap(&fonts, "診察", REGULAR, 0.5), None);
+    }
+
+    #[test]
+    fn a_word_of_katakana_stays_whole_where_it_fits_a_line() {
+        let fonts = Fonts::open(&FontPaths::debian()).unwrap();
+        let lines = wrap_evenly(&fonts, "さくら台会ファミリークリニック", REGULAR, 11.0).unwrap();
+        assert_eq!(lines, ["さくら台会", "ファミリークリニック"]);
     }
 
     #[test]

@@ -6,8 +6,10 @@ use machiai_core::view::NumberFace;
 const FIGURE_EM: f32 = 0.70;
 /// Width of a cell in the fixed-width face, in em.
 const LETTER_EM: f32 = 0.50;
-/// Width of the dash or wave between a family's first and last number, in em.
+/// Width of the dash between a family's first and last number, in em.
 const DASH_EM: f32 = 0.62;
+/// Width of the wave that stands in its place in a call, in em.
+const WAVE_EM: f32 = 1.0;
 /// Sizes of numbers that must be made smaller are multiples of this.
 const STEP: f32 = 4.0;
 
@@ -58,7 +60,8 @@ pub(crate) fn set_in_cells(label: &str, face: NumberFace, place: Place) -> Cells
     };
     let figure_em = place.pitch.map_or(own_em, |pitch| pitch / place.size);
     let cell_em = |c: char| match c {
-        '–' | '〜' => DASH_EM.min(figure_em * 0.9).max(LETTER_EM),
+        '–' => DASH_EM,
+        '〜' => WAVE_EM,
         'W' | 'M' if face == NumberFace::Figures => 1.0,
         _ => figure_em,
     };

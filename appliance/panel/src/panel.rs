@@ -304,8 +304,7 @@ impl Panel {
         let alone = BTreeMap::from([(name, Arc::clone(source))]);
         let templates = Templates::compile(&self.fonts, alone).map_err(|source| TemplateError::Fill { source })?;
         for values in self.samples(name) {
-            let svg =
-                templates.fill(name, Whose::Own, &values).map_err(|source| TemplateError::Fill { source })?;
+            let svg = templates.fill(name, Whose::Own, &values).map_err(|source| TemplateError::Fill { source })?;
             self.check_drawing(name, &svg).map_err(|source| TemplateError::Drawing { source })?;
         }
         Ok(())
@@ -319,8 +318,9 @@ impl Panel {
     }
 
     fn samples(&self, name: TemplateName) -> Vec<Value> {
-        let boards =
-            |views: Vec<(&str, BoardView)>| views.iter().map(|(_, view)| self.assets.board(view, &Pager::new(0))).collect();
+        let boards = |views: Vec<(&str, BoardView)>| {
+            views.iter().map(|(_, view)| self.assets.board(view, &Pager::new(0))).collect()
+        };
         let tickets = |paper: Paper| {
             let views = samples::tickets();
             views.iter().filter_map(|(_, view)| self.assets.ticket(view, paper.dots())).collect()

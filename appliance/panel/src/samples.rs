@@ -74,11 +74,8 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     let before = Phase::Before { session: text("午前", "Morning"), from: "8:30".to_owned() };
     boards.push(("before", BoardView { clock: Some("7:58".to_owned()), ..quiet(before.clone(), 3, 3) }));
     boards.push(("before-one-room", quiet(before, 1, 2)));
-    let between = Phase::Between {
-        over: text("午前", "Morning"),
-        next: text("午後", "Afternoon"),
-        from: "15:00".to_owned(),
-    };
+    let between =
+        Phase::Between { over: text("午前", "Morning"), next: text("午後", "Afternoon"), from: "15:00".to_owned() };
     boards.push(("between", BoardView { clock: Some("13:05".to_owned()), ..quiet(between, 3, 0) }));
     let closed = Phase::Closed { next_day: "2026-11-25".parse().ok() };
     boards.push(("closed", BoardView { clock: Some("19:20".to_owned()), night: true, ..quiet(closed, 3, 0) }));
@@ -89,7 +86,8 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
 /// Returns boards with one call or more, each with a name.
 #[must_use]
 pub fn calls() -> Vec<(&'static str, BoardView)> {
-    let called = |calls: &[Option<CallFrame>]| BoardView { calls: calls.iter().flatten().cloned().collect(), ..board(3, 2) };
+    let called =
+        |calls: &[Option<CallFrame>]| BoardView { calls: calls.iter().flatten().cloned().collect(), ..board(3, 2) };
     let one = || call("105", 0, Arrow::Right);
     vec![
         ("call", called(&[one()])),
@@ -100,7 +98,10 @@ pub fn calls() -> Vec<(&'static str, BoardView)> {
         ("call-again", called(&[one().map(|call| CallFrame { again: true, ..call })])),
         ("call-two", called(&[one(), call("512", 2, Arrow::Up)])),
         ("call-three", called(&[one(), call("112–114", 1, Arrow::Left), payment(call("97", 5, Arrow::None))])),
-        ("call-four", called(&[one(), call("103", 1, Arrow::Left), call("512", 2, Arrow::Up), call("704", 3, Arrow::None)])),
+        (
+            "call-four",
+            called(&[one(), call("103", 1, Arrow::Left), call("512", 2, Arrow::Up), call("704", 3, Arrow::None)]),
+        ),
     ]
 }
 
@@ -127,7 +128,10 @@ pub fn tickets() -> Vec<(&'static str, TicketView)> {
         ("rehearsal", TicketView { rehearsal: true, ..plain() }),
         ("untrusted-clock", TicketView { day: None, taken: None, ..plain() }),
         ("no-address", TicketView { url: None, ..plain() }),
-        ("long-address", TicketView { url: Some(format!("https://machiai.example.jp/{}", "a1b2".repeat(20))), ..plain() }),
+        (
+            "long-address",
+            TicketView { url: Some(format!("https://machiai.example.jp/{}", "a1b2".repeat(20))), ..plain() },
+        ),
         ("era", TicketView { era_years: true, ..plain() }),
         ("two-figures", TicketView { label: Label("42".to_owned()), ..plain() }),
         ("letters", TicketView { label: Label("A012".to_owned()), face: NumberFace::Letters, ..plain() }),
@@ -290,11 +294,13 @@ fn crowded() -> BoardView {
     let mut view = BoardView { message: Some(long_message()), ..board(3, 2) };
     view.absent = (91..105).map(|number| Label(number.to_string())).collect();
     view.clinic.ja = "医療法人社団さくら台会さくら台ファミリークリニック".to_owned();
-    for (room, name) in view.rooms.iter_mut().zip(["第1診察室（循環器）", "糖尿病・内分泌内科", "リハビリテーション室"]) {
+    for (room, name) in view.rooms.iter_mut().zip(["第1診察室（循環器）", "糖尿病・内分泌内科", "リハビリテーション室"])
+    {
         name.clone_into(&mut room.name.ja);
         "循環器内科・糖尿病内科".clone_into(&mut room.line_name.ja);
     }
-    for (line, name) in view.lines.iter_mut().zip(["循環器内科・糖尿病内科", "リハビリテーション科"]) {
+    for (line, name) in view.lines.iter_mut().zip(["循環器内科・糖尿病内科", "リハビリテーション科"])
+    {
         name.clone_into(&mut line.name.ja);
         line.n_waiting = 128;
         line.wait = band(100, 120);

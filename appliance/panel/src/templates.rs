@@ -171,10 +171,7 @@ pub(crate) struct Templates {
 
 impl Templates {
     /// Compiles the built-in templates, and a clinic's own that have been checked.
-    pub(crate) fn compile(
-        fonts: &Arc<Fonts>,
-        own: BTreeMap<TemplateName, Arc<str>>,
-    ) -> Result<Self, minijinja::Error> {
+    pub(crate) fn compile(fonts: &Arc<Fonts>, own: BTreeMap<TemplateName, Arc<str>>) -> Result<Self, minijinja::Error> {
         let mut env = Environment::new();
         env.set_auto_escape_callback(|_| AutoEscape::Html);
         env.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,5 +1,7 @@
 //! The commands of the API, version 1: each becomes one command of core and is answered after its facts are on disk.
 
+use std::str::FromStr;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -17,7 +19,7 @@ use super::body::Order;
 use crate::answer::{Answered, answer};
 use crate::app::{App, Shared};
 use crate::gate::Gate;
-use crate::problem::Problem;
+use crate::problem::{Problem, Told};
 use crate::rules::Ask;
 use crate::settings::Settings;
 
@@ -182,7 +184,7 @@ pub(crate) struct EndpointBody {
 
 #[utoipa::path(post, path = "/api/v1/lines/{address}/open", request_body = OpenBody, tag = "lines",
     params(("address" = String, Path, description = "Line address such as 1001-1")),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn open_line(State(app): State<Shared>, Path(address): Path<String>, order: Order<OpenBody>) -> Answer {
     let line = line_of(&app, &address)?;
     let command = Command::OpenLine { line, session: order.body.session.clone() };
@@ -192,7 +194,7 @@ async fn open_line(State(app): State<Shared>, Path(address): Path<String>, order
 /// What is done to a line without further words: `close`, `pause`, `resume`, `return` (the longest absent is back).
 #[utoipa::path(post, path = "/api/v1/lines/{address}/{act}", request_body = Nothing, tag = "lines",
     params(("address" = String, Path), ("act" = String, Path, description = "close, pause, resume or return")),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn on_line(
     State(app): State<Shared>,
     Path((address, act)): Path<(String, String)>,
@@ -211,7 +213,7 @@ async fn on_line(
 
 #[utoipa::path(post, path = "/api/v1/lines/{address}/tickets", request_body = TicketBody, tag = "tickets",
     params(("address" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn take_ticket(State(app): State<Shared>, Path(address): Path<String>, order: Order<TicketBody>) -> Answer {
     let line = line_of(&app, &address)?;
     let Order { body, cmd, device } = order;
@@ -238,7 +240,7 @@ async fn take_ticket(State(app): State<Shared>, Path(address): Path<String>, ord
 
 #[utoipa::path(post, path = "/api/v1/lines/{address}/emergency", request_body = NoteBody, tag = "tickets",
     params(("address" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn emergency(State(app): State<Shared>, Path(address): Path<String>, order: Order<NoteBody>) -> Answer {
     let line = line_of(&app, &address)?;
     carry_noted(&app, order.map(|body| body.note), |note| Command::Emergency { line, note }).await
@@ -246,7 +248,7 @@ async fn emergency(State(app): State<Shared>, Path(address): Path<String>, order
 
 #[utoipa::path(post, path = "/api/v1/lines/{address}/numbers", request_body = NumbersBody, tag = "lines",
     params(("address" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn jump_numbers(State(app): State<Shared>, Path(address): Path<String>, order: Order<NumbersBody>) -> Answer {
     let line = line_of(&app, &address)?;
     let command = Command::JumpNumbers { line, to: order.body.to };
@@ -256,13 +258,13 @@ async fn jump_numbers(State(app): State<Shared>, Path(address): Path<String>, or
 /// A room's buttons: `call` (next), `recall`, `absent`, `enter`, `finish`.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/{act}", request_body = ShowingBody, tag = "rooms",
     params(("room" = String, Path), ("act" = String, Path, description = "call, recall, absent, enter or finish")),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn in_room(
     State(app): State<Shared>,
     Path((room, act)): Path<(String, String)>,
     order: Order<ShowingBody>,
 ) -> Answer {
-    let room: RoomId = room.parse().map_err(|_| unknown(&app))?;
+    let room: RoomId = parsed(&app, &room)?;
     let showing = Showing { now: order.body.now.clone().map(Label), next: order.body.next.clone().map(Label) };
     let command = match act.as_str() {
         "call" => Command::Call { room, showing },
@@ -279,7 +281,7 @@ async fn in_room(
 #[utoipa::path(post, path = "/api/v1/visits/{visit}/{act}", request_body = Nothing, tag = "visits",
     params(("visit" = String, Path),
         ("act" = String, Path, description = "arrive, hold, release, return, undo, reprint or erase")),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn on_visit(
     State(app): State<Shared>,
     Path((visit, act)): Path<(String, String)>,
@@ -301,7 +303,7 @@ async fn on_visit(
 
 #[utoipa::path(post, path = "/api/v1/visits/{visit}/cancel", request_body = CancelBody, tag = "visits",
     params(("visit" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn cancel(State(app): State<Shared>, Path(visit): Path<String>, order: Order<CancelBody>) -> Answer {
     let visit = visit_of(&app, &visit)?;
     let reason = order.body.reason;
@@ -311,7 +313,7 @@ async fn cancel(State(app): State<Shared>, Path(visit): Path<String>, order: Ord
 /// Moves a visit received in the wrong line.
 #[utoipa::path(post, path = "/api/v1/visits/{visit}/move", request_body = ToBody, tag = "visits",
     params(("visit" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn move_visit(State(app): State<Shared>, Path(visit): Path<String>, order: Order<ToBody>) -> Answer {
     let command = Command::Move { visit: visit_of(&app, &visit)?, to: order.body.to };
     carry(&app, ask(order, command)).await
@@ -320,7 +322,7 @@ async fn move_visit(State(app): State<Shared>, Path(visit): Path<String>, order:
 /// Sends a patient on to the next stage: a test, a second consultation, payment.
 #[utoipa::path(post, path = "/api/v1/visits/{visit}/send", request_body = ToBody, tag = "visits",
     params(("visit" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn send_on(State(app): State<Shared>, Path(visit): Path<String>, order: Order<ToBody>) -> Answer {
     let command = Command::SendOn { visit: visit_of(&app, &visit)?, to: order.body.to };
     carry(&app, ask(order, command)).await
@@ -329,21 +331,21 @@ async fn send_on(State(app): State<Shared>, Path(visit): Path<String>, order: Or
 /// Lets a waiting patient be called first.
 #[utoipa::path(post, path = "/api/v1/visits/{visit}/first", request_body = NoteBody, tag = "visits",
     params(("visit" = String, Path)),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn put_first(State(app): State<Shared>, Path(visit): Path<String>, order: Order<NoteBody>) -> Answer {
     let visit = visit_of(&app, &visit)?;
     carry_noted(&app, order.map(|body| body.note), |note| Command::PutFirst { visit, note }).await
 }
 
 #[utoipa::path(post, path = "/api/v1/families", request_body = FamilyBody, tag = "visits",
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn join_family(State(app): State<Shared>, order: Order<FamilyBody>) -> Answer {
     let command = Command::JoinFamily { visits: order.body.visits.clone() };
     carry(&app, ask(order, command)).await
 }
 
 #[utoipa::path(post, path = "/api/v1/message", request_body = MessageBody, tag = "clinic",
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn set_message(State(app): State<Shared>, order: Order<MessageBody>) -> Answer {
     let command = Command::SetMessage { text: order.body.text.clone() };
     carry(&app, ask(order, command)).await
@@ -352,13 +354,13 @@ async fn set_message(State(app): State<Shared>, order: Order<MessageBody>) -> An
 /// The clinic's side of a video consultation: `connect`, `disconnect`.
 #[utoipa::path(post, path = "/api/v1/consultations/{reservation}/{act}", request_body = EndpointBody, tag = "clinic",
     params(("reservation" = String, Path), ("act" = String, Path, description = "connect or disconnect")),
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn consultation(
     State(app): State<Shared>,
     Path((reservation, act)): Path<(String, String)>,
     order: Order<EndpointBody>,
 ) -> Answer {
-    let reservation: ReservationId = reservation.parse().map_err(|_| unknown(&app))?;
+    let reservation: ReservationId = parsed(&app, &reservation)?;
     let endpoint = order.body.endpoint.clone();
     let command = match act.as_str() {
         "connect" => Command::ConnectCall { reservation, endpoint },
@@ -370,7 +372,7 @@ async fn consultation(
 
 /// Takes the clinic's settings as one document; only what differs becomes facts.
 #[utoipa::path(post, path = "/api/v1/settings", request_body = Object, tag = "clinic",
-    responses((status = 200, body = Answered), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn change_settings(State(app): State<Shared>, order: Order<Settings>) -> Answer {
     order.body.check_printers().map_err(|cause| {
         Problem::request(app.panel.words(), StatusCode::UNPROCESSABLE_ENTITY, "bad_printer", Some(cause.to_string()))
@@ -416,12 +418,16 @@ fn checked(app: &App, text: Option<String>, most: usize) -> Result<Option<String
 }
 
 fn line_of(app: &App, address: &str) -> Result<LineNo, Problem> {
-    let address: LineAddress = address.parse().map_err(|_| unknown(app))?;
+    let address: LineAddress = parsed(app, address)?;
     if address.site == app.site { Ok(address.line) } else { Err(unknown(app)) }
 }
 
 fn visit_of(app: &App, visit: &str) -> Result<VisitId, Problem> {
-    visit.parse().map_err(|_| unknown(app))
+    parsed(app, visit)
+}
+
+fn parsed<T: FromStr>(app: &App, text: &str) -> Result<T, Problem> {
+    text.parse().ok().ok_or_else(|| unknown(app))
 }
 
 fn unknown(app: &App) -> Problem {

@@ -46,9 +46,12 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Order<T> {
                 refuse(status, code, None)
             })?;
             let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-            let body = serde_json::from_slice(text).map_err(|cause| {
-                refuse(StatusCode::UNPROCESSABLE_ENTITY, "body_not_understood", Some(place_of(&cause)))
-            })?;
+            let not_understood = |detail| refuse(StatusCode::UNPROCESSABLE_ENTITY, "body_not_understood", Some(detail));
+            // serde would take a list for a struct, field by field.
+            if text.trim_ascii_start().first() != Some(&b'{') {
+                return Err(not_understood("not an object".to_owned()));
+            }
+            let body = serde_json::from_slice(text).map_err(|cause| not_understood(place_of(&cause)))?;
             let digest = digest(&device, &path, text);
             Ok(Self { body, cmd: Cmd { key, digest }, device })
         }

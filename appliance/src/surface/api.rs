@@ -21,7 +21,7 @@ use tokio_stream::wrappers::WatchStream;
 use utoipa::OpenApi;
 
 use crate::answer::added;
-use crate::app::Shared;
+use crate::app::{Shared, Trouble};
 use crate::problem::Problem;
 use crate::settings::Settings;
 use crate::surface::board::not_drawn;
@@ -89,7 +89,7 @@ async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Jso
 
 async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
     let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None);
-    let visit: VisitId = visit.parse().map_err(|_| unknown())?;
+    let visit: VisitId = visit.parse().ok().ok_or_else(unknown)?;
     let (now, _) = app.gate.clock.now();
     let view = app.gate.read(|clinic| ticket(clinic, visit, now, false, added(&app, clinic, visit)));
     let svg = app.panel.ticket_svg(&view.ok_or_else(unknown)?, Paper::W576).map_err(|cause| not_drawn(&app, &cause))?;
@@ -123,13 +123,13 @@ pub(crate) struct Status {
     /// Numbers passed over without a reason; none unless facts are missing.
     unexplained_gaps: Vec<(u16, u32, u32)>,
     /// What is wrong, by code.
-    troubles: Vec<String>,
+    troubles: Vec<Trouble>,
 }
 
 async fn status(State(app): State<Shared>) -> Json<Status> {
     let (now, _) = app.gate.clock.now();
     let (_, clock) = app.gate.clock.shown();
-    let troubles = app.troubles.lock().map(|troubles| troubles.clone()).unwrap_or_default();
+    let troubles = app.troubles_now();
     Json(app.gate.read(|clinic| {
         Status {
             version: env!("CARGO_PKG_VERSION"),

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 
-use crate::app::{App, Frame, Shared};
+use crate::app::{App, Frame, Shared, Trouble};
 use crate::problem::Problem;
 
 /// How often a board hears that its box is there; after 5 s without, it says that it is old.
@@ -121,10 +121,12 @@ fn paint_one(app: &App, layout: Layout) {
     let svg = match app.panel.board_svg(&view, layout) {
         Ok(svg) => svg,
         Err(cause) => {
+            app.note(Trouble::BoardNotDrawn, true);
             tracing::warn!(error = %cause, "cannot draw the board, the last picture stays");
             return;
         }
     };
+    app.note(Trouble::BoardNotDrawn, false);
     let mut event = String::with_capacity(svg.len().saturating_add(64));
     // Writing to a string cannot fail.
     let _written = write!(event, "id: {}\nevent: board\ndata: {svg}\n\n", view.n_facts);

@@ -38,15 +38,15 @@ const FONTS: [(&str, &str); 4] = [
 /// Returns the routes of the pages.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/", get(|| file_named("index.html")))
-        .route("/board", get(|| file_named("board.html")))
-        .route("/desk", get(|| file_named("desk.html")))
-        .route("/kiosk", get(|| file_named("kiosk.html")))
+        .route("/", get(async || file_named("index.html")))
+        .route("/board", get(async || file_named("board.html")))
+        .route("/desk", get(async || file_named("desk.html")))
+        .route("/kiosk", get(async || file_named("kiosk.html")))
         .route("/assets/{name}", get(asset))
         .route("/fonts/{name}", get(font))
 }
 
-async fn file_named(name: &'static str) -> Response {
+fn file_named(name: &'static str) -> Response {
     match FILES.iter().find(|file| file.0 == name) {
         Some((_, kind, bytes)) => {
             ([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "no-cache")], *bytes).into_response()
@@ -57,7 +57,7 @@ async fn file_named(name: &'static str) -> Response {
 
 async fn asset(State(app): State<Shared>, Path(name): Path<String>) -> Response {
     match FILES.iter().find(|file| file.0 == name && file.1 != HTML) {
-        Some(file) => file_named(file.0).await,
+        Some(file) => file_named(file.0),
         None => unknown(&app),
     }
 }

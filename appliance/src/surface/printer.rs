@@ -62,9 +62,16 @@ pub struct Job<'a> {
     pub profile: &'a Profile,
     /// The picture.
     pub dots: &'a Dots,
-    /// What became of the job before on this printer, where that is known. After one that broke off the printer may
-    /// still wait for the rest of it, and is brought back into step first.
+    /// What became of the job before on this printer, where that is known; see [`Outcome::told_next`]. After one that
+    /// broke off the printer may still wait for the rest of it, and is brought back into step first.
     pub last: Option<Outcome>,
+}
+
+impl Job<'_> {
+    /// A silent printer has been given everything.
+    fn is_out_of_step(&self) -> bool {
+        self.last.is_some_and(|last| matches!(last, Outcome::Unconfirmed(trouble) if trouble != PrintTrouble::Silent))
+    }
 }
 
 /// What became of a job.
@@ -87,6 +94,15 @@ impl Outcome {
             Self::Printed => PrintOutcome::Printed,
             Self::Refused(_) => PrintOutcome::Refused,
             Self::Unconfirmed(_) => PrintOutcome::Unconfirmed,
+        }
+    }
+
+    /// Returns what the next job on this printer is told: a refusal leaves it as the job before did.
+    #[must_use]
+    pub const fn told_next(self, before: Option<Self>) -> Option<Self> {
+        match self {
+            Self::Refused(_) => before,
+            Self::Printed | Self::Unconfirmed(_) => Some(self),
         }
     }
 
@@ -114,7 +130,7 @@ pub fn print(line: &mut dyn Transport, job: &Job<'_>, limits: &Limits, clock: &d
         line.abort();
         return Outcome::Refused(PrintTrouble::Unreachable);
     }
-    let outcome = converse(&mut Session::new(line, limits, clock), job.profile, &bytes, limits);
+    let outcome = converse(&mut Session::new(line, limits, clock), job, &bytes, limits);
     if is_all_meant(outcome, job.profile) {
         line.close()
     } else {
@@ -148,19 +164,20 @@ pub fn status(
 
 fn bytes_of(job: &Job<'_>) -> Option<Vec<u8>> {
     let ticket = bytes::ticket(job.dots, job.profile).ok()?;
-    let mut bytes = match job.last {
-        Some(Outcome::Unconfirmed(_)) => bytes::resync(job.profile).ok()?,
-        Some(Outcome::Printed | Outcome::Refused(_)) | None => Vec::new(),
-    };
+    let mut bytes = if job.is_out_of_step() { bytes::resync(job.profile).ok()? } else { Vec::new() };
     bytes.extend(ticket);
-    if job.profile.fence {
-        bytes.extend(bytes::FENCE);
-    }
+    bytes.extend(bytes::end(job.profile));
     Some(bytes)
 }
 
-fn converse(session: &mut Session<'_>, profile: &Profile, bytes: &[u8], limits: &Limits) -> Outcome {
+fn converse(session: &mut Session<'_>, job: &Job<'_>, bytes: &[u8], limits: &Limits) -> Outcome {
+    let profile = job.profile;
     let mut answers = false;
+    if job.is_out_of_step()
+        && let Err(short) = session.send(&bytes::UNSTICK)
+    {
+        return Outcome::Refused(refusal_of(&short.error));
+    }
     if profile.answers_status {
         match session.ask_status() {
             Ok(Some(status)) => match status.trouble() {
@@ -176,7 +193,7 @@ fn converse(session: &mut Session<'_>, profile: &Profile, bytes: &[u8], limits: 
         return if short.taken == 0 {
             Outcome::Refused(refusal_of(&short.error))
         } else {
-            Outcome::Unconfirmed(trouble_of(&short.error))
+            Outcome::Unconfirmed(session.told_trouble().unwrap_or_else(|| trouble_of(&short.error)))
         };
     }
     let end =
@@ -191,14 +208,15 @@ fn await_paper(session: &mut Session<'_>, profile: &Profile, limits: &Limits) ->
         if let Some(outcome) = session.await_fence(limits.look)?.map(fenced) {
             return Ok(outcome);
         }
-        let status = session.ask_status()?;
-        if let Some(trouble) = status.and_then(|status| status.trouble()) {
+        let told = session.told_trouble();
+        let status = if told.is_some() { None } else { session.ask_status()? };
+        if let Some(trouble) = told.or_else(|| status?.trouble()) {
             give_up(session, profile);
             return Ok(Outcome::Unconfirmed(trouble));
         }
         if session.now() >= until {
-            // It answered before the ticket: either it lost the fence, or it does not answer any more.
-            let trouble = if status.is_some() { PrintTrouble::Silent } else { PrintTrouble::Stalled };
+            // It answered before the ticket: either it lost the fence and what came before, or it answers no more.
+            let trouble = if status.is_some() { PrintTrouble::Broken } else { PrintTrouble::Stalled };
             return Ok(Outcome::Unconfirmed(trouble));
         }
     }

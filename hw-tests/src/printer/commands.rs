@@ -24,6 +24,8 @@ pub(super) enum Asks {
     Cut(Paper),
     /// To answer `GS r n`.
     Fence(u8),
+    /// To tell by itself what changes, or nothing: `GS a n`.
+    Report(u8),
 }
 
 /// The head, the paper under it, and the command that is being received.
@@ -124,6 +126,7 @@ impl Mechanism {
             }
             [ESC, b'i' | b'm'] if self.has_cutter => return self.tear().map(Asks::Cut),
             [GS, b'r', n] => return Some(Asks::Fence(*n)),
+            [GS, b'a', n] => return Some(Asks::Report(*n)),
             _ => {}
         }
         None
@@ -213,7 +216,11 @@ fn length_after_esc(command: &[u8]) -> Length {
     match command {
         [_] => Length::More,
         [_, b'@' | b'2' | b'L' | b'S' | b'i' | b'm' | b'v', ..] => Length::Is(2),
-        [_, b'J' | b'd' | b'a' | b'!' | b'E' | b'G' | b'-' | b'M' | b'R' | b't' | b'V' | b'{' | b' ' | b'3' | b'=', ..]
+        [
+            _,
+            b'J' | b'd' | b'a' | b'!' | b'E' | b'G' | b'-' | b'M' | b'R' | b't' | b'V' | b'{' | b' ' | b'3' | b'=',
+            ..,
+        ]
         | [_, b'U' | b'r' | b'T' | b'u' | b'%' | b'?' | b'K' | b'e', ..] => Length::Is(3),
         [_, b'$' | b'\\' | b'c', ..] => Length::Is(4),
         [_, b'p', ..] => Length::Is(5),
@@ -252,7 +259,11 @@ fn length_after_gs(command: &[u8]) -> Length {
         [_, b'V'] => Length::More,
         [_, b'v', b'0', mode, a, b, c, d, ..] => {
             let bytes = word(*a, *b) * word(*c, *d);
-            if bytes > RASTER_BYTES || !matches!(mode, 0..=3 | 48..=51) { Length::Unknown } else { Length::Is(8 + bytes) }
+            if bytes > RASTER_BYTES || !matches!(mode, 0..=3 | 48..=51) {
+                Length::Unknown
+            } else {
+                Length::Is(8 + bytes)
+            }
         }
         [_, b'v'] | [_, b'v', b'0', ..] => Length::More,
         [_, b'k', 65..=79, count, ..] => Length::Is(4 + usize::from(*count)),
@@ -276,7 +287,10 @@ mod tests {
     fn printed(bytes: &[u8]) -> (Mechanism, Vec<Paper>) {
         let mut mechanism = mechanism();
         let asks: Vec<_> = bytes.iter().filter_map(|byte| mechanism.take(*byte)).collect();
-        let papers = asks.into_iter().filter_map(|ask| if let Asks::Cut(paper) = ask { Some(paper) } else { None });
+        let papers = asks.into_iter().filter_map(|ask| match ask {
+            Asks::Cut(paper) => Some(paper),
+            Asks::Fence(_) | Asks::Report(_) => None,
+        });
         (mechanism, papers.collect())
     }
 
@@ -306,7 +320,10 @@ mod tests {
     fn settings_and_questions_print_nothing() {
         let bytes = [
             &[ESC, b'a', 1, ESC, b'!', 8, GS, b'!', 0x11, ESC, b't', 2, FS, b'&', FS, b'C', 1, GS, b'a', 0][..],
-            &[DLE, 4, 1, DLE, 4, 7, 1, DLE, 5, 1, GS, b'(', b'k', 3, 0, 49, 67, 3, ESC, b'D', 8, 16, 0, ESC, b'p', 0, 1, 2],
+            &[
+                DLE, 4, 1, DLE, 4, 7, 1, DLE, 5, 1, GS, b'(', b'k', 3, 0, 49, 67, 3, ESC, b'D', 8, 16, 0, ESC, b'p', 0,
+                1, 2,
+            ],
             &[0, 0, 0, GS, b'(', b'L', 2, 0, 48, 50, ESC, b'c', b'3', 0],
         ];
         let (mechanism, papers) = printed(&bytes.concat());

@@ -61,6 +61,16 @@ impl Knobs {
         }
     }
 
+    /// Returns the four bytes of automatic status, `GS a`.
+    pub(super) const fn report(&self) -> [u8; 4] {
+        let offline = if self.is_online() { 0 } else { 0x08 };
+        let cover = if self.cover_open { 0x20 } else { 0 };
+        let cutter = if self.jammed { 0x08 } else { 0 };
+        let near = if self.paper_near_end { 0x03 } else { 0 };
+        let end = if self.sees_no_paper() { 0x0c } else { 0 };
+        [0x14 | offline | cover, cutter, near | end, 0]
+    }
+
     /// The sensor sits in the cover.
     const fn sees_no_paper(&self) -> bool {
         self.paper_out || self.cover_open || self.sees_end

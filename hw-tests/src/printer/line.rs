@@ -50,6 +50,7 @@ fn serve(listener: &TcpListener, shared: &Shared) {
         let mut state = shared.lock();
         state.answers = None;
         state.client = None;
+        state.report = None;
         state.tear_at_end = !state.has_cutter;
         shared.changed.notify_all();
     }
@@ -64,6 +65,7 @@ fn admit(client: TcpStream, shared: &Shared) -> io::Result<Option<TcpStream>> {
     }
     state.answers = Some(Box::new(client.try_clone()?));
     state.client = Some(client.try_clone()?);
+    shared.changed.notify_all();
     Ok(Some(client))
 }
 
@@ -101,15 +103,23 @@ fn listen(source: &mut impl Read, shared: &Shared) {
     let mut real_time = RealTime::default();
     let mut taken = 0;
     let mut portion = [0; PORTION_BYTES];
+    // What comes to a serial line while the printer starts again is lost, until the line falls quiet.
+    let mut starting = false;
     loop {
         let Some(room) = wait_for_room(shared, taken) else { return };
         let read = match source.read(&mut portion[..room.min(PORTION_BYTES)]) {
             Ok(0) => return,
             Ok(read) => read,
-            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => continue,
+            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
+                starting = false;
+                continue;
+            }
             Err(_) => return,
         };
         taken += read;
+        if starting {
+            continue;
+        }
         let mut state = shared.lock();
         for byte in &portion[..read] {
             state.buffer.push_back(*byte);
@@ -118,6 +128,7 @@ fn listen(source: &mut impl Read, shared: &Shared) {
         if state.knobs.power_cycle_after.is_some_and(|after| taken >= after) {
             state.knobs.power_cycle_after = None;
             state.power_cycle();
+            starting = true;
         }
         shared.changed.notify_all();
     }

@@ -2,7 +2,9 @@
 
 mod breaks;
 mod drawn;
+mod others;
 mod pictures;
+mod tickets;
 mod troubles;
 
 use std::time::Duration;

@@ -1,1 +1,114 @@
-//! To come.
+//! Export, backup and restore.
+
+use std::fs;
+
+use machiai_core::facts::OpenedAfter;
+use machiai_journal::store::Batch;
+use machiai_journal::{Reader, RestoreError, SecretChange, Store, backup, export, restore, verify};
+
+use crate::desk::{about, fact, files, lines, open, origin};
+
+fn append(store: &mut Store, seq: u64) -> Vec<u8> {
+    let fact = fact(store.origin(), seq, 30);
+    let line = fact.line().to_vec();
+    store.append(&Batch { facts: vec![fact], secrets: vec![] }).unwrap();
+    line
+}
+
+#[test]
+fn an_export_is_the_facts_as_kept_one_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 1);
+    let kept: Vec<_> = (1..=30).map(|seq| append(&mut store, seq)).collect();
+    let mut exported = Vec::new();
+    assert_eq!(store.readers().ask(|reader| Ok(export(reader, &mut exported).unwrap())).unwrap(), 30);
+    let expected: Vec<u8> = kept.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect();
+    assert_eq!(exported, expected);
+}
+
+#[test]
+fn a_backup_beside_the_writer_holds_every_fact_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let about = about(folder.path(), 1);
+    let mut store = Store::open(about.clone()).unwrap();
+    let kept: Vec<_> = (1..=300).map(|seq| append(&mut store, seq)).collect();
+    let secret = b"a secret that no backup may hold".to_vec();
+    let put = SecretChange::Put { key_id: vec![1; 16], purpose: "visit".into(), value: secret.clone() };
+    store.append(&Batch { facts: vec![], secrets: vec![put] }).unwrap();
+    let to = folder.path().join("backup-1.db");
+    assert_eq!(backup(&about.disk, &about.path, &to).unwrap(), 300);
+    append(&mut store, 301);
+    let reader = Reader::open(&about.disk, &to).unwrap();
+    assert_eq!(lines(&reader), kept);
+    assert_eq!(reader.secret(&[1; 16]).unwrap(), None);
+    assert!(verify(&about.disk, &to).unwrap().is_good());
+    let bytes = fs::read(&to).unwrap();
+    assert!(!bytes.windows(secret.len()).any(|window| window == secret));
+    assert_eq!(store.reader().unwrap().secret(&[1; 16]).unwrap(), Some(secret), "the journal still has it");
+    let left_over = files(folder.path()).into_iter().filter(|path| path.to_string_lossy().contains(".part"));
+    assert_eq!(left_over.count(), 0);
+}
+
+#[test]
+fn a_restored_journal_says_so_until_its_first_fact_and_reuses_no_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    let about_1 = about(folder.path(), 1);
+    let mut store = Store::open(about_1.clone()).unwrap();
+    let mut kept = vec![append(&mut store, 1), append(&mut store, 2)];
+    let to = folder.path().join("backup-1.db");
+    backup(&about_1.disk, &about_1.path, &to).unwrap();
+    append(&mut store, 3);
+    let put = SecretChange::Put { key_id: vec![1; 16], purpose: "password".into(), value: vec![3; 40] };
+    store.append(&Batch { facts: vec![], secrets: vec![put] }).unwrap();
+    drop(store);
+    restore(&about(folder.path(), 2), &to).unwrap();
+    for opening in [3, 4] {
+        let store = open(folder.path(), opening);
+        assert_eq!(store.opened().after, OpenedAfter::Restore, "until the first fact is on disk");
+        assert_eq!(lines(store.reader().unwrap()), kept);
+        assert_eq!(store.reader().unwrap().secret(&[1; 16]).unwrap(), Some(vec![3; 40]), "secrets are not lost");
+    }
+    let mut store = open(folder.path(), 5);
+    kept.push(append(&mut store, 1));
+    drop(store);
+    let store = open(folder.path(), 6);
+    assert_eq!(store.opened().after, OpenedAfter::Run);
+    assert_eq!(lines(store.reader().unwrap()), kept);
+    let set_aside = folder.path().join(format!("journal.db.replaced-{}", about(folder.path(), 2).at.0));
+    assert!(files(folder.path()).contains(&set_aside), "the replaced file is kept");
+}
+
+#[test]
+fn a_damaged_backup_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let about = about(folder.path(), 1);
+    let mut store = Store::open(about.clone()).unwrap();
+    let kept: Vec<_> = (1..=30).map(|seq| append(&mut store, seq)).collect();
+    let to = folder.path().join("backup-1.db");
+    backup(&about.disk, &about.path, &to).unwrap();
+    drop(store);
+    let mut bytes = fs::read(&to).unwrap();
+    let at = bytes.windows(kept[9].len()).position(|window| window == kept[9]).unwrap();
+    bytes[at + 5] ^= 1;
+    fs::write(&to, bytes).unwrap();
+    let refusal = restore(&about, &to);
+    assert!(matches!(refusal, Err(RestoreError::Backup(_))), "{refusal:?}");
+    assert!(matches!(restore(&about, &folder.path().join("missing.db")), Err(RestoreError::Backup(_))));
+    let store = open(folder.path(), 2);
+    assert_eq!(store.opened().after, OpenedAfter::Run);
+    assert_eq!(lines(store.reader().unwrap()), kept);
+}
+
+#[test]
+fn a_journal_in_use_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let about = about(folder.path(), 1);
+    let mut store = Store::open(about.clone()).unwrap();
+    append(&mut store, 1);
+    let to = folder.path().join("backup-1.db");
+    backup(&about.disk, &about.path, &to).unwrap();
+    assert!(restore(&about, &to).is_err());
+    append(&mut store, 2);
+    assert_eq!(lines(store.reader().unwrap()).len(), 2);
+    assert_eq!(store.origin(), origin(1));
+}

@@ -42,7 +42,8 @@ fn a_batch_that_changes_nothing_commits_nothing() {
 fn a_repeated_command_is_answered_from_its_facts() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = turns(folder.path(), 1);
-    let asked = [(Ask::Give(2), Some(cmd("press", "d"))), (Ask::Give(1), None), (Ask::Give(2), Some(cmd("press", "d")))];
+    let asked =
+        [(Ask::Give(2), Some(cmd("press", "d"))), (Ask::Give(1), None), (Ask::Give(2), Some(cmd("press", "d")))];
     let (batch, answers) = submissions(&asked);
     first.turn(batch);
     assert_eq!(given(&answers), [1, 2, 1], "also among those not yet committed");

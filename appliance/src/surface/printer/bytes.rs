@@ -16,8 +16,15 @@ use super::strips::{Misfit, Piece, Strip, cut};
 
 const ESC: u8 = 0x1b;
 const GS: u8 = 0x1d;
+/// `GS a`: tell by yourself when you go offline, have an error, or see the paper change.
+const REPORT: [u8; 3] = [GS, b'a', 0x0e];
+/// `GS a`: tell nothing by yourself.
+const REPORT_NO_MORE: [u8; 3] = [GS, b'a', 0];
 /// `GS r 1`: the state of the paper sensors, answered when everything before has been printed.
-pub(super) const FENCE: [u8; 3] = [GS, b'r', 1];
+const FENCE: [u8; 3] = [GS, b'r', 1];
+/// Fills up what a command that broke off may still lack, so that the questions before a ticket are not taken for it:
+/// none has more than eight bytes before its data. Alone they mean nothing.
+pub(super) const UNSTICK: [u8; 8] = [0; 8];
 /// `DLE DC4 8`: empties all buffers, with the seven bytes that guard against sending it by chance.
 pub(super) const CLEAR: [u8; 10] = [0x10, 0x14, 8, 1, 3, 20, 1, 6, 2, 8];
 
@@ -32,7 +39,14 @@ pub(super) enum EncodeError {
     Compile(#[source] PrinterError),
 }
 
-/// Returns the bytes of a ticket: set up, picture, cut; the fence is not among them.
+/// Returns the bytes that end a ticket after its cut.
+pub(super) fn end(profile: &Profile) -> Vec<u8> {
+    let silence: &[u8] = if profile.reports { &REPORT_NO_MORE } else { &[] };
+    let fence: &[u8] = if profile.fence { &FENCE } else { &[] };
+    [silence, fence].concat()
+}
+
+/// Returns the bytes of a ticket: set up, picture, cut; what ends it is not among them.
 pub(super) fn ticket(dots: &Dots, profile: &Profile) -> Result<Vec<u8>, EncodeError> {
     let pieces = cut(dots, profile).map_err(EncodeError::Misfit)?;
     compile(&pieces, profile).map_err(EncodeError::Compile)
@@ -55,6 +69,9 @@ fn compile(pieces: &[Piece], profile: &Profile) -> EscposResult<Vec<u8>> {
     printer.init()?;
     if profile.motion_units {
         printer.motion_units(profile.dpi, profile.dpi)?;
+    }
+    if profile.reports {
+        printer.custom(&REPORT)?;
     }
     let mut margin = 0;
     for piece in pieces {

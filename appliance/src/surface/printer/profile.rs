@@ -40,6 +40,8 @@ pub struct Profile {
     pub answers_status: bool,
     /// Whether `GS r 1` is answered in its turn.
     pub fence: bool,
+    /// Whether `GS a` makes it tell its troubles by itself, also when its buffer is full and it cannot be asked.
+    pub reports: bool,
     /// Whether `DLE DC4 8` empties the buffers, so that paper coming back does not bring old tickets.
     pub clears: bool,
 }
@@ -89,6 +91,7 @@ const EPSON_80: Profile = Profile {
     half_number: false,
     answers_status: true,
     fence: true,
+    reports: true,
     clears: true,
 };
 
@@ -102,6 +105,7 @@ const NARROW: Profile = Profile {
     strip_rows: 128,
     avoids_48: true,
     motion_units: false,
+    reports: false,
     clears: false,
     ..EPSON_80
 };

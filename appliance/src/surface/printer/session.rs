@@ -3,10 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use machiai_core::facts::PrintTrouble;
+
 use super::Limits;
 use super::clock::Monotonic;
 use super::status::{Asked, Replies, Reply, Status};
-use super::transport::{Transport, TransportError};
+use super::transport::{Fault, Transport, TransportError};
 
 /// Answers dropped at most before a question: a printer that talks without end must not hold up a ticket.
 const STRAY_REPLIES: usize = 4096;
@@ -22,6 +24,8 @@ pub(super) struct Session<'a> {
     replies: Replies,
     /// The answer to the fence, which may come while another is waited for.
     fence: Option<u8>,
+    /// What the printer last told by itself.
+    told: Option<Status>,
     /// Answers that were given up and may still come; the next ones are not taken for others.
     owed: u32,
 }
@@ -37,12 +41,22 @@ pub(super) struct CutShort {
 impl<'a> Session<'a> {
     pub(super) fn new(line: &'a mut dyn Transport, limits: &'a Limits, clock: &'a dyn Monotonic) -> Self {
         let until = clock.now().saturating_add(limits.job);
-        Self { line, limits, clock, until, came: VecDeque::new(), replies: Replies::default(), fence: None, owed: 0 }
+        Self {
+            line,
+            limits,
+            clock,
+            until,
+            came: VecDeque::new(),
+            replies: Replies::default(),
+            fence: None,
+            told: None,
+            owed: 0,
+        }
     }
 
     /// Asks what state the printer is in; none when it does not answer.
     pub(super) fn ask_status(&mut self) -> Result<Option<Status>, TransportError> {
-        self.forget_what_came()?;
+        self.listen()?;
         let mut status = Status::default();
         let until = self.deadline(self.limits.status);
         for asked in Asked::ALL {
@@ -57,12 +71,13 @@ impl<'a> Session<'a> {
         Ok(Some(status))
     }
 
-    /// Drops answers that nobody waits for: rasters can hold the bytes of `DLE EOT`, and Epson's printers answer them.
-    fn forget_what_came(&mut self) -> Result<(), TransportError> {
+    /// Takes in what came and drops answers that nobody waits for: rasters can hold the bytes of `DLE EOT`, and Epson's printers answer them.
+    fn listen(&mut self) -> Result<(), TransportError> {
         for _ in 0..STRAY_REPLIES {
             match self.next_reply(Duration::ZERO)? {
                 Some(Reply::RealTime(_)) => self.owed = self.owed.saturating_sub(1),
                 Some(Reply::Sensor(answer)) => self.fence = Some(answer),
+                Some(Reply::Report(report)) => self.told = Some(Status::told(report)),
                 None => break,
             }
         }
@@ -76,32 +91,55 @@ impl<'a> Session<'a> {
                 Some(Reply::RealTime(_)) if self.owed > 0 => self.owed -= 1,
                 Some(Reply::RealTime(answer)) => return Ok(Some(answer)),
                 Some(Reply::Sensor(answer)) => self.fence = Some(answer),
+                Some(Reply::Report(report)) => self.told = Some(Status::told(report)),
                 None => return Ok(None),
             }
         }
     }
 
-    /// Sends bytes until all are taken, the line takes none for the limit, or the job's time is up.
+    /// Sends bytes until all are taken, the line takes none for the limit, the printer tells a trouble meanwhile, or the
+    /// job's time is up.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), CutShort> {
         let mut taken = 0;
+        let mut stuck = Duration::ZERO;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
-            let within = self.limits.stall.min(self.until.saturating_sub(self.clock.now()));
-            match self.line.write(rest, within) {
-                Ok(some) => taken += some,
+            let left = self.limits.stall.min(self.until.saturating_sub(self.clock.now())).saturating_sub(stuck);
+            let slice = self.limits.look.min(left);
+            match self.line.write(rest, slice) {
+                Ok(some) => {
+                    taken += some;
+                    stuck = Duration::ZERO;
+                }
+                Err(error) if error.fault() == Fault::Stalled && slice < left => {
+                    stuck = stuck.saturating_add(slice);
+                    self.listen().map_err(|error| CutShort { taken, error })?;
+                    if self.told_trouble().is_some() {
+                        return Err(CutShort { taken, error });
+                    }
+                }
                 Err(error) => return Err(CutShort { taken, error }),
             }
         }
         Ok(())
     }
 
-    /// Waits for the answer to the fence; none when it did not come within the time.
+    /// Returns what the printer told by itself that keeps it from printing.
+    pub(super) fn told_trouble(&self) -> Option<PrintTrouble> {
+        self.told.and_then(|told| told.trouble())
+    }
+
+    /// Waits for the answer to the fence; none when it did not come within the time or the printer tells a trouble.
     pub(super) fn await_fence(&mut self, within: Duration) -> Result<Option<u8>, TransportError> {
         let until = self.deadline(within);
         while self.fence.is_none() {
             match self.next_reply(until)? {
                 Some(Reply::Sensor(answer)) => self.fence = Some(answer),
+                Some(Reply::Report(report)) => self.told = Some(Status::told(report)),
                 Some(Reply::RealTime(_)) => {}
                 None => break,
+            }
+            if self.told_trouble().is_some() {
+                break;
             }
         }
         Ok(self.fence.take())

@@ -39,6 +39,18 @@ impl Status {
         }
     }
 
+    /// Reads an automatic status, `GS a`.
+    pub(super) const fn told(report: [u8; 4]) -> Self {
+        let [printer, error, paper, _] = report;
+        Self {
+            offline: printer & 0x08 != 0,
+            cover_open: printer & 0x20 != 0,
+            paper_out: paper & 0x0c != 0,
+            paper_near_end: paper & 0x03 != 0,
+            error: error & 0x6c != 0,
+        }
+    }
+
     /// Takes in the answer to one request; false when the byte is no such answer.
     pub(super) fn learn(&mut self, asked: Asked, answer: u8) -> bool {
         let Ok(said) = RealTimeStatusResponse::parse(asked.request(), answer) else { return false };
@@ -99,6 +111,8 @@ pub(super) enum Reply {
     RealTime(u8),
     /// To `GS r 1`: 0xx0xxxx, given in its turn after everything sent before.
     Sensor(u8),
+    /// Told by itself: four bytes, the first of them 0xx1xx00.
+    Report([u8; 4]),
 }
 
 /// Returns whether the answer to `GS r 1` says that the paper has run out.
@@ -109,20 +123,22 @@ pub(super) const fn says_paper_out(sensor: u8) -> bool {
 /// Tells answers apart as their bytes come.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
-    /// Bytes still to come of an automatic status, whose first is 0xx1xx00 and which is four long.
-    skip: u8,
+    /// What has come of a report.
+    report: Vec<u8>,
 }
 
 impl Replies {
     pub(super) fn take(&mut self, byte: u8) -> Option<Reply> {
-        if self.skip > 0 {
-            self.skip -= 1;
-            return None;
+        if !self.report.is_empty() {
+            self.report.push(byte);
+            let report = <[u8; 4]>::try_from(self.report.as_slice()).ok()?;
+            self.report.clear();
+            return Some(Reply::Report(report));
         }
         match (byte & 0x93, byte & 0x90) {
             (0x12, _) => Some(Reply::RealTime(byte)),
             (0x10, _) => {
-                self.skip = 3;
+                self.report.push(byte);
                 None
             }
             (_, 0x00) => Some(Reply::Sensor(byte)),
@@ -164,11 +180,20 @@ mod tests {
     }
 
     #[test]
+    fn a_report_tells_the_same_troubles() {
+        assert_eq!(Status::told([0x14, 0, 0, 0]).trouble(), None);
+        assert_eq!(Status::told([0x1c, 0, 0x0c, 0]).trouble(), Some(PrintTrouble::PaperOut));
+        assert_eq!(Status::told([0x3c, 0, 0x0c, 0]).trouble(), Some(PrintTrouble::CoverOpen));
+        assert_eq!(Status::told([0x1c, 0x08, 0, 0]).trouble(), Some(PrintTrouble::Mechanism));
+        assert!(Status::told([0x14, 0, 0x03, 0]).paper_near_end);
+    }
+
+    #[test]
     fn stray_answers_are_told_apart() {
         let mut replies = Replies::default();
         let came = [0x11, 0x14, 0x00, 0x0f, 0x0c, 0x13, 0x16, 0x0c];
         let told: Vec<_> = came.into_iter().filter_map(|byte| replies.take(byte)).collect();
-        assert_eq!(told, [Reply::RealTime(0x16), Reply::Sensor(0x0c)]);
+        assert_eq!(told, [Reply::Report([0x14, 0, 0x0f, 0x0c]), Reply::RealTime(0x16), Reply::Sensor(0x0c)]);
         assert!(says_paper_out(0x0c) && !says_paper_out(0x03));
     }
 }

@@ -89,7 +89,7 @@ fn a_loss_of_power_on_a_serial_line_is_not_called_printed() {
     let printer = printer_for("58mm-serial", Line::Pty);
     printer.turn(|knobs| knobs.power_cycle_after = Some(ASKED + 60));
     let outcome = print_on(&printer, "58mm-serial", &dots, &SHORT);
-    assert_eq!(outcome, Outcome::Unconfirmed(PrintTrouble::Silent));
+    assert_eq!(outcome, Outcome::Unconfirmed(PrintTrouble::Broken));
     assert_eq!(print_after(&printer, "58mm-serial", &dots, &Limits::USUAL, Some(outcome)), Outcome::Printed);
     assert_eq!(printer.wait_for_papers(1, SOON).unwrap().last().unwrap().dots.rows, dots.rows);
 }

@@ -78,3 +78,14 @@ pub(super) fn stamp(width: u32) -> Dots {
     }
     dots
 }
+
+/// Reads the QR codes of a picture.
+pub(super) fn qr_text(dots: &Dots) -> Vec<String> {
+    let size = |dots: u32| usize::try_from(dots).unwrap();
+    let grey = |x, y| {
+        let black = dots.is_black(u32::try_from(x).unwrap(), u32::try_from(y).unwrap());
+        if black { 0 } else { 255 }
+    };
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(size(dots.width), size(dots.height), grey);
+    image.detect_grids().iter().map(|grid| grid.decode().unwrap().1).collect()
+}

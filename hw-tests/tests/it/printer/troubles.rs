@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use machiai::surface::printer::profile::Profile;
 use machiai::surface::printer::{Job, Limits, Outcome};
 use machiai_core::facts::{PrintOutcome, PrintTrouble};
-use machiai_hw_tests::printer::{Knobs, Line};
+use machiai_hw_tests::printer::{Emulator, Knobs, Line, Setup};
 use rstest::rstest;
 
 use super::pictures::{blank, stamp, ticket};
@@ -107,7 +106,10 @@ fn paper_that_runs_out_leaves_the_ticket_unconfirmed_and_does_not_bring_it_later
     let dots = ticket(576);
     let cut_short = print_on(&printer, "epson-80", &dots, &SHORT);
     assert_eq!(cut_short, Outcome::Unconfirmed(PrintTrouble::PaperOut));
-    assert_eq!(print_after(&printer, "epson-80", &dots, &SHORT, Some(cut_short)), Outcome::Refused(PrintTrouble::PaperOut));
+    assert_eq!(
+        print_after(&printer, "epson-80", &dots, &SHORT, Some(cut_short)),
+        Outcome::Refused(PrintTrouble::PaperOut)
+    );
     printer.wait_until_idle(SOON).unwrap();
     // A new roll; staff tear off what hangs out.
     printer.turn(|knobs| *knobs = Knobs::default());
@@ -119,6 +121,19 @@ fn paper_that_runs_out_leaves_the_ticket_unconfirmed_and_does_not_bring_it_later
     assert_eq!(print_after(&printer, "epson-80", &dots, &Limits::USUAL, Some(cut_short)), Outcome::Printed);
     let papers = printer.wait_for_papers(2, SOON).unwrap();
     assert_eq!(papers.last().unwrap().dots.rows, dots.rows);
+}
+
+#[test]
+fn paper_that_runs_out_is_told_even_when_the_printer_takes_no_more() {
+    let mut setup = Setup::new(Line::Tcp, 576);
+    setup.buffer_bytes = 512;
+    let printer = Emulator::start(setup).unwrap();
+    printer.turn(|knobs| knobs.rows_left = Some(100));
+    let mut noise = blank(576, 1000);
+    noise.rows.fill(0xa5);
+    // It is known at the first look, long before the line counts as stalled.
+    let looking = Limits { look: Duration::from_millis(50), stall: SOON, ..Limits::USUAL };
+    assert_eq!(print_on(&printer, "epson-80", &noise, &looking), Outcome::Unconfirmed(PrintTrouble::PaperOut));
 }
 
 #[test]
@@ -151,5 +166,12 @@ fn every_trouble_is_in_the_facts_words() {
     for (outcome, word, trouble) in told {
         assert_eq!((outcome.outcome(), outcome.trouble()), (word, trouble));
     }
-    assert!(Profile::named("epson-80").is_ok());
+}
+
+#[test]
+fn a_refusal_leaves_the_printer_as_the_job_before_did() {
+    let (broken, refused) = (Outcome::Unconfirmed(PrintTrouble::Broken), Outcome::Refused(PrintTrouble::PaperOut));
+    assert_eq!(refused.told_next(Some(broken)), Some(broken));
+    assert_eq!(Outcome::Printed.told_next(Some(broken)), Some(Outcome::Printed));
+    assert_eq!(broken.told_next(None), Some(broken));
 }

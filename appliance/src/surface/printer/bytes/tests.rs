@@ -13,7 +13,7 @@ fn bytes_on(name: &str, dots: &Dots) -> Vec<u8> {
 fn a_ticket_is_set_up_fed_printed_and_cut() {
     let dots = picture(16, &[&[0, 0, 0, 0, 0, 0x81, 0, 0x42][..], &[0; 120]].concat());
     let expected = [
-        &[ESC, b'@', GS, b'P', 203, 203, ESC, b'J', 2, GS, b'L', 8, 0][..],
+        &[ESC, b'@', GS, b'P', 203, 203, GS, b'a', 14, ESC, b'J', 2, GS, b'L', 8, 0][..],
         &[GS, b'v', b'0', 0, 1, 0, 2, 0, 0x81, 0x42],
         &[ESC, b'J', 60, GS, b'V', 66, 0],
     ];

@@ -92,12 +92,12 @@ fn a_blank_picture_is_fed_and_an_empty_one_is_nothing() {
 
 #[test]
 fn two_of_four_dots_make_a_black_one() {
-    let mut picture = dots(16, vec![0b1100_1000, 0b0001_0000, 0b0000_0100, 0b0001_0000]);
+    let mut picture = dots(16, vec![0b1100_1000, 0b0001_0010, 0b0000_0100, 0b0001_0000]);
     picture.number_rows = Some(0..2);
     let pieces = cut(&picture, &profile("58mm-serial")).unwrap();
     let [strip] = strips(&pieces)[..] else { panic!("{pieces:?}") };
     assert!(strip.doubled);
-    assert_eq!(strip.bytes, [0b1000_0010]);
+    assert_eq!(strip.bytes, [0b1010_0100]);
 }
 
 #[test]
