@@ -7,7 +7,7 @@ use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, SiteId};
 use machiai_panel::Panel;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::gate::Gate;
 
@@ -52,6 +52,8 @@ pub(crate) struct App {
     pub(crate) panel: Panel,
     /// Board frames, landscape and portrait.
     pub(crate) frames: [watch::Sender<Frame>; 2],
+    /// Told when a board begins to look: while none does, nothing is drawn.
+    pub(crate) board_wanted: Notify,
     /// The device that stands for the program itself.
     pub(crate) own_device: DeviceId,
     /// Ends every stream and loop.

@@ -15,7 +15,7 @@ use machiai_journal::{Journal, OpenError, Parts, SecretChange, Store, StoreError
 use machiai_panel::{FontPaths, Panel, PanelError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Shared, Trouble};
@@ -176,6 +176,7 @@ pub(crate) fn assemble(config: &Config, gate: Gate, after: OpenedAfter) -> Resul
         gate,
         panel,
         frames: [watch::Sender::default(), watch::Sender::default()],
+        board_wanted: Notify::new(),
         own_device: own_device(),
         stop: CancellationToken::new(),
         troubles: Mutex::new(troubles),

@@ -1,4 +1,5 @@
 //! Placeholder.
 
+pub mod demo;
 pub mod power;
 pub mod printer;

@@ -17,7 +17,7 @@ const asked = new URLSearchParams(location.search).get('layout');
 const isUpright = matchMedia('(orientation: portrait)').matches;
 const layout = asked === 'portrait' || (asked !== 'landscape' && isUpright) ? 'portrait' : 'landscape';
 
-// The newest board, the call over it, and whether a call was taken away because the line broke.
+// The newest board, the call over it, and whether that board is known to be behind: a call cut off by a broken line.
 let shown = { board: null, call: null, cut: false };
 let life = { mono: 0, wall: 0 };
 let source = null, retry = null, drawn = '', due = false, tries = 0;
@@ -32,7 +32,7 @@ function alive() {
 }
 function level() {
   const ms = age();
-  return ms >= GONE_MS ? 3 : ms >= PALE_MS || (shown.cut && ms >= OLD_MS) ? 2 : ms >= OLD_MS ? 1 : 0;
+  return ms >= GONE_MS ? 3 : ms >= PALE_MS || shown.cut ? 2 : ms >= OLD_MS ? 1 : 0;
 }
 
 function parsed(text) {
@@ -162,8 +162,8 @@ function take(event) {
   const wasOld = level() > 0;
   alive();
   if (!isCall(svg)) shown = { board: event.data, call: null, cut: false };
-  // What waited in a broken line is not news: a call from before the break is not shown.
-  else if (!wasOld) shown = { ...shown, call: event.data };
+  // A call that was under way when the line came back is not begun again: the board behind it follows in seconds.
+  else shown = wasOld ? { ...shown, cut: true } : { ...shown, call: event.data };
   drawSoon();
 }
 

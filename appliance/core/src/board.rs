@@ -1,4 +1,9 @@
-//! The board view: what everybody in the waiting room may see. Numbers only, never a name.
+//! The board view: what everybody in the waiting room may see. Numbers only, never a name, and of an emergency only
+//! that the wait is longer.
+
+mod calls;
+#[cfg(test)]
+mod tests;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -6,24 +11,13 @@ use alloc::vec::Vec;
 use crate::calendar::{Calendar, Held};
 use crate::envelope::Trust;
 use crate::estimate;
-use crate::facts::Channel;
 use crate::ids::Label;
+use crate::queue::Clinic;
 use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{State, Visit};
-use crate::queue::{Clinic, Moment};
 use crate::settings::{Line, LineColor, Room, StageKind};
 use crate::time::{AtMs, Day};
-use crate::view::{BoardView, CallFrame, LineCard, Phase, RoomTile, TileState};
-
-/// How long a call stands over the whole board, and when others wait to be shown.
-const CALL_MS: i64 = 8_000;
-const CALL_MS_WHEN_OTHERS_WAIT: i64 = 6_000;
-
-/// A call undone before it was shown so long leaves no trace.
-const CHIME_MS: i64 = 1_500;
-
-/// How long a number is asked to wait a little longer.
-const WAIT_LONGER_MS: i64 = 10_000;
+use crate::view::{BoardView, LineCard, Phase, RoomTile, TileState};
 
 /// How many labels a line's card names as next.
 const N_NEXT: usize = 8;
@@ -46,8 +40,8 @@ pub fn board(clinic: &Clinic, now: AtMs, trust: Trust) -> BoardView {
         lines: clinic.standing.lines.values().map(|line| card(clinic, line, now)).collect(),
         absent: absent(clinic),
         message: clinic.standing.message.clone(),
-        calls: calls(clinic, now),
-        wait_longer: wait_longer(clinic, now),
+        calls: calls::calls(clinic, now),
+        wait_longer: calls::wait_longer(clinic, now),
         night: is_night(now, trust),
         rehearsal: clinic.rehearsal,
     }
@@ -58,9 +52,8 @@ pub fn board(clinic: &Clinic, now: AtMs, trust: Trust) -> BoardView {
 pub fn changes_at(clinic: &Clinic, now: AtMs) -> AtMs {
     let minute = crate::time::MINUTE_MS;
     let next_minute = AtMs(now.0.div_euclid(minute).saturating_add(1).saturating_mul(minute));
-    let ends = calls(clinic, now).into_iter().map(|call| call.until);
-    let bands = clinic.moments.iter().filter_map(|moment| moment.undone_at).map(|at| at.plus_ms(WAIT_LONGER_MS));
-    ends.chain(bands).filter(|at| *at > now).min().map_or(next_minute, |at| at.min(next_minute))
+    let changes = calls::changes(clinic).into_iter().filter(|at| *at > now);
+    changes.min().map_or(next_minute, |at| at.min(next_minute))
 }
 
 fn is_night(now: AtMs, trust: Trust) -> bool {
@@ -70,7 +63,7 @@ fn is_night(now: AtMs, trust: Trust) -> bool {
 }
 
 fn tile(clinic: &Clinic, room: &Room) -> RoomTile {
-    let occupants = clinic.in_room(&room.room);
+    let occupants: Vec<&Visit> = clinic.in_room(&room.room).into_iter().filter(|visit| !visit.is_urgent()).collect();
     let line_no = occupants.first().map(|visit| visit.turn.line).or_else(|| room.lines.first().copied());
     let line = line_no.and_then(|line| clinic.standing.lines.get(&line));
     let state = match occupants.first().map(|visit| visit.turn.state) {
@@ -104,12 +97,14 @@ fn tile(clinic: &Clinic, room: &Room) -> RoomTile {
 
 /// Returns one label, or `112–114` for a family that was called together.
 fn joined(visits: &[&Visit]) -> Option<String> {
+    let mut visits = visits.to_vec();
+    visits.sort_by_key(|visit| (visit.home, visit.number));
     let (first, last) = (visits.first()?, visits.last()?);
     if visits.len() == 1 {
         return Some(first.label.to_string());
     }
-    let consecutive =
-        visits.iter().zip(visits.iter().skip(1)).all(|(a, b)| b.number.0.checked_sub(a.number.0) == Some(1));
+    let follows = |(a, b): (&&Visit, &&Visit)| a.home == b.home && b.number.0.checked_sub(a.number.0) == Some(1);
+    let consecutive = visits.iter().zip(visits.iter().skip(1)).all(follows);
     let labels: Vec<&str> = visits.iter().map(|visit| visit.label.as_str()).collect();
     Some(if consecutive { alloc::format!("{}–{}", first.label, last.label) } else { labels.join("・") })
 }
@@ -117,20 +112,14 @@ fn joined(visits: &[&Visit]) -> Option<String> {
 fn card(clinic: &Clinic, line: &Line, now: AtMs) -> LineCard {
     let empty = LineDay::default();
     let day = clinic.lines.get(&line.line).unwrap_or(&empty);
-    let counted = [State::Waiting, State::Absent, State::NotArrived]
-        .into_iter()
-        .filter(|state| state.counts_as_waiting(&clinic.standing.rules))
-        .map(|state| day.count(state))
-        .fold(0, usize::saturating_add);
-    let next = day.in_state(State::Waiting).filter_map(|place| clinic.visits.get(&place.visit));
-    // An emergency shows on no board but in the estimate.
-    let next = next.filter(|visit| visit.channel != Channel::Emergency);
+    let waiting = day.in_state(State::Waiting).filter_map(|place| clinic.visits.get(&place.visit));
+    let next = waiting.filter(|visit| !visit.is_urgent());
     LineCard {
         line: line.line,
         name: line.name.clone(),
         color: line.color,
         kind: line.kind,
-        n_waiting: count(counted),
+        n_waiting: count(estimate::n_waiting(clinic, line.line, now)),
         n_not_arrived: count(day.count(State::NotArrived)),
         wait: estimate::wait_of_line(clinic, line.line, now),
         open: day.reception == Reception::Open,
@@ -144,67 +133,27 @@ fn count(n: usize) -> u32 {
 
 fn absent(clinic: &Clinic) -> Vec<Label> {
     let absent = clinic.lines.values().flat_map(|day| day.in_state(State::Absent));
-    let mut absent: Vec<&Visit> = absent.filter_map(|place| clinic.visits.get(&place.visit)).collect();
+    let absent = absent.filter_map(|place| clinic.visits.get(&place.visit)).filter(|visit| !visit.is_urgent());
+    let mut absent: Vec<&Visit> = absent.collect();
     absent.sort_by_key(|visit| (visit.turn.since, visit.place()));
     absent.into_iter().map(|visit| visit.label.clone()).collect()
-}
-
-/// Returns the calls to be shown now. A call answered by going in is over at once.
-fn calls(clinic: &Clinic, now: AtMs) -> Vec<CallFrame> {
-    let shown: Vec<&Moment> = clinic.moments.iter().filter(|moment| is_shown(clinic, moment, now)).collect();
-    let lasting = if shown.len() > 3 { CALL_MS_WHEN_OTHERS_WAIT } else { CALL_MS };
-    shown.into_iter().filter_map(|moment| frame(clinic, moment, lasting)).filter(|call| call.until > now).collect()
-}
-
-fn is_shown(clinic: &Clinic, moment: &Moment, now: AtMs) -> bool {
-    let since_ms = now.since(moment.at);
-    let stands = |visit: &Visit| matches!(visit.turn.state, State::Called | State::Absent);
-    let answered = !moment.visits.iter().filter_map(|visit| clinic.visits.get(visit)).any(stands);
-    moment.undone_at.is_none() && (0..CALL_MS).contains(&since_ms) && !answered
-}
-
-fn frame(clinic: &Clinic, moment: &Moment, lasting_ms: i64) -> Option<CallFrame> {
-    let visits: Vec<&Visit> = moment.visits.iter().filter_map(|visit| clinic.visits.get(visit)).collect();
-    let line = clinic.standing.lines.get(&visits.first()?.turn.line);
-    let room = clinic.standing.rooms.get(&moment.room)?;
-    Some(CallFrame {
-        label: joined(&visits)?,
-        room: moment.room.clone(),
-        room_name: room.name.clone(),
-        line_name: line.map(|line| line.name.clone()).unwrap_or_default(),
-        kind: line.map_or(StageKind::Consultation, |line| line.kind),
-        arrow: room.arrow,
-        again: moment.again,
-        called_at: moment.at,
-        until: moment.at.plus_ms(lasting_ms),
-    })
-}
-
-fn wait_longer(clinic: &Clinic, now: AtMs) -> Vec<Label> {
-    let undone = clinic.moments.iter().filter(|moment| {
-        moment
-            .undone_at
-            .is_some_and(|at| at.since(moment.at) >= CHIME_MS && (0..WAIT_LONGER_MS).contains(&now.since(at)))
-    });
-    undone
-        .flat_map(|moment| &moment.visits)
-        .filter_map(|visit| clinic.visits.get(visit))
-        .filter(|visit| visit.turn.state == State::Waiting)
-        .map(|visit| visit.label.clone())
-        .collect()
 }
 
 /// Returns what reception is doing.
 #[must_use]
 pub fn phase(clinic: &Clinic, now: AtMs) -> Phase {
     let name_of = |line: &LineDay| line.session.as_ref().and_then(|session| clinic.standing.session(session));
-    if let Some(open) = clinic.lines.values().find(|line| line.reception == Reception::Open) {
+    let day = Day::holding(now, clinic.standing.rules.day_starts.0);
+    // A day that is over says nothing of this one, unless its queue still runs.
+    let is_running = clinic.day.is_some_and(|running| running >= day) || clinic.is_in_use();
+    let lines = || clinic.lines.values().filter(|_| is_running);
+    if let Some(open) = lines().find(|line| line.reception == Reception::Open) {
         return Phase::Open { session: name_of(open).map(|session| session.name.clone()) };
     }
-    let day = Day::holding(now, clinic.standing.rules.day_starts.0);
     let calendar = Calendar::new(&clinic.standing.hours);
     let today = calendar.sessions_on(day);
-    let over = clinic.lines.values().filter(|line| line.reception == Reception::Closed).filter_map(name_of).next_back();
+    let closed = lines().filter(|line| line.reception == Reception::Closed);
+    let over = closed.filter_map(name_of).max_by_key(|session| session.to);
     let is_to_come = |held: &&Held<'_>| match over {
         Some(over) => held.from.since(now) > 0 && held.session.session != over.session,
         None => held.to.since(now) > 0,

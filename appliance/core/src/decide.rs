@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 
 use crate::command::Command;
 use crate::envelope::{By, Cmd, Trust};
-use crate::facts::{CallEnd, DayOpened, DayRedated, Fact, JournalOpened};
+use crate::facts::{CallEnd, DayOpened, DayRedated, Fact, JournalOpened, OpenedAfter};
 use crate::ids::{LineNo, VisitId};
 use crate::queue::Clinic;
 use crate::queue::visit::{State, Visit};
@@ -30,6 +30,9 @@ use crate::time::{AtMs, Day, HOUR_MS};
 
 /// A queue that nobody touched for so long belongs to a day that is over, even if somebody is still in it.
 const QUIET_MS: i64 = 2 * HOUR_MS;
+
+/// A clock that moved by so much more than time passed was wrong before.
+const JUMP_MS: i64 = HOUR_MS;
 
 /// What a decision needs from outside: randomness and secrets, which this crate cannot have.
 pub trait Edge {
@@ -47,7 +50,7 @@ pub struct Context {
     pub now: AtMs,
     /// How far it can be trusted.
     pub trust: Trust,
-    /// Milliseconds since the newest fact, by the monotonic clock where it can tell.
+    /// Milliseconds since the newest fact, by the monotonic clock where it can tell; 0 when there is none.
     pub quiet_ms: i64,
     /// Who pressed.
     pub by: By,
@@ -85,19 +88,22 @@ pub fn decide(
     edge: &mut dyn Edge,
 ) -> Result<Vec<Draft>, Refusal> {
     refuse_double_press(clinic, context)?;
-    let mut drafts = day_due(clinic, command, context);
-    if drafts.is_empty() {
+    let Some(turn) = day_due(clinic, command, context) else {
         return decide_today(clinic, command, context, edge);
-    }
-    let mut tomorrow = clinic.clone();
-    for draft in &drafts {
-        if let Fact::DayOpened(opened) = &draft.fact {
-            tomorrow.open_day(opened.day);
-        } else if let Fact::DayRedated(redated) = &draft.fact {
-            tomorrow.day = Some(redated.to);
+    };
+    let mut turned = clinic.clone();
+    let fact = match turn {
+        DayTurn::Open(opened) => {
+            turned.open_day(opened.day);
+            Fact::DayOpened(opened)
         }
-    }
-    drafts.extend(decide_today(&tomorrow, command, context, edge)?);
+        DayTurn::Redate(redated) => {
+            turned.redate(redated.from, redated.to);
+            Fact::DayRedated(redated)
+        }
+    };
+    let mut drafts = vec![Draft::of_site(fact)];
+    drafts.extend(decide_today(&turned, command, context, edge)?);
     Ok(drafts)
 }
 
@@ -111,14 +117,14 @@ fn decide_today(
         Command::NoteOpening { version, after } => {
             let opened = JournalOpened { version: version.clone(), after: *after };
             let mut drafts = vec![Draft::of_site(Fact::JournalOpened(opened))];
-            drafts.extend(number::jumps(clinic, *after));
+            drafts.extend(number::jumps(clinic, *after, context.now));
             drafts.extend(print::left_running(clinic));
             Ok(drafts)
         }
         Command::KeepHouse => Ok(visit::keep_house(clinic, context)),
         Command::ChangeSettings { facts } => settings::change(clinic, facts),
         Command::OpenLine { line, session } => reception::open(clinic, *line, session),
-        Command::CloseLine { line } => reception::close(clinic, *line),
+        Command::CloseLine { line } => reception::close(clinic, *line, context.now),
         Command::PauseLine { line } => reception::pause(clinic, *line),
         Command::ResumeLine { line } => reception::resume(clinic, *line),
         Command::JumpNumbers { line, to } => number::jump(clinic, *line, *to),
@@ -140,7 +146,7 @@ fn decide_today(
         Command::SendOn { visit, to } => visit::send_on(clinic, *visit, *to),
         Command::PutFirst { visit, note } => visit::put_first(clinic, *visit, note.as_ref()),
         Command::JoinFamily { visits } => visit::join(clinic, visits),
-        Command::Undo { visit } => undo::undo(clinic, *visit),
+        Command::Undo { visit } => undo::undo(clinic, *visit, &context.by),
         Command::Print { visit } => print::again(clinic, *visit),
         Command::EndPrint { visit, attempt, outcome, trouble } => {
             print::end(clinic, *visit, *attempt, (*outcome, *trouble))
@@ -172,42 +178,67 @@ fn refuse_double_press(clinic: &Clinic, context: &Context) -> Result<(), Refusal
     Ok(())
 }
 
-/// Returns the facts that begin a new day, or give the running one its true date, before a command of the queue.
+/// How the business day changes before a command is decided.
+enum DayTurn {
+    /// A new one begins.
+    Open(DayOpened),
+    /// The running one gets its true date.
+    Redate(DayRedated),
+}
+
+/// Returns how the day changes before a command.
 ///
 /// A day never changes under a queue in use: the clock may be wrong, and a queue is never lost.
-fn day_due(clinic: &Clinic, command: &Command, context: &Context) -> Vec<Draft> {
-    if !needs_day(command) {
-        return Vec::new();
-    }
+fn day_due(clinic: &Clinic, command: &Command, context: &Context) -> Option<DayTurn> {
+    let asked = asks_for_day(command)?;
     let due = Day::holding(context.now, clinic.standing.rules.day_starts.0);
     let Some(day) = clinic.day else {
-        return vec![Draft::of_site(Fact::DayOpened(DayOpened { day: due, left: Vec::new() }))];
+        let opens = || DayTurn::Open(DayOpened { day: due, left: Vec::new() });
+        return (asked == Asked::ByPerson).then(opens);
     };
     if due <= day {
-        return Vec::new();
+        return None;
     }
-    let in_use = clinic.visits.values().any(|visit| !visit.turn.state.is_over());
-    if in_use && context.quiet_ms < QUIET_MS {
-        // Weeks apart within a running morning: the date was wrong, not the morning over.
-        let jumped = due > day.plus_days(1) && context.trust != Trust::Lost;
-        let redated = DayRedated { from: day, to: due };
-        return if jumped { vec![Draft::of_site(Fact::DayRedated(redated))] } else { Vec::new() };
+    let quiet_ms = clinic.untouched_ms(context.quiet_ms);
+    let is_recent = quiet_ms < QUIET_MS;
+    // More than the time that passed: the date was wrong, not the morning over.
+    let has_jumped = clinic.touched.is_some_and(|touch| context.now.since(touch.at).saturating_sub(quiet_ms) > JUMP_MS);
+    if is_recent && has_jumped {
+        let redate = DayTurn::Redate(DayRedated { from: day, to: due });
+        return (context.trust != Trust::Lost).then_some(redate);
     }
-    let left = clinic.visits.values().filter(|visit| !visit.turn.state.is_over()).map(|visit| visit.visit).collect();
-    vec![Draft::of_site(Fact::DayOpened(DayOpened { day: due, left }))]
+    let is_in_use = clinic.is_in_use();
+    let may = match asked {
+        Asked::ByPerson => !is_recent || !is_in_use,
+        // Alone, only when the clock is beyond doubt, or when nothing can be lost.
+        Asked::ByItself => !is_recent && (matches!(context.trust, Trust::Synced | Trust::Rehearsal) || !is_in_use),
+    };
+    let left = || clinic.open_visits().map(|visit| visit.visit).collect();
+    may.then(|| DayTurn::Open(DayOpened { day: due, left: left() }))
+}
+
+/// On whose behalf a command asks that the business day be today's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Somebody wants to begin.
+    ByPerson,
+    /// The program looks after things.
+    ByItself,
 }
 
 /// Whether a command needs the business day to be today's.
-const fn needs_day(command: &Command) -> bool {
+const fn asks_for_day(command: &Command) -> Option<Asked> {
     match command {
-        Command::OpenLine { .. } | Command::Take(_) | Command::Emergency { .. } => true,
-        Command::NoteOpening { .. }
-        | Command::KeepHouse
+        Command::OpenLine { .. } | Command::Take(_) | Command::Emergency { .. } | Command::JumpNumbers { .. } => {
+            Some(Asked::ByPerson)
+        }
+        Command::NoteOpening { after: OpenedAfter::Restore | OpenedAfter::Damage, .. } => Some(Asked::ByPerson),
+        Command::KeepHouse => Some(Asked::ByItself),
+        Command::NoteOpening { after: OpenedAfter::Nothing | OpenedAfter::Run, .. }
         | Command::ChangeSettings { .. }
         | Command::CloseLine { .. }
         | Command::PauseLine { .. }
         | Command::ResumeLine { .. }
-        | Command::JumpNumbers { .. }
         | Command::SetMessage { .. }
         | Command::Arrive { .. }
         | Command::Call { .. }
@@ -229,12 +260,17 @@ const fn needs_day(command: &Command) -> bool {
         | Command::EndPrint { .. }
         | Command::Erase { .. }
         | Command::ConnectCall { .. }
-        | Command::DisconnectCall { .. } => false,
+        | Command::DisconnectCall { .. } => None,
     }
 }
 
 fn line_of(clinic: &Clinic, line: LineNo) -> Result<&Line, Refusal> {
     clinic.standing.lines.get(&line).ok_or_else(|| Refusal::new(RefusalCode::UnknownLine).with("line", &line))
+}
+
+/// The person who acted, or the device where nobody is signed in.
+fn who(by: &By) -> &str {
+    by.person.as_deref().unwrap_or_else(|| by.device.as_str())
 }
 
 fn visit_of(clinic: &Clinic, visit: VisitId) -> Result<&Visit, Refusal> {

@@ -10,7 +10,7 @@ use crate::estimate;
 use crate::facts::{Channel, Lang, PrintOutcome, PrintTrouble};
 use crate::ids::{Label, LineNo, RoomId, VisitId};
 use crate::queue::Clinic;
-use crate::queue::line::Reception;
+use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{ActKind, State, Visit};
 use crate::settings::{LineColor, Text};
 use crate::time::{AtMs, Day};
@@ -154,7 +154,8 @@ pub fn desk(clinic: &Clinic, now: AtMs) -> DeskView {
 
 fn desk_line(clinic: &Clinic, line: LineNo, now: AtMs) -> Option<DeskLine> {
     let settings = clinic.standing.lines.get(&line)?;
-    let day = clinic.line_day(line);
+    let empty = LineDay::default();
+    let day = clinic.lines.get(&line).unwrap_or(&empty);
     let rows = |state: State| -> Vec<DeskRow> {
         let visits = day.in_state(state).filter_map(|place| clinic.visits.get(&place.visit));
         visits.map(|visit| row(clinic, visit, now)).collect()

@@ -2,32 +2,24 @@
 //!
 //! It never promises a clock time, and says nothing where nothing can be known.
 
-use crate::facts::Rank;
+use alloc::vec::Vec;
+
 use crate::ids::LineNo;
 use crate::queue::Clinic;
-use crate::queue::visit::{Place, State, Visit};
+use crate::queue::visit::{OPEN_STATES, Place, State, Visit};
 use crate::time::{AtMs, Day, MINUTE_MS};
 use crate::view::{Band, Wait};
 
 /// Returns what to say to somebody who joins a line now.
 #[must_use]
 pub fn wait_of_line(clinic: &Clinic, line: LineNo, now: AtMs) -> Wait {
-    let Some(day) = clinic.lines.get(&line) else {
-        return wait_after(clinic, line, 0, now);
-    };
-    let n_ahead = [State::Waiting, State::NotArrived, State::Absent]
-        .into_iter()
-        .filter(|state| state.adds_minutes())
-        .map(|state| day.count(state))
-        .fold(0, usize::saturating_add);
-    wait_after(clinic, line, n_ahead, now)
+    wait_after(clinic, line, ahead_of_new(clinic, line).n_adding, now)
 }
 
 /// Returns what to say to a waiting visit.
 #[must_use]
 pub fn wait_of_visit(clinic: &Clinic, visit: &Visit, now: AtMs) -> Wait {
-    let ahead = ahead_of(clinic, visit);
-    wait_after(clinic, visit.turn.line, ahead.n_adding, now)
+    wait_after(clinic, visit.turn.line, ahead_of(clinic, visit).n_adding, now)
 }
 
 /// How many stand before a visit in its line.
@@ -37,7 +29,7 @@ pub struct Ahead {
     pub n_here: usize,
     /// Holding a ticket, not here yet.
     pub n_not_arrived: usize,
-    /// All whose minutes come first, the absent included.
+    /// All whose minutes come first, the absent included; those awaited at a booked time come on top.
     pub n_adding: usize,
 }
 
@@ -45,6 +37,12 @@ pub struct Ahead {
 #[must_use]
 pub fn ahead_of(clinic: &Clinic, visit: &Visit) -> Ahead {
     ahead_of_place(clinic, visit.turn.line, &visit.place())
+}
+
+/// Returns the people before the last place of a line, for a page that offers a ticket.
+#[must_use]
+pub fn ahead_of_new(clinic: &Clinic, line: LineNo) -> Ahead {
+    ahead_of_place(clinic, line, &Place::LAST)
 }
 
 fn ahead_of_place(clinic: &Clinic, line: LineNo, place: &Place) -> Ahead {
@@ -60,53 +58,77 @@ fn ahead_of_place(clinic: &Clinic, line: LineNo, place: &Place) -> Ahead {
 /// Returns when the last consultation of a line will end, counted from now; none when that cannot be known.
 #[must_use]
 pub fn end_of_line(clinic: &Clinic, line: LineNo, now: AtMs) -> Option<AtMs> {
-    let day = clinic.lines.get(&line)?;
-    let n_all = [State::Waiting, State::NotArrived, State::Absent]
-        .into_iter()
-        .map(|state| day.count(state))
-        .fold(0, usize::saturating_add);
-    let minutes = minutes_after(clinic, line, n_all, now)?;
-    Some(now.plus_ms(i64::from(minutes).saturating_mul(MINUTE_MS)))
+    let ms = ms_after(clinic, line, ahead_of_new(clinic, line).n_adding, now)?;
+    Some(now.plus_ms(ms))
+}
+
+/// Returns how many people of a line are counted as waiting (worked cases, ticket states). Who is urgent is not told.
+#[must_use]
+pub fn n_waiting(clinic: &Clinic, line: LineNo, now: AtMs) -> usize {
+    let Some(day) = clinic.lines.get(&line) else {
+        return 0;
+    };
+    let rules = &clinic.standing.rules;
+    let counted = OPEN_STATES.into_iter().filter(|state| state.counts_as_waiting(rules)).map(|state| day.count(state));
+    let n_overdue = day.count_overdue(rules, now);
+    let n_counted = counted.fold(0, usize::saturating_add).saturating_sub(day.n_urgent());
+    match (rules.count_not_arrived, rules.count_late) {
+        (true, true) | (false, false) => n_counted,
+        (true, false) => n_counted.saturating_sub(n_overdue),
+        (false, true) => n_counted.saturating_add(n_overdue),
+    }
 }
 
 fn wait_after(clinic: &Clinic, line: LineNo, n_ahead: usize, now: AtMs) -> Wait {
     if clinic.lines.get(&line).is_some_and(|day| day.paused) {
         return Wait::Paused;
     }
-    match minutes_after(clinic, line, n_ahead, now) {
+    match ms_after(clinic, line, n_ahead, now) {
         None => Wait::Unknown,
         Some(0) if n_ahead == 0 => Wait::Nobody,
-        Some(minutes) => Wait::Band(band(minutes)),
+        Some(ms) => Wait::Band(band(minutes_up(ms))),
     }
 }
 
-/// Minutes until a room is free for the one behind `n_ahead` others.
-fn minutes_after(clinic: &Clinic, line: LineNo, n_ahead: usize, now: AtMs) -> Option<u32> {
+fn minutes_up(ms: i64) -> u32 {
+    let up = ms.saturating_add(MINUTE_MS.saturating_sub(1)).checked_div(MINUTE_MS).unwrap_or(0);
+    u32::try_from(up).unwrap_or(u32::MAX)
+}
+
+/// Milliseconds until a room is free for the one behind `n_ahead` others; none where no room calls the line.
+fn ms_after(clinic: &Clinic, line: LineNo, n_ahead: usize, now: AtMs) -> Option<i64> {
     let settings = clinic.standing.lines.get(&line)?;
     let n_rooms = i64::try_from(clinic.standing.n_rooms_of(line)).ok().filter(|n| *n > 0)?;
     let each_ms = i64::from(settings.minutes).saturating_mul(MINUTE_MS);
-    let mut busy_ms = i64::try_from(n_ahead).ok()?.saturating_mul(each_ms);
-    let mut n_free = n_rooms;
-    for visit in being_seen(clinic, line) {
-        let spent_ms = now.since(visit.turn.entered_at.unwrap_or(now)).max(0);
-        busy_ms = busy_ms.saturating_add(each_ms.saturating_sub(spent_ms).max(MINUTE_MS));
-        n_free = n_free.saturating_sub(1);
-    }
-    // While a room is free and nobody is ahead, the wait is none at all.
-    let is_next = n_ahead == 0 && n_free > 0;
-    let wait_ms = if is_next { 0 } else { busy_ms.checked_div(n_rooms).unwrap_or(busy_ms) };
-    let with_breaks = step_over_breaks(clinic, line, now, wait_ms);
-    u32::try_from(with_breaks.checked_div(MINUTE_MS).unwrap_or(0)).ok()
+    let (n_busy, remaining_ms) = being_seen(clinic, line, each_ms, now);
+    let ms_behind = |n_ahead: usize| {
+        // While a room is free and nobody is ahead, the wait is none at all.
+        let is_next = n_ahead == 0 && n_busy < n_rooms;
+        let busy_ms = i64::try_from(n_ahead).unwrap_or(i64::MAX).saturating_mul(each_ms).saturating_add(remaining_ms);
+        let busy_ms = if is_next { 0 } else { busy_ms.checked_div(n_rooms).unwrap_or(busy_ms) };
+        step_over_breaks(clinic, line, now, busy_ms)
+    };
+    let ms = ms_behind(n_ahead);
+    // Whoever booked a time within the wait comes in between.
+    let rules = &clinic.standing.rules;
+    let n_between = clinic.lines.get(&line).filter(|_| ms > 0).map_or(0, |day| {
+        let n_late = if rules.count_late { day.count_overdue(rules, now) } else { 0 };
+        n_late.saturating_add(day.count_awaited(rules, now, now.plus_ms(ms)))
+    });
+    Some(if n_between == 0 { ms } else { ms_behind(n_ahead.saturating_add(n_between)) })
 }
 
-/// The visits of a line that are called or in a room; a family is seen together.
-fn being_seen(clinic: &Clinic, line: LineNo) -> impl Iterator<Item = &Visit> {
-    clinic
-        .rooms
-        .values()
-        .filter_map(|room| room.now.first())
-        .filter_map(|visit| clinic.visits.get(visit))
-        .filter(move |visit| visit.turn.line == line)
+/// Returns how many rooms see patients of a line, and how long those will still take; a family is seen together.
+fn being_seen(clinic: &Clinic, line: LineNo, each_ms: i64, now: AtMs) -> (i64, i64) {
+    let rooms = clinic.rooms.values().filter_map(|room| {
+        let seen: Vec<&Visit> =
+            room.now.iter().filter_map(|visit| clinic.visits.get(visit)).filter(|v| v.turn.line == line).collect();
+        let first = seen.first()?;
+        let spent_ms = now.since(first.turn.entered_at.unwrap_or(now)).max(0);
+        let whole_ms = each_ms.saturating_mul(i64::try_from(seen.len()).unwrap_or(1));
+        Some(whole_ms.saturating_sub(spent_ms).max(MINUTE_MS))
+    });
+    rooms.fold((0, 0), |(n, sum), ms| (n.saturating_add(1), sum.saturating_add(ms)))
 }
 
 /// Lengthens a wait by the breaks it runs into.
@@ -142,17 +164,6 @@ pub fn band(minutes: u32) -> Band {
     };
     let from_min = minutes.saturating_sub(minutes.checked_rem(width).unwrap_or(0));
     Band { from_min, to_min: from_min.saturating_add(width) }
-}
-
-/// Returns the people before the last place of a line, for a page that offers a ticket.
-#[must_use]
-pub fn ahead_of_new(clinic: &Clinic, line: LineNo) -> Ahead {
-    let place = Place {
-        rank: Rank(i64::MAX),
-        issued: crate::envelope::Stamp { at: AtMs(i64::MAX), n: u32::MAX },
-        visit: crate::ids::VisitId::from_bytes([u8::MAX; 16]),
-    };
-    ahead_of_place(clinic, line, &place)
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ macro_rules! random_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let figures = hex_of(&self.0);
+                f.write_str(core::str::from_utf8(&figures).unwrap_or_default())
             }
         }
 
@@ -110,9 +111,22 @@ impl de::Visitor<'_> for HexVisitor {
     }
 }
 
+/// Writes 16 bytes as figures at once: ids are written several times for every fact.
+fn hex_of(bytes: &[u8; 16]) -> [u8; 32] {
+    const FIGURES: &[u8; 16] = b"0123456789abcdef";
+    let figure = |nibble: u8| FIGURES.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let mut figures = [0_u8; 32];
+    for (pair, byte) in figures.chunks_exact_mut(2).zip(bytes) {
+        if let [high, low] = pair {
+            (*high, *low) = (figure(byte >> 4), figure(byte & 0x0f));
+        }
+    }
+    figures
+}
+
 fn hex16(text: &str) -> Option<[u8; 16]> {
     let figures = text.as_bytes();
-    if figures.len() != 32 || figures.iter().any(u8::is_ascii_uppercase) {
+    if figures.len() != 32 || !figures.iter().all(|figure| matches!(figure, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
     let mut bytes = [0_u8; 16];

@@ -15,11 +15,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::Canonical;
+use crate::envelope::{Canonical, Head};
 use crate::facts::PrintBegun;
-use crate::ids::{DeviceId, FactId, Label, LineNo, Number, Origin, RoomId, Seq, SessionId, VisitId};
+use crate::ids::{BootId, DeviceId, FactId, Label, LineNo, Number, Origin, RoomId, Seq, SessionId, VisitId};
 use crate::queue::line::LineDay;
-use crate::queue::visit::{State, Visit};
+use crate::queue::visit::{OPEN_STATES, State, Visit};
 use crate::standing::Standing;
 use crate::time::{AtMs, Day};
 
@@ -65,6 +65,37 @@ pub struct Press {
     pub at: AtMs,
 }
 
+/// When somebody last did something to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touch {
+    /// When, as the fact says.
+    pub at: AtMs,
+    /// How long before the newest fact that was, in milliseconds, by the monotonic clock where it can tell.
+    pub ago_ms: i64,
+}
+
+/// What the newest fact says of the clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Told {
+    boot: BootId,
+    mono_ms: u64,
+    at: AtMs,
+}
+
+impl Told {
+    const fn by(head: &Head) -> Self {
+        Self { boot: head.boot, mono_ms: head.mono_ms, at: head.at_ms }
+    }
+
+    /// Returns the milliseconds from `earlier` to this.
+    fn since_ms(&self, earlier: &Self) -> i64 {
+        if self.boot == earlier.boot {
+            return i64::try_from(self.mono_ms.saturating_sub(earlier.mono_ms)).unwrap_or(i64::MAX);
+        }
+        self.at.since(earlier.at).max(0)
+    }
+}
+
 /// Something in the facts that could not be followed, kept for support.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark {
@@ -90,6 +121,8 @@ pub enum RemarkKind {
     ActedSince,
     /// Its kind is unknown to this version.
     UnknownKind,
+    /// It begins a day that has begun or is over.
+    DayBegun,
 }
 
 /// What became of a fact that was offered to the fold.
@@ -130,6 +163,10 @@ pub struct Clinic {
     heads: BTreeMap<Origin, Seq>,
     /// Newest fact of all.
     newest: Option<Canonical>,
+    /// What that fact says of the clocks.
+    told: Option<Told>,
+    /// When somebody last did something to the queue.
+    pub touched: Option<Touch>,
     /// How many facts are folded in.
     pub n_facts: u64,
     /// What could not be followed.
@@ -193,6 +230,24 @@ impl Clinic {
             return Number(1);
         };
         session.and_then(|session| settings.first.get(session)).copied().unwrap_or(settings.first_number)
+    }
+
+    /// Returns how long nobody has done anything to the queue, `quiet_ms` after the newest fact.
+    #[must_use]
+    pub fn untouched_ms(&self, quiet_ms: i64) -> i64 {
+        self.touched.map_or(i64::MAX, |touch| touch.ago_ms.saturating_add(quiet_ms.max(0)))
+    }
+
+    /// Returns the visits that are not over, in the order of lines and states.
+    pub fn open_visits(&self) -> impl Iterator<Item = &Visit> {
+        let places = self.lines.values().flat_map(|day| OPEN_STATES.into_iter().flat_map(|state| day.in_state(state)));
+        places.filter_map(|place| self.visits.get(&place.visit))
+    }
+
+    /// Whether a visit is not over.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        OPEN_STATES.into_iter().any(|state| self.count(state) > 0)
     }
 
     /// Returns how many visits stand in a state, over all lines.

@@ -10,6 +10,9 @@ use crate::facts::Lang;
 use crate::ids::{LineNo, Number, PrinterId, RoomId, SessionId};
 use crate::time::{Day, DayTime};
 
+/// The highest number a ticket can have: four figures.
+pub const MAX_NUMBER: Number = Number(9_999);
+
 /// A name in the languages it has; Japanese always.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -357,6 +360,8 @@ pub struct Rules {
     pub booked_grace_min: u32,
     /// Whether those who have not arrived are counted as waiting.
     pub count_not_arrived: bool,
+    /// Whether booked patients whose time has passed are still counted, in people and in minutes.
+    pub count_late: bool,
     /// How far numbering jumps after a restore.
     pub restore_jump: u32,
     /// Hours after the end of the business day at which personal data is erased.
@@ -376,6 +381,7 @@ impl Default for Rules {
             late_back: Some(3),
             booked_grace_min: 15,
             count_not_arrived: false,
+            count_late: false,
             restore_jump: 50,
             erase_after_h: 24,
             family_most: 6,

@@ -1,6 +1,7 @@
 //! Stored instants are milliseconds of UTC; what people see is Asia/Tokyo, which has had no summer time since 1951
 //! and is therefore a fixed offset of nine hours here, whatever the host's own zone says.
 
+use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
@@ -49,7 +50,7 @@ impl AtMs {
 
     /// Returns `9:05`, the time of day in Asia/Tokyo.
     #[must_use]
-    pub fn clock_face(self) -> alloc::string::String {
+    pub fn clock_face(self) -> String {
         let wall = self.in_tokyo();
         alloc::format!("{}:{:02}", wall.hour(), wall.minute())
     }
@@ -112,7 +113,7 @@ impl Serialize for Day {
 
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        alloc::string::String::deserialize(from)?.parse().map_err(de::Error::custom)
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -158,7 +159,7 @@ impl Serialize for DayTime {
 
 impl<'de> Deserialize<'de> for DayTime {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        alloc::string::String::deserialize(from)?.parse().map_err(de::Error::custom)
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -168,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_business_day_ends_at_four_in_the_morning_in_tokyo() {
-        let night: jiff::Timestamp = "2026-11-24T03:59:59+09:00".parse().unwrap();
-        let dawn: jiff::Timestamp = "2026-11-24T04:00:00+09:00".parse().unwrap();
+        let night: Timestamp = "2026-11-24T03:59:59+09:00".parse().unwrap();
+        let dawn: Timestamp = "2026-11-24T04:00:00+09:00".parse().unwrap();
         assert_eq!(Day::holding(AtMs(night.as_millisecond()), 240).to_string(), "2026-11-23");
         assert_eq!(Day::holding(AtMs(dawn.as_millisecond()), 240).to_string(), "2026-11-24");
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use machiai_core::ids::{Origin, Seq};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::anchor;
 use crate::ballast;
@@ -154,18 +154,20 @@ impl Store {
     pub fn append(&mut self, batch: &Batch) -> Result<Position, StoreError> {
         let placed = Placed::after(&self.tips, batch)?;
         let db = &self.reader.as_ref().ok_or(StoreError::Closed)?.db;
-        if let Err(error) = write(db, batch, &placed, self.must_clear_mark) {
-            // A full disk is told before the last page is written, so nothing can have been kept.
-            let is_certain = error.is_full() && run(db, "ROLLBACK").is_ok() && db.is_autocommit();
-            if !is_certain {
-                self.close();
+        match write(db, batch, &placed, self.must_clear_mark) {
+            Ok(must_scrub) => self.must_scrub |= must_scrub,
+            Err(error) => {
+                // A full disk is told before the last page is written, so nothing can have been kept.
+                let is_certain = error.is_full() && (db.is_autocommit() || run(db, "ROLLBACK").is_ok());
+                if !is_certain {
+                    self.close();
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         let n_facts = u32::try_from(batch.facts.len()).unwrap_or(u32::MAX);
         self.log_pages = self.log_pages.saturating_add(PAGES_PER_COMMIT).saturating_add(n_facts);
         self.must_clear_mark = false;
-        self.must_scrub |= batch.secrets.iter().any(|change| matches!(change, SecretChange::Delete { .. }));
         self.tips.position = placed.tips.position;
         self.tips.origins.extend(placed.tips.origins);
         Ok(self.tips.position)
@@ -392,7 +394,8 @@ impl Placed {
     }
 }
 
-fn write(db: &Connection, batch: &Batch, placed: &Placed, must_clear_mark: bool) -> Result<(), StoreError> {
+/// Writes a batch; whether secrets were destroyed, so that the log must be cleared of them.
+fn write(db: &Connection, batch: &Batch, placed: &Placed, must_clear_mark: bool) -> Result<bool, StoreError> {
     run(db, "BEGIN IMMEDIATE").step("begin a transaction")?;
     for (id, origin) in &placed.new_origins {
         db.execute("INSERT INTO origins (origin_id, origin) VALUES (?1, ?2)", params![id, origin.bytes()])
@@ -401,13 +404,18 @@ fn write(db: &Connection, batch: &Batch, placed: &Placed, must_clear_mark: bool)
     for row in &placed.rows {
         insert_row(db, row).step("keep a fact")?;
     }
+    let mut must_scrub = false;
     for change in &batch.secrets {
-        change_secret(db, change).step("keep a secret")?;
+        must_scrub |= change_secret(db, change).step("keep a secret")?;
+    }
+    if must_scrub {
+        rewrite_secrets(db).step("destroy a secret")?;
     }
     if must_clear_mark {
         db.execute("DELETE FROM meta WHERE name = 'came_from'", []).step("clear the mark of a restore")?;
     }
-    run(db, "COMMIT").step("commit")
+    run(db, "COMMIT").step("commit")?;
+    Ok(must_scrub)
 }
 
 const INSERT_FACT: &str = "INSERT INTO facts
@@ -433,17 +441,34 @@ pub(crate) fn insert_row(db: &Connection, row: &FactRow) -> rusqlite::Result<()>
         .map(drop)
 }
 
-fn change_secret(db: &Connection, change: &SecretChange) -> rusqlite::Result<()> {
-    match change {
-        SecretChange::Put { key_id, purpose, value } => {
-            let put = "INSERT INTO secrets (key_id, purpose, value) VALUES (?1, ?2, ?3)
-                ON CONFLICT (key_id) DO UPDATE SET purpose = excluded.purpose, value = excluded.value";
-            db.prepare_cached(put)?.execute(params![key_id, purpose, value]).map(drop)
-        }
-        SecretChange::Delete { key_id } => {
-            db.prepare_cached("DELETE FROM secrets WHERE key_id = ?1")?.execute([key_id]).map(drop)
-        }
+/// Changes a secret; whether an older value was there, of which nothing may stay behind.
+fn change_secret(db: &Connection, change: &SecretChange) -> rusqlite::Result<bool> {
+    let (SecretChange::Put { key_id, .. } | SecretChange::Delete { key_id }) = change;
+    let n_gone = db.prepare_cached("DELETE FROM secrets WHERE key_id = ?1")?.execute([key_id])?;
+    if let SecretChange::Put { key_id, purpose, value } = change {
+        let put = "INSERT INTO secrets (key_id, purpose, value) VALUES (?1, ?2, ?3)";
+        db.prepare_cached(put)?.execute(params![key_id, purpose, value])?;
     }
+    Ok(n_gone > 0)
+}
+
+/// Writes the secrets that are left to fresh pages.
+///
+/// SQLite overwrites what it deletes, but not the copies that it leaves behind when it moves rows between pages;
+/// pages that are freed it overwrites whole. There are a few thousand secrets at most.
+fn rewrite_secrets(db: &Connection) -> rusqlite::Result<()> {
+    let mut query = db.prepare_cached("SELECT secret_no, key_id, purpose, value FROM secrets ORDER BY secret_no")?;
+    let read = |row: &Row<'_>| -> rusqlite::Result<(i64, Vec<u8>, String, Vec<u8>)> {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    };
+    let secrets = query.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    db.execute("DELETE FROM secrets", [])?;
+    let put = "INSERT INTO secrets (secret_no, key_id, purpose, value) VALUES (?1, ?2, ?3, ?4)";
+    let mut put = db.prepare_cached(put)?;
+    for secret in secrets {
+        put.execute(secret)?;
+    }
+    Ok(())
 }
 
 fn run(db: &Connection, statement: &str) -> rusqlite::Result<()> {

@@ -254,7 +254,8 @@ fn load_file(db: &mut Database, family: Family, path: &Path) -> Result<(), FontE
     if let Err(source) = opened {
         return Err(FontError::Open { path: path.to_owned(), package: family.package(), source });
     }
-    db.load_font_source(Source::File(path.to_owned()));
+    if family == Family::Proportional { db.load_font_source(Source::Binary(Arc::new(std::fs::read(path).unwrap_or_default()))); } else {
+    db.load_font_source(Source::File(path.to_owned())); }
     Ok(())
 }
 

@@ -70,7 +70,7 @@ fn pieces(text: &str, measure: &dyn Fn(&str) -> f32, width_em: f32) -> Vec<Strin
     let allowed = allowed_breaks(text);
     let between_phrases = phrase_breaks(text);
     let phrases: BTreeSet<usize> =
-        allowed.iter().copied().filter(|at| between_phrases.contains(at) || follows_blank(text, *at)).collect();
+        allowed.iter().copied().filter(|at| between_phrases.contains(at) || is_pause(text, *at)).collect();
     let words: BTreeSet<usize> = allowed.iter().copied().filter(|at| !is_inside_katakana(text, *at)).collect();
     let mut parts = vec![(0, text)];
     for places in [phrases, words, allowed] {
@@ -91,8 +91,11 @@ fn is_inside_katakana(text: &str, at: usize) -> bool {
         .is_some_and(|(before, after)| before.ends_with(is_katakana) && after.starts_with(is_katakana))
 }
 
-fn follows_blank(text: &str, at: usize) -> bool {
-    text.get(..at).is_some_and(|before| before.ends_with([' ', '\u{3000}']))
+/// Tells whether a reader pauses at a place: after a blank or a mark, before a bracket.
+fn is_pause(text: &str, at: usize) -> bool {
+    text.split_at_checked(at).is_some_and(|(before, after)| {
+        before.ends_with([' ', '\u{3000}', '・', '、', '。', '）', '」']) || after.starts_with(['（', '「'])
+    })
 }
 
 /// Cuts a part that begins at byte `from` of the whole text, at the places given as bytes of the whole.

@@ -173,6 +173,8 @@ impl Templates {
     /// Compiles the built-in templates, and a clinic's own that have been checked.
     pub(crate) fn compile(fonts: &Arc<Fonts>, own: BTreeMap<TemplateName, Arc<str>>) -> Result<Self, minijinja::Error> {
         let mut env = Environment::new();
+        // Text stays escaped whatever a template says.
+        env.remove_filter("safe");
         env.set_auto_escape_callback(|_| AutoEscape::Html);
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_fuel(Some(FUEL));

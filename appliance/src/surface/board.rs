@@ -94,6 +94,7 @@ pub(crate) fn not_drawn(app: &App, cause: &DrawError) -> Problem {
 
 async fn events(State(app): State<Shared>, Query(asked): Query<Asked>) -> Response {
     let frames = asked.layout.frames(&app);
+    app.board_wanted.notify_one();
     paint_one(&app, asked.layout.layout());
     let mut seen = 0;
     let stream = WatchStream::new(frames).map(move |frame| {
@@ -145,6 +146,12 @@ pub(crate) async fn paint(app: Shared) {
     let mut changes = app.gate.changes();
     let mut alive = tokio::time::interval(SIGN_OF_LIFE);
     loop {
+        if app.frames.iter().all(|frames| frames.receiver_count() == 0) {
+            tokio::select! {
+                () = app.stop.cancelled() => return,
+                () = app.board_wanted.notified() => {}
+            }
+        }
         let (now, _) = app.gate.clock.now();
         let next = app.gate.clock.until(app.gate.read(|clinic| changes_at(clinic, now)));
         tokio::select! {

@@ -31,6 +31,7 @@ impl Recording {
     /// When SQLite does not take the VFS.
     pub fn of(start: Platter, run: impl FnOnce(&Disk, &mut Promises)) -> io::Result<Self> {
         let disk = Disk::new(start.clone(), 7)?;
+        disk.keep_changes();
         let mut promises = Promises::default();
         run(&disk, &mut promises);
         Ok(Self { start, changes: disk.changes(), promises: promises.0 })
@@ -40,6 +41,14 @@ impl Recording {
     #[must_use]
     pub fn n_changes(&self) -> usize {
         self.changes.len()
+    }
+
+    /// Returns what the disk holds after an orderly end.
+    #[must_use]
+    pub fn end(&self) -> Platter {
+        let mut platter = self.start.clone();
+        self.changes.iter().for_each(|change| platter.apply(change));
+        platter.after_cut(Keep::Everything, &mut Chance::new(1))
     }
 
     fn promised(&self, n_changes: usize) -> u64 {

@@ -27,6 +27,7 @@ pub struct Faults {
 pub(super) struct Machine {
     pub(super) platter: Platter,
     pub(super) changes: Vec<Change>,
+    pub(super) keeps_changes: bool,
     pub(super) chance: Option<Chance>,
     pub(super) locks: BTreeMap<FileNo, super::vfs::Locks>,
     pub(super) faults: Faults,
@@ -47,7 +48,9 @@ pub(super) enum Refusal {
 impl Machine {
     pub(super) fn make(&mut self, change: Change) {
         self.platter.apply(&change);
-        self.changes.push(change);
+        if self.keeps_changes {
+            self.changes.push(change);
+        }
     }
 
     pub(super) fn create(&mut self, name: &str) -> Result<FileNo, Refusal> {
@@ -132,18 +135,23 @@ impl Disk {
         *self.shared.lock() = Machine { platter, chance: Some(Chance::new(seed)), ..Machine::default() };
     }
 
+    /// Keeps every change from now on, in order.
+    pub fn keep_changes(&self) {
+        self.shared.lock().keeps_changes = true;
+    }
+
     /// Tells the disk what to do wrong from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.shared.lock().faults = faults;
     }
 
-    /// Returns how many changes were made so far.
+    /// Returns how many changes were kept so far.
     #[must_use]
     pub fn n_changes(&self) -> usize {
         self.shared.lock().changes.len()
     }
 
-    /// Returns the changes made so far, in order.
+    /// Returns the changes kept so far, in order.
     #[must_use]
     pub fn changes(&self) -> Vec<Change> {
         self.shared.lock().changes.clone()
@@ -159,6 +167,12 @@ impl Disk {
     #[must_use]
     pub fn n_writes(&self) -> u64 {
         self.shared.lock().n_writes
+    }
+
+    /// Returns how many bytes the files take up.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        self.shared.lock().platter.used_bytes()
     }
 
     /// Returns what the disk holds.

@@ -1,23 +1,27 @@
 //! The journal under power cuts: every write, sync, resize, rename and removal of the real code is cut.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use machiai_core::facts::OpenedAfter;
 use machiai_hw_tests::power::cuts::{Promises, Recording, Tally, cut_everywhere, times_torture};
-use machiai_hw_tests::power::desk::{Give, about, ask, turns};
+use machiai_hw_tests::power::desk::{Desk, Give, about, ask, turns};
 use machiai_hw_tests::power::disk::Disk;
-use machiai_hw_tests::power::platter::Platter;
-use machiai_journal::{Open, OpenError, Store};
+use machiai_hw_tests::power::platter::{Chance, Keep, Platter};
+use machiai_journal::files::Files;
+use machiai_journal::{Open, OpenError, Reader, Store, backup, restore, verify};
 
-/// Cuts that `make test` makes of ordinary work, which is most of what a journal does.
+/// Cuts of ordinary work, which is most of what a journal does; half of them in each of two tests.
 const N_CUTS: u64 = 20_000;
 
-fn path() -> PathBuf {
-    PathBuf::from("/state/journal.db")
+/// Cuts of each rare act: backup, restore, salvage.
+const N_RARE_CUTS: u64 = 1_000;
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from("/state").join(name)
 }
 
 fn open_at(disk: &Disk, opening: u64) -> Open {
-    Open { ballast_bytes: 20_000, ..about(disk.for_journal(), &path(), opening) }
+    Open { ballast_bytes: 20_000, ..about(disk.for_journal(), &path("journal.db"), opening) }
 }
 
 fn give(number: u64) -> Give {
@@ -28,28 +32,32 @@ fn give(number: u64) -> Give {
     Give { n_facts, n_bytes, secret }
 }
 
-/// A morning of the journal: openings, lone commands, batches, secrets, the log written back, quiet moments.
-fn morning(disk: &Disk, promises: &mut Promises, open: fn(Open) -> Result<Store, OpenError>) {
-    let mut n_given = 0;
+/// Work of one opening: commands alone and in batches, secrets, the log written back, quiet moments.
+fn work(disk: &Disk, promises: &mut Promises, store: Store, batches: &[u64]) {
+    let mut turns = turns(store).unwrap();
+    let mut n_given = turns.rules().n_given();
+    for (idx, n_commands) in batches.iter().enumerate() {
+        let commands: Vec<_> = (1..=*n_commands).map(|idx| give(n_given + idx)).collect();
+        for answer in ask(&mut turns, &commands) {
+            n_given += 1;
+            assert_eq!(answer.unwrap(), n_given);
+        }
+        promises.note(disk, n_given);
+        turns.after_answers();
+        if idx % 3 == 2 {
+            turns.idle();
+        }
+    }
+    // An opening in two ends in good order, the other as by a kill.
+    if n_given % 2 == 0 {
+        turns.finish();
+    }
+}
+
+/// A journal's first days: the tables are made, and it is opened again and again.
+fn first_days(disk: &Disk, promises: &mut Promises, open: fn(Open) -> Result<Store, OpenError>) {
     for opening in 1..=3 {
-        let mut turns = turns(open(open_at(disk, opening)).unwrap()).unwrap();
-        for turn in 1..=8_u64 {
-            let n_commands = if turn % 4 == 0 { 5 } else { 1 };
-            let commands: Vec<_> = (1..=n_commands).map(|idx| give(n_given + idx)).collect();
-            for answer in ask(&mut turns, &commands) {
-                n_given += 1;
-                assert_eq!(answer.unwrap(), n_given);
-            }
-            promises.note(disk, n_given);
-            turns.after_answers();
-            if turn % 3 == 0 {
-                turns.idle();
-            }
-        }
-        // The second opening ends as by a kill, the others in good order.
-        if opening != 2 {
-            turns.finish();
-        }
+        work(disk, promises, open(open_at(disk, opening)).unwrap(), &[1, 1, 4, 1, 1]);
     }
 }
 
@@ -60,40 +68,143 @@ fn goes_on(disk: &Disk, n_promised: u64, seed: u64) -> Result<(), String> {
     if !matches!(after, OpenedAfter::Nothing | OpenedAfter::Run) {
         return Err(format!("opened after {after:?}, as if damaged"));
     }
+    if go_on(store)? < n_promised {
+        return Err(format!("lost: {n_promised} numbers were answered"));
+    }
+    Ok(())
+}
+
+/// Checks that two more numbers can be given; returns how many there were before.
+fn go_on(store: Store) -> Result<u64, String> {
     let mut turns = turns(store).map_err(|torn| torn.0)?;
     let n_given = turns.rules().n_given();
-    if n_given < n_promised {
-        return Err(format!("lost: {n_promised} numbers were answered, {n_given} are there"));
-    }
     match ask(&mut turns, &[give(1), give(1)]).as_slice() {
-        [Ok(first), Ok(second)] if *first == n_given + 1 && *second == n_given + 2 => Ok(()),
+        [Ok(first), Ok(second)] if *first == n_given + 1 && *second == n_given + 2 => Ok(n_given),
         answers => Err(format!("cannot go on after number {n_given}: {answers:?}")),
     }
 }
 
-fn say(what: &str, tally: &Tally) {
-    println!("{what}: {} cuts, {} failed", tally.n_cuts, tally.n_failed);
+fn cut(what: &str, recording: &Recording, n_cuts: u64, check: &dyn Fn(&Disk, u64, u64) -> Result<(), String>) -> Tally {
+    let tally = cut_everywhere(recording, n_cuts, check).unwrap();
+    println!("{what}: {} cuts at {} changes, {} failed", tally.n_cuts, recording.n_changes(), tally.n_failed);
+    assert!(tally.n_cuts >= n_cuts);
+    tally
 }
 
-#[test]
-fn no_power_cut_loses_what_was_answered() {
-    let recording = Recording::of(Platter::default(), |disk, promises| morning(disk, promises, Store::open)).unwrap();
-    let tally = cut_everywhere(&recording, times_torture(N_CUTS), &goes_on).unwrap();
-    say("synchronous=FULL", &tally);
-    assert!(tally.n_cuts >= N_CUTS);
+fn assert_none_failed(tally: &Tally) {
     assert_eq!(tally.n_failed, 0, "{:#?}", tally.failures);
 }
 
 #[test]
+fn no_power_cut_in_the_first_days_loses_what_was_answered() {
+    let run = |disk: &Disk, promises: &mut Promises| first_days(disk, promises, Store::open);
+    let recording = Recording::of(Platter::default(), run).unwrap();
+    assert_none_failed(&cut("first days", &recording, times_torture(N_CUTS / 2), &goes_on));
+}
+
+#[test]
+fn no_power_cut_in_a_busy_hour_loses_what_was_answered() {
+    let start = Recording::of(Platter::default(), |disk, promises| {
+        work(disk, promises, Store::open(open_at(disk, 1)).unwrap(), &[1, 3, 2]);
+    });
+    let start = start.unwrap().end();
+    let run = |disk: &Disk, promises: &mut Promises| {
+        work(disk, promises, Store::open(open_at(disk, 2)).unwrap(), &[8, 1, 1, 5, 1, 12]);
+        work(disk, promises, Store::open(open_at(disk, 3)).unwrap(), &[1, 1]);
+    };
+    let recording = Recording::of(start, run).unwrap();
+    assert_none_failed(&cut("busy hour", &recording, times_torture(N_CUTS / 2), &goes_on));
+}
+
+#[test]
 fn commits_that_do_not_wait_for_the_disk_do_lose_what_was_answered() {
-    let recording =
-        Recording::of(Platter::default(), |disk, promises| morning(disk, promises, Store::open_as_losing_control))
-            .unwrap();
-    let tally = cut_everywhere(&recording, 3_000, &goes_on).unwrap();
-    say("synchronous=NORMAL", &tally);
+    let run = |disk: &Disk, promises: &mut Promises| first_days(disk, promises, Store::open_as_losing_control);
+    let recording = Recording::of(Platter::default(), run).unwrap();
+    let tally = cut("control, synchronous=NORMAL", &recording, 1_000, &goes_on);
     let n_lost = tally.failures.iter().filter(|failure| failure.contains("lost:")).count();
     assert!(n_lost > 0, "the harness cannot see a loss: {:#?}", tally.failures);
 }
 
-#[expect(dead_code, reason = "to come")]
-fn unused(_: &Path) {}
+/// A journal of 12 numbers, and a backup made after 6 of them.
+fn with_backup() -> Platter {
+    let run = |disk: &Disk, promises: &mut Promises| {
+        work(disk, promises, Store::open(open_at(disk, 1)).unwrap(), &[1, 2, 3]);
+        backup(&disk.for_journal(), &path("journal.db"), &path("backup-1.db")).unwrap();
+        work(disk, promises, Store::open(open_at(disk, 2)).unwrap(), &[1, 2, 3]);
+    };
+    Recording::of(Platter::default(), run).unwrap().end()
+}
+
+fn n_given_in(disk: &Disk, name: &str) -> Result<u64, String> {
+    let report = verify(&disk.for_journal(), &path(name)).map_err(|error| format!("{name}: {error:?}"))?;
+    if !report.is_good() {
+        return Err(format!("{name}: {report:?}"));
+    }
+    let reader = Reader::open(&disk.for_journal(), &path(name)).map_err(|error| format!("{error:?}"))?;
+    Desk::folded(&reader).map(|desk| desk.n_given()).map_err(|torn| torn.0)
+}
+
+#[test]
+fn a_power_cut_while_backing_up_leaves_the_old_backup_or_the_new_one() {
+    let run = |disk: &Disk, promises: &mut Promises| {
+        backup(&disk.for_journal(), &path("journal.db"), &path("backup-1.db")).unwrap();
+        promises.note(disk, 12);
+    };
+    let recording = Recording::of(with_backup(), run).unwrap();
+    let check = |disk: &Disk, n_promised: u64, seed: u64| match n_given_in(disk, "backup-1.db")? {
+        12 => goes_on(disk, 12, seed),
+        6 if n_promised == 0 => goes_on(disk, 12, seed),
+        n_given => Err(format!("a backup of {n_given} numbers")),
+    };
+    assert_none_failed(&cut("backup", &recording, times_torture(N_RARE_CUTS), &check));
+}
+
+#[test]
+fn a_power_cut_while_restoring_leaves_the_old_journal_or_the_backup() {
+    let run = |disk: &Disk, promises: &mut Promises| {
+        restore(&open_at(disk, 9), &path("backup-1.db")).unwrap();
+        promises.note(disk, 6);
+        work(disk, promises, Store::open(open_at(disk, 3)).unwrap(), &[1]);
+    };
+    let recording = Recording::of(with_backup(), run).unwrap();
+    let check = |disk: &Disk, n_promised: u64, seed: u64| {
+        let store = Store::open(open_at(disk, 1_000 + seed)).map_err(|error| format!("{error:?}"))?;
+        let after = store.opened().after;
+        match (after, go_on(store)?) {
+            (OpenedAfter::Run, 12) if n_promised == 0 => {}
+            (OpenedAfter::Restore, 6) if n_promised <= 6 => {}
+            (OpenedAfter::Run, 7) if n_promised >= 6 => {}
+            found => return Err(format!("{found:?} when {n_promised} were promised")),
+        }
+        let names = disk.names(&path("")).map_err(|error| error.to_string())?;
+        let is_kept =
+            after == OpenedAfter::Run && n_promised == 0 || names.iter().any(|name| name.contains("replaced"));
+        if is_kept { Ok(()) } else { Err(format!("the replaced journal is gone: {names:?}")) }
+    };
+    assert_none_failed(&cut("restore", &recording, times_torture(N_RARE_CUTS), &check));
+}
+
+#[test]
+fn a_power_cut_while_salvaging_loses_no_more_than_the_damage_did() {
+    let disk = Disk::new(with_backup(), 1).unwrap();
+    disk.note(&path("journal.db"), &[0; 4_096]).unwrap();
+    disk.sync(&path("journal.db")).unwrap();
+    let damaged = disk.platter().after_cut(Keep::Nothing, &mut Chance::new(1));
+    let open =
+        |disk: &Disk, opening: u64| Store::open(Open { backups: vec![path("backup-1.db")], ..open_at(disk, opening) });
+    let run = |disk: &Disk, promises: &mut Promises| work(disk, promises, open(disk, 3).unwrap(), &[1]);
+    let recording = Recording::of(damaged, run).unwrap();
+    let check = |disk: &Disk, n_promised: u64, seed: u64| {
+        let store = open(disk, 1_000 + seed).map_err(|error| format!("{error:?}"))?;
+        let after = store.opened().after;
+        match (after, go_on(store)?) {
+            (OpenedAfter::Damage, 12) if n_promised == 0 => {}
+            (OpenedAfter::Run, 13) => {}
+            found => return Err(format!("{found:?} when {n_promised} were promised")),
+        }
+        let names = disk.names(&path("")).map_err(|error| error.to_string())?;
+        let is_kept = names.iter().any(|name| name.starts_with("journal.db.damaged"));
+        if is_kept { Ok(()) } else { Err(format!("the damaged journal is gone: {names:?}")) }
+    };
+    assert_none_failed(&cut("salvage", &recording, times_torture(N_RARE_CUTS), &check));
+}

@@ -2,11 +2,13 @@
 
 use alloc::vec::Vec;
 
-use crate::facts::{Channel, Rank};
-use crate::ids::LineNo;
+use crate::facts::Rank;
+use crate::ids::{LineNo, Number};
 use crate::queue::Clinic;
+use crate::queue::line::LineDay;
 use crate::queue::visit::{Place, State, Visit};
 use crate::settings::Interleave;
+use crate::time::AtMs;
 
 /// Distance between two ranks at the end of a line: room for twenty insertions between the same two.
 const STEP: i64 = 1 << 20;
@@ -17,101 +19,103 @@ pub(super) fn last(clinic: &Clinic, line: LineNo) -> Rank {
     Rank(last.0.saturating_add(STEP))
 }
 
+/// Returns the ranks of people who go side by side from `first` on; with room between them at the end of the line.
+pub(super) fn side_by_side(clinic: &Clinic, line: LineNo, first: Rank) -> impl Iterator<Item = Rank> {
+    let step = if first == last(clinic, line) { STEP } else { 1 };
+    core::iter::successors(Some(first), move |rank| Some(Rank(rank.0.saturating_add(step))))
+}
+
 /// Returns the place before everyone, but behind earlier emergencies.
 pub(super) fn first(clinic: &Clinic, line: LineNo) -> Rank {
-    let order = order_of(clinic, line);
-    let n_emergencies = order
-        .iter()
-        .take_while(|place| clinic.visits.get(&place.visit).is_some_and(|v| v.channel == Channel::Emergency))
-        .count();
-    at(&order, n_emergencies)
+    let Some(day) = clinic.lines.get(&line) else {
+        return last(clinic, line);
+    };
+    let first = day.order().find(|place| !is_urgent(clinic, place));
+    first.map_or_else(|| last(clinic, line), |first| before(day, first))
 }
 
 /// Returns the place behind the first `n` who wait, or the last place.
 pub(super) fn behind(clinic: &Clinic, line: LineNo, n: Option<u32>) -> Rank {
-    let Some(n) = n else {
+    let (Some(day), Some(n)) = (clinic.lines.get(&line), n.and_then(|n| usize::try_from(n).ok())) else {
         return last(clinic, line);
     };
-    let order = order_of(clinic, line);
-    let is_waiting = |place: &Place| clinic.visits.get(&place.visit).is_some_and(|v| v.turn.state == State::Waiting);
-    let mut n_passed = 0_u32;
-    let idx = order.iter().position(|place| {
-        if n_passed >= n {
-            return true;
-        }
-        n_passed = n_passed.saturating_add(u32::from(is_waiting(place)));
-        false
-    });
-    match idx {
-        Some(idx) => at(&order, idx),
-        None => last(clinic, line),
-    }
+    let mut waiting = day.in_state(State::Waiting).skip_while(|place| is_urgent(clinic, place));
+    waiting.nth(n).map_or_else(|| last(clinic, line), |above| before(day, above))
 }
 
 /// Returns the place that a visit of another line gets by the time its ticket was issued.
 pub(super) fn by_issue(clinic: &Clinic, line: LineNo, visit: &Visit) -> Rank {
-    let order = order_of(clinic, line);
-    match order.iter().position(|place| place.issued > visit.issued) {
-        Some(idx) => at(&order, idx),
-        None => last(clinic, line),
-    }
+    let Some(day) = clinic.lines.get(&line) else {
+        return last(clinic, line);
+    };
+    let later = day.order().find(|place| place.issued > visit.issued && !is_urgent(clinic, place));
+    later.map_or_else(|| last(clinic, line), |later| before(day, later))
+}
+
+/// Returns the place of a number kept for interrupts: before the first who waits with a higher one.
+pub(super) fn by_number(clinic: &Clinic, line: LineNo, number: Number) -> Rank {
+    let Some(day) = clinic.lines.get(&line) else {
+        return last(clinic, line);
+    };
+    let is_higher = |visit: &Visit| visit.home == line && visit.number > number && !visit.is_urgent();
+    let higher = day.order().find(|place| clinic.visits.get(&place.visit).is_some_and(is_higher));
+    higher.map_or_else(|| last(clinic, line), |higher| before(day, higher))
 }
 
 /// Returns the place of an arriving patient when booked patients and walk-ins take turns.
 ///
-/// A booked patient passes at most so many walk-ins as the rule lets between two bookings, and goes by booked time
-/// among the booked; a walk-in likewise. What already stands in line keeps its place.
-pub(super) fn interleaved(clinic: &Clinic, line: LineNo, rule: Interleave, arriving: &Arriving) -> Rank {
-    let order = order_of(clinic, line);
-    let waiting: Vec<&Visit> = order.iter().filter_map(|place| clinic.visits.get(&place.visit)).collect();
-    let same = |visit: &&Visit| visit.is_booked() == arriving.booked_for.is_some();
-    let (own_quota, other_quota) = if arriving.booked_for.is_some() {
-        (usize::from(rule.booked), usize::from(rule.walk_in))
-    } else {
-        (usize::from(rule.walk_in), usize::from(rule.booked))
-    };
-    let n_urgent = waiting.iter().take_while(|visit| visit.channel == Channel::Emergency).count();
-    let last_same = waiting.iter().rposition(same);
-    let idx = match last_same {
-        None => n_urgent.saturating_add(other_quota),
-        Some(last_same) => {
-            let run = waiting.iter().take(last_same.saturating_add(1)).rev().take_while(|v| same(v)).count();
-            let passed = if run.checked_rem(own_quota.max(1)) == Some(0) { other_quota } else { 0 };
-            last_same.saturating_add(1).saturating_add(passed)
-        }
-    };
-    let later = |visit: &&Visit| match (visit.booked_for, arriving.booked_for) {
-        (Some(theirs), Some(ours)) => theirs > ours,
-        (Some(_) | None, None) | (None, Some(_)) => false,
-    };
-    let idx = waiting.iter().position(later).map_or(idx, |later| idx.min(later));
-    if idx >= order.len() { last(clinic, line) } else { at(&order, idx) }
-}
-
-/// Who arrives, for [`interleaved`].
-pub(super) struct Arriving {
-    /// The booked time; none for a walk-in.
-    pub(super) booked_for: Option<crate::time::AtMs>,
-}
-
-/// Returns everyone who stands in a line's order, here or not yet.
-fn order_of(clinic: &Clinic, line: LineNo) -> Vec<Place> {
+/// The patient stands behind the last of the own kind, and lets so many of the other kind go first as the rule says
+/// once the own kind has had its share in a row. Among the booked the booked time counts. Who stands in line keeps
+/// the place, and who has not come blocks nobody.
+pub(super) fn interleaved(clinic: &Clinic, line: LineNo, rule: Interleave, booked_for: Option<AtMs>) -> Rank {
     let Some(day) = clinic.lines.get(&line) else {
-        return Vec::new();
+        return last(clinic, line);
     };
-    let mut order: Vec<Place> = day.in_state(State::Waiting).chain(day.in_state(State::NotArrived)).copied().collect();
-    order.sort_unstable();
-    order
+    let is_booked = booked_for.is_some();
+    let (own, other) = if is_booked { (rule.booked, rule.walk_in) } else { (rule.walk_in, rule.booked) };
+    let (own, other) = (usize::from(own.max(1)), usize::from(other));
+    let mut backwards = day
+        .in_state(State::Waiting)
+        .rev()
+        .filter_map(|place| clinic.visits.get(&place.visit))
+        .take_while(|visit| !visit.is_urgent());
+    let mut others: Vec<Place> = Vec::new();
+    let mut n_own = 0;
+    for visit in backwards.by_ref() {
+        if visit.is_booked() == is_booked {
+            n_own = 1;
+            break;
+        }
+        others.push(visit.place());
+    }
+    if !others.is_empty() && n_own > 0 {
+        n_own = backwards.take_while(|visit| visit.is_booked() == is_booked).take(own).count().saturating_add(1);
+    }
+    // Nobody of the own kind in line: the other kind has its turn first.
+    let n_passed = if n_own == 0 || n_own >= own { other } else { 0 };
+    let above = others.len().checked_sub(n_passed.saturating_add(1)).and_then(|idx| others.get(idx)).copied();
+    let later = booked_for.and_then(|ours| first_booked_after(clinic, day, ours));
+    match later.into_iter().chain(above).min() {
+        Some(above) => before(day, &above),
+        None => last(clinic, line),
+    }
 }
 
-/// Returns a rank before the `idx`th of an order and behind the one before it.
-fn at(order: &[Place], idx: usize) -> Rank {
-    let below = idx.checked_sub(1).and_then(|idx| order.get(idx)).map(|place| place.rank.0);
-    let above = order.get(idx).map(|place| place.rank.0);
-    Rank(match (below, above) {
-        (Some(below), Some(above)) => below.midpoint(above),
-        (Some(below), None) => below.saturating_add(STEP),
-        (None, Some(above)) => above.saturating_sub(STEP),
-        (None, None) => STEP,
+/// Returns the place of the first who waits and has booked a later time.
+fn first_booked_after(clinic: &Clinic, day: &LineDay, ours: AtMs) -> Option<Place> {
+    let is_later =
+        |place: &&Place| clinic.visits.get(&place.visit).and_then(|v| v.booked_for).is_some_and(|theirs| theirs > ours);
+    day.in_state(State::Waiting).find(is_later).copied()
+}
+
+/// Returns a rank before a place and behind whoever stands before it.
+fn before(day: &LineDay, above: &Place) -> Rank {
+    Rank(match day.before(above) {
+        Some(below) => below.rank.0.midpoint(above.rank.0),
+        None => above.rank.0.saturating_sub(STEP),
     })
+}
+
+fn is_urgent(clinic: &Clinic, place: &Place) -> bool {
+    clinic.visits.get(&place.visit).is_some_and(Visit::is_urgent)
 }

@@ -43,28 +43,20 @@ pub(super) fn end(
     attempt: u32,
     (outcome, trouble): (PrintOutcome, Option<PrintTrouble>),
 ) -> Result<Vec<Draft>, Refusal> {
-    let visit = visit_of(clinic, visit)?;
-    if visit.paper.n_attempts != attempt || visit.paper.outcome.is_some() {
-        return Err(Refusal::new(RefusalCode::UnknownPrint));
+    match clinic.printing.get(&visit) {
+        Some(begun) if begun.attempt == attempt => Ok(alloc::vec![ended(clinic, begun, outcome, trouble)]),
+        Some(_) | None => Err(Refusal::new(RefusalCode::UnknownPrint)),
     }
-    let ended = PrintEnded { visit: visit.visit, attempt, outcome, trouble };
-    Ok(alloc::vec![Draft::of_line(visit.home, Fact::PrintEnded(ended))])
 }
 
 /// Decides the end of attempts that a restart left without one: there may be paper or not.
 pub(super) fn left_running(clinic: &Clinic) -> Vec<Draft> {
-    clinic
-        .visits
-        .values()
-        .filter(|visit| visit.paper.is_running())
-        .map(|visit| {
-            let ended = PrintEnded {
-                visit: visit.visit,
-                attempt: visit.paper.n_attempts,
-                outcome: PrintOutcome::Unconfirmed,
-                trouble: Some(PrintTrouble::Restarted),
-            };
-            Draft::of_line(visit.home, Fact::PrintEnded(ended))
-        })
-        .collect()
+    let unconfirmed = |begun| ended(clinic, begun, PrintOutcome::Unconfirmed, Some(PrintTrouble::Restarted));
+    clinic.printing.values().map(unconfirmed).collect()
+}
+
+/// The end of an attempt, also of one whose visit is of a day that is over.
+fn ended(clinic: &Clinic, begun: &PrintBegun, outcome: PrintOutcome, trouble: Option<PrintTrouble>) -> Draft {
+    let ended = PrintEnded { visit: begun.visit, attempt: begun.attempt, outcome, trouble };
+    Draft { line: clinic.visits.get(&begun.visit).map(|visit| visit.home), fact: Fact::PrintEnded(ended) }
 }

@@ -1,5 +1,6 @@
 //! Reception: opening and closing lines, and giving tickets.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Context, Draft, Edge, line_of, number, place, print};
@@ -10,7 +11,7 @@ use crate::facts::{Channel, Fact, Family, LineClosed, LineOpened, Rank, TicketIs
 use crate::ids::{LineNo, SessionId};
 use crate::queue::Clinic;
 use crate::queue::line::Reception;
-use crate::queue::visit::State;
+use crate::queue::visit::OPEN_STATES;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::seal::Sealed;
 use crate::settings::{Line, Window};
@@ -34,17 +35,13 @@ pub(super) fn open(clinic: &Clinic, line: LineNo, session: &SessionId) -> Result
 }
 
 /// Decides that a line closes, naming everybody who is left.
-pub(super) fn close(clinic: &Clinic, line: LineNo) -> Result<Vec<Draft>, Refusal> {
+pub(super) fn close(clinic: &Clinic, line: LineNo, now: AtMs) -> Result<Vec<Draft>, Refusal> {
     let settings = line_of(clinic, line)?;
     let day = clinic.lines.get(&line).filter(|day| day.reception == Reception::Open);
     let Some(day) = day else {
-        return Err(closed(clinic, settings, None));
+        return Err(closed(clinic, settings, now));
     };
-    let left = [State::Waiting, State::NotArrived, State::Called, State::InRoom, State::Absent, State::OnHold]
-        .into_iter()
-        .flat_map(|state| day.in_state(state))
-        .map(|place| place.visit)
-        .collect();
+    let left = OPEN_STATES.into_iter().flat_map(|state| day.in_state(state)).map(|place| place.visit).collect();
     Ok(alloc::vec![Draft::of_line(line, Fact::LineClosed(LineClosed { left }))])
 }
 
@@ -74,47 +71,43 @@ pub(super) fn take(
     if take.channel == Channel::Emergency {
         return Err(Refusal::new(RefusalCode::BadValue).with("field", &"channel"));
     }
+    let booked_for = booked_for(clinic, take, context.now)?;
     let session = session_of(clinic, line, take.channel, context.now)?;
-    let given = match take.interrupt.then(|| number::kept(clinic, line)).flatten() {
-        Some(kept) => kept,
-        None => number::next(clinic, line, session.as_ref(), take.family)?,
+    let interrupt = if take.interrupt { interrupt(clinic, line, take)? } else { None };
+    let (given, first_rank) = match interrupt {
+        Some(kept) => {
+            let rank = place::by_number(clinic, line.line, kept.number);
+            (alloc::vec![kept], rank)
+        }
+        None => (number::next(clinic, line, session.as_ref(), take.family)?, place_of_new(clinic, line, take.channel)),
     };
     let arrived = matches!(take.channel, Channel::Kiosk | Channel::Desk);
-    let booked_for = take.booked_for.filter(|_| take.channel == Channel::Booked);
-    let first_rank = match line.interleave {
-        Some(rule) if arrived => place::interleaved(clinic, line.line, rule, &place::Arriving { booked_for: None }),
-        Some(_) | None => place::last(clinic, line.line),
-    };
-    let at_end = first_rank == place::last(clinic, line.line);
+    let ranks = place::side_by_side(clinic, line.line, first_rank);
     let (mut drafts, mut prints) = (Vec::new(), Vec::new());
     let mut first_visit = None;
-    let mut skipped = given.skipped;
-    for (nth, (number, label)) in (0_u8..).zip(given.numbers) {
+    for ((idx, given), rank) in (1_u8..).zip(given).zip(ranks) {
         let visit = edge.draw_visit();
         let first = *first_visit.get_or_insert(visit);
-        let idx = nth.saturating_add(1);
         let family = (take.family > 1).then_some(Family { first, idx, of: take.family });
-        drafts.push(Draft::of_line(
-            take.line,
-            Fact::TicketIssued(TicketIssued {
-                visit,
-                day: clinic.day.unwrap_or_else(|| Day::holding(context.now, clinic.standing.rules.day_starts.0)),
-                session: session.clone(),
-                number,
-                label,
-                rank: nth_rank(first_rank, nth, at_end),
-                channel: take.channel,
-                arrived,
-                booked_for,
-                family,
-                lang: take.lang,
-                text_call: take.text_call,
-                name_shown: take.name_shown,
-                token_hash: edge.token_hash(visit),
-                personal: take.personal.clone().filter(|_| nth == 0),
-                skipped: core::mem::take(&mut skipped),
-            }),
-        ));
+        let ticket = TicketIssued {
+            visit,
+            day: today(clinic, context.now),
+            session: session.clone(),
+            number: given.number,
+            label: given.label,
+            rank,
+            channel: take.channel,
+            arrived,
+            booked_for,
+            family,
+            lang: take.lang,
+            text_call: take.text_call,
+            name_shown: take.name_shown,
+            token_hash: edge.token_hash(visit),
+            personal: take.personal.clone().filter(|_| idx == 1),
+            skipped: given.skipped,
+        };
+        drafts.push(Draft::of_line(take.line, Fact::TicketIssued(ticket)));
         if arrived {
             prints.extend(print::first(clinic, take.line, visit));
         }
@@ -123,10 +116,35 @@ pub(super) fn take(
     Ok(drafts)
 }
 
-/// The place of a family's `nth`: side by side, with room between them only at the end of the line.
-fn nth_rank(first: Rank, nth: u8, at_end: bool) -> Rank {
-    let step = if at_end { i64::from(nth).saturating_mul(1 << 20) } else { i64::from(nth) };
-    Rank(first.0.saturating_add(step))
+/// Returns the number kept for an interrupt that the desk asks for, if one is left.
+fn interrupt(clinic: &Clinic, line: &Line, take: &Take) -> Result<Option<number::Given>, Refusal> {
+    if take.channel != Channel::Desk || take.family > 1 {
+        return Err(Refusal::new(RefusalCode::BadValue).with("field", &"interrupt"));
+    }
+    Ok(number::kept(clinic, line, number::called(clinic, line.line)))
+}
+
+/// Returns the place of a ticket taken now.
+fn place_of_new(clinic: &Clinic, line: &Line, channel: Channel) -> Rank {
+    match (line.interleave, channel) {
+        (Some(rule), Channel::Kiosk | Channel::Desk) => place::interleaved(clinic, line.line, rule, None),
+        (Some(_), Channel::Remote | Channel::Booked | Channel::Emergency) | (None, _) => place::last(clinic, line.line),
+    }
+}
+
+/// Returns the booked time, which a booking has, within this business day, and nothing else.
+fn booked_for(clinic: &Clinic, take: &Take, now: AtMs) -> Result<Option<AtMs>, Refusal> {
+    let starts_min = clinic.standing.rules.day_starts.0;
+    let is_today = |at: AtMs| Day::holding(at, starts_min) == Day::holding(now, starts_min);
+    match (take.channel, take.booked_for) {
+        (Channel::Booked, Some(at)) if is_today(at) => Ok(Some(at)),
+        (Channel::Kiosk | Channel::Desk | Channel::Remote | Channel::Emergency, None) => Ok(None),
+        (_, Some(_)) | (Channel::Booked, None) => Err(Refusal::new(RefusalCode::BadValue).with("field", &"booked_for")),
+    }
+}
+
+fn today(clinic: &Clinic, now: AtMs) -> Day {
+    clinic.day.unwrap_or_else(|| Day::holding(now, clinic.standing.rules.day_starts.0))
 }
 
 /// Decides an urgent patient's ticket: ahead of everyone, in a line that gives numbers or not.
@@ -139,17 +157,15 @@ pub(super) fn emergency(
 ) -> Result<Vec<Draft>, Refusal> {
     let settings = line_of(clinic, line)?;
     let session = clinic.lines.get(&line).and_then(|day| day.session.clone());
-    let given = match number::kept(clinic, settings) {
-        Some(kept) => kept,
-        None => number::next(clinic, settings, session.as_ref(), 1)?,
-    };
-    let Some((number, label)) = given.numbers.into_iter().next() else {
+    let kept = number::kept(clinic, settings, None).map(|kept| alloc::vec![kept]);
+    let given = kept.map_or_else(|| number::next(clinic, settings, session.as_ref(), 1), Ok)?;
+    let Some(number::Given { number, label, skipped }) = given.into_iter().next() else {
         return Err(Refusal::new(RefusalCode::NumbersUsedUp).with("line", &settings.name.ja));
     };
     let visit = edge.draw_visit();
     let ticket = TicketIssued {
         visit,
-        day: clinic.day.unwrap_or_else(|| Day::holding(context.now, clinic.standing.rules.day_starts.0)),
+        day: today(clinic, context.now),
         session,
         number,
         label,
@@ -163,7 +179,7 @@ pub(super) fn emergency(
         name_shown: false,
         token_hash: edge.token_hash(visit),
         personal: note.cloned(),
-        skipped: given.skipped,
+        skipped,
     };
     let issued = Draft::of_line(line, Fact::TicketIssued(ticket));
     Ok(core::iter::once(issued).chain(print::first(clinic, line, visit)).collect())
@@ -177,16 +193,18 @@ fn session_of(clinic: &Clinic, line: &Line, channel: Channel, now: AtMs) -> Resu
     match channel {
         Channel::Kiosk | Channel::Desk | Channel::Emergency => {
             if reception != Reception::Open {
-                return Err(closed(clinic, line, Some(now)));
+                return Err(closed(clinic, line, now));
             }
             if channel == Channel::Kiosk {
                 let held = opened_for.as_ref().and_then(|session| held_today(clinic, session, now));
+                refuse_past_end(clinic, line, held.as_ref(), now)?;
                 refuse_too_long(clinic, line, line.desk, held.as_ref(), now)?;
             }
             Ok(opened_for)
         }
         Channel::Booked => {
-            Ok(opened_for.or_else(|| next_session(clinic, now).map(|held| held.session.session.clone())))
+            let next = || next_session(clinic, now).filter(|held| held.day == today(clinic, now));
+            Ok(opened_for.or_else(|| next().map(|held| held.session.session.clone())))
         }
         Channel::Remote => remote_session(clinic, line, (reception, opened_for), now),
     }
@@ -200,7 +218,7 @@ fn remote_session(
     now: AtMs,
 ) -> Result<Option<SessionId>, Refusal> {
     if clinic.standing.hours.sessions.is_empty() {
-        return if reception == Reception::Open { Ok(opened_for) } else { Err(closed(clinic, line, Some(now))) };
+        return if reception == Reception::Open { Ok(opened_for) } else { Err(closed(clinic, line, now)) };
     }
     let today = sessions_today(clinic, now);
     let opens = |held: &Held<'_>| held.from.plus_ms(minutes_ms(line.remote.opens_min));
@@ -215,12 +233,20 @@ fn remote_session(
         }
         None => {
             let refusal = Refusal::new(RefusalCode::RemoteClosed).with("line", &line.name.ja);
-            let later = today.iter().map(opens).filter(|at| *at > now).min();
-            Err(match later.or_else(|| next_session(clinic, now).as_ref().map(opens)) {
-                Some(at) => refusal.with("opens", &at.clock_face()),
-                None => refusal,
-            })
+            let later = today.iter().filter(|held| !was_closed(held)).map(opens).filter(|at| *at > now).min();
+            let opens = later.or_else(|| next_session(clinic, now).as_ref().map(opens).filter(|at| *at > now));
+            Err(refusal.with("opens", &told(opens, now)))
         }
+    }
+}
+
+/// Refuses at the kiosk once the line's own closing time is past; who opens it later than that knows better.
+fn refuse_past_end(clinic: &Clinic, line: &Line, held: Option<&Held<'_>>, now: AtMs) -> Result<(), Refusal> {
+    let opened_at = clinic.lines.get(&line.line).and_then(|day| day.opened_at);
+    let closes = held.map(|held| held.to.plus_ms(minutes_ms(line.desk.closes_min)));
+    match (closes, opened_at) {
+        (Some(closes), Some(opened_at)) if opened_at < closes && closes <= now => Err(closed(clinic, line, now)),
+        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 
@@ -243,12 +269,29 @@ fn refuse_too_long(
 }
 
 /// The refusal of a line that gives no numbers, with the hour when it will.
-fn closed(clinic: &Clinic, line: &Line, now: Option<AtMs>) -> Refusal {
-    let refusal = Refusal::new(RefusalCode::LineClosed).with("line", &line.name.ja);
-    match now.and_then(|now| next_session(clinic, now)) {
-        Some(held) => refusal.with("opens", &held.from.clock_face()),
-        None => refusal,
+fn closed(clinic: &Clinic, line: &Line, now: AtMs) -> Refusal {
+    let day = clinic.lines.get(&line.line);
+    let is_over = |held: &Held<'_>| {
+        day.is_some_and(|day| day.reception != Reception::NotYet && day.session.as_ref() == Some(&held.session.session))
+    };
+    let sessions = sessions_today(clinic, now);
+    let later = sessions.iter().filter(|held| now < held.to && !is_over(held)).map(|held| held.from).min();
+    let later = later.or_else(|| next_session(clinic, now).map(|held| held.from));
+    // In the middle of a session that nobody has opened, no hour would be true.
+    let opens = later.filter(|at| *at > now);
+    Refusal::new(RefusalCode::LineClosed).with("line", &line.name.ja).with("opens", &told(opens, now))
+}
+
+/// Returns an hour as it is told, with its date when that is not today's.
+fn told(at: Option<AtMs>, now: AtMs) -> String {
+    let Some(at) = at else {
+        return String::from("--:--");
+    };
+    let date = at.in_tokyo().date();
+    if date == now.in_tokyo().date() {
+        return at.clock_face();
     }
+    alloc::format!("{}/{} {}", date.month(), date.day(), at.clock_face())
 }
 
 fn sessions_today(clinic: &Clinic, now: AtMs) -> Vec<Held<'_>> {

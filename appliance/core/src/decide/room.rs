@@ -3,9 +3,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::Draft;
+use super::{Draft, who};
 use crate::command::Showing;
-use crate::facts::{Called, Channel, Fact, InRoom};
+use crate::facts::{Called, Fact, InRoom};
 use crate::ids::{LineNo, RoomId};
 use crate::queue::Clinic;
 use crate::queue::visit::{State, Visit};
@@ -18,7 +18,7 @@ pub(super) fn call(clinic: &Clinic, room: &RoomId, showing: &Showing) -> Result<
     let next = next_of(clinic, settings);
     let next_label = next.map_or_else(String::new, |visit| visit.label.to_string());
     if showing.next.as_ref().is_some_and(|label| label.as_str() != next_label) {
-        return Err(screen_was_old(clinic, settings, &occupants));
+        return Err(screen_was_old(clinic, settings, showing));
     }
     let mut drafts = Vec::new();
     for (state, line) in stages(&occupants) {
@@ -97,7 +97,7 @@ fn look<'a>(clinic: &'a Clinic, room: &RoomId, showing: &Showing) -> Result<(&'a
     let occupants = clinic.in_room(room);
     let now = occupants.first().map_or("", |visit| visit.label.as_str());
     match &showing.now {
-        Some(shown) if shown.as_str() != now => Err(screen_was_old(clinic, settings, &occupants)),
+        Some(shown) if shown.as_str() != now => Err(screen_was_old(clinic, settings, showing)),
         Some(_) | None => Ok((settings, occupants)),
     }
 }
@@ -109,7 +109,7 @@ fn next_of<'a>(clinic: &'a Clinic, room: &Room) -> Option<&'a Visit> {
         let first = clinic.lines.get(line).and_then(|day| day.in_state(State::Waiting).next());
         firsts.extend(first.and_then(|place| clinic.visits.get(&place.visit)));
     }
-    let urgent = firsts.iter().find(|visit| visit.channel == Channel::Emergency);
+    let urgent = firsts.iter().find(|visit| visit.is_urgent());
     urgent.or_else(|| firsts.first()).copied()
 }
 
@@ -148,15 +148,19 @@ fn room_empty(room: &Room) -> Refusal {
     Refusal::new(RefusalCode::RoomEmpty).with("room", &room.name.ja)
 }
 
-/// Another tablet was quicker: says who, where that is known.
-fn screen_was_old(clinic: &Clinic, room: &Room, occupants: &[&Visit]) -> Refusal {
-    let newest = |visit: &&Visit| visit.acts.last().map(|act| (act.at, act.by.device.to_string()));
-    let of_room = clinic.visits.values().filter(|visit| visit.turn.room.as_ref() == Some(&room.room));
-    let last = occupants.iter().filter_map(newest).max();
-    let last = last.or_else(|| of_room.filter_map(|visit| newest(&visit)).max());
-    let refusal = Refusal::new(RefusalCode::ScreenWasOld).with("room", &room.name.ja);
+/// Another tablet was quicker, or somebody came: says what is true now, and who did it where that is known.
+fn screen_was_old(clinic: &Clinic, room: &Room, showing: &Showing) -> Refusal {
+    let occupants = clinic.in_room(&room.room);
+    let now = occupants.first().copied();
+    let shown = [&showing.next, &showing.now].into_iter().flatten().filter_map(|label| clinic.by_label(label));
+    let last = shown.chain(now).filter_map(|visit| visit.acts.last()).max_by_key(|act| act.at);
+    let label = |visit: Option<&Visit>| visit.map_or_else(|| String::from("–"), |visit| visit.label.to_string());
+    let refusal = Refusal::new(RefusalCode::ScreenWasOld)
+        .with("room", &room.name.ja)
+        .with("now", &label(now))
+        .with("next", &label(next_of(clinic, room)));
     match last {
-        Some((_, who)) => refusal.with("who", &who),
+        Some(act) => refusal.with("who", &who(&act.by)),
         None => refusal,
     }
 }

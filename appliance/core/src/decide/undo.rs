@@ -2,63 +2,87 @@
 
 use alloc::vec::Vec;
 
-use super::{Draft, visit_of};
+use super::{Draft, visit_of, who};
+use crate::envelope::By;
 use crate::facts::{Fact, Undone};
 use crate::ids::{FactId, VisitId};
 use crate::queue::Clinic;
-use crate::queue::visit::{State, Visit};
+use crate::queue::visit::{Act, State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 
-/// Decides an undo: refused only if somebody acted since on a ticket that the press concerned.
-pub(super) fn undo(clinic: &Clinic, of: VisitId) -> Result<Vec<Draft>, Refusal> {
+/// Decides an undo of the last act on a ticket, with what the same press did to others.
+///
+/// Refused where somebody else acted since the presser did, or has since been called to the room that the ticket would
+/// come back to. Others of the press on whom somebody acted since stay as they are.
+pub(super) fn undo(clinic: &Clinic, of: VisitId, by: &By) -> Result<Vec<Draft>, Refusal> {
     let visit = visit_of(clinic, of)?;
     let acts = match visit.acts.last() {
-        Some(last) => match &last.press {
-            Some(press) => acts_of_press(clinic, press)?,
-            None => alloc::vec![last.id],
-        },
-        None if visit.turn.state == State::Cancelled => {
-            return Err(Refusal::new(RefusalCode::NothingToUndo));
+        Some(last) => {
+            let own_before = visit.acts.iter().any(|act| act.by.device == by.device);
+            if own_before && last.by.device != by.device {
+                return Err(acted_since(visit, &last.by));
+            }
+            let undone = undone_with(clinic, last);
+            refuse_taken_room(clinic, &undone)?;
+            let mut acts: Vec<FactId> = undone.iter().flat_map(|undone| undone.acts.iter().map(|act| act.id)).collect();
+            acts.sort_unstable();
+            acts.dedup();
+            acts
         }
-        None => issues_of_press(clinic, visit)?,
+        None if visit.turn.state == State::Cancelled => return Err(Refusal::new(RefusalCode::NothingToUndo)),
+        None => issued_with(clinic, visit),
     };
     Ok(alloc::vec![Draft::of_line(visit.turn.line, Fact::Undone(Undone { acts }))])
 }
 
-/// Returns the acts of one press, each of which must be the last on its visit.
-fn acts_of_press(clinic: &Clinic, press: &str) -> Result<Vec<FactId>, Refusal> {
-    let mut acts = Vec::new();
-    for visit in clinic.visits.values() {
-        let Some(position) = visit.acts.iter().position(|act| act.press.as_deref() == Some(press)) else {
-            continue;
-        };
-        let since = visit.acts.iter().skip(position).find(|act| act.press.as_deref() != Some(press));
-        if let Some(since) = since {
-            return Err(acted_since(visit, &since.by.device.as_str()));
-        }
-        for act in visit.acts.iter().skip(position) {
-            if !acts.contains(&act.id) {
-                acts.push(act.id);
-            }
+/// What an undo takes back of one visit.
+struct UndoneOf<'a> {
+    visit: &'a Visit,
+    /// Its newest acts, oldest first; at least one.
+    acts: &'a [Act],
+}
+
+/// Returns the visits whose newest acts came with the press of `last`, or with its fact where no press made it.
+fn undone_with<'a>(clinic: &'a Clinic, last: &Act) -> Vec<UndoneOf<'a>> {
+    let with_it = |act: &&Act| match (&last.press, &act.press) {
+        (Some(press), Some(other)) => press == other && act.by.device == last.by.device,
+        (None, _) | (_, None) => act.id == last.id,
+    };
+    let newest = |visit: &'a Visit| {
+        let n_kept = visit.acts.len().saturating_sub(visit.acts.iter().rev().take_while(with_it).count());
+        let acts = visit.acts.get(n_kept..).unwrap_or_default();
+        (!acts.is_empty()).then_some(UndoneOf { visit, acts })
+    };
+    clinic.visits.values().filter_map(newest).collect()
+}
+
+/// Refuses to bring somebody back into a room to which somebody else has been called since.
+fn refuse_taken_room(clinic: &Clinic, undone: &[UndoneOf<'_>]) -> Result<(), Refusal> {
+    let rooms = undone.iter().filter_map(|undone| undone.acts.first()).filter_map(|act| {
+        let turn = &act.before;
+        turn.room.as_ref().filter(|_| matches!(turn.state, State::Called | State::InRoom))
+    });
+    let goes = |visit: &&Visit| undone.iter().any(|undone| undone.visit.visit == visit.visit);
+    for room in rooms {
+        if let Some(occupant) = clinic.in_room(room).into_iter().find(|visit| !goes(visit)) {
+            let by = occupant.acts.last().map(|act| &act.by);
+            return Err(by.map_or_else(|| Refusal::new(RefusalCode::ActedSince), |by| acted_since(occupant, by)));
         }
     }
-    Ok(acts)
+    Ok(())
 }
 
-/// Returns the facts that issued a ticket and the others of its press, none of which may have been acted on.
-fn issues_of_press(clinic: &Clinic, visit: &Visit) -> Result<Vec<FactId>, Refusal> {
+/// Returns the facts that issued a ticket and the others of its press on whom nobody has acted.
+fn issued_with(clinic: &Clinic, visit: &Visit) -> Vec<FactId> {
     let Some(press) = &visit.press else {
-        return Ok(alloc::vec![visit.issued_by]);
+        return alloc::vec![visit.issued_by];
     };
-    let together = clinic.visits.values().filter(|other| other.press.as_ref() == Some(press));
-    together
-        .map(|other| match other.acts.last() {
-            Some(act) => Err(acted_since(other, &act.by.device.as_str())),
-            None => Ok(other.issued_by),
-        })
-        .collect()
+    let of_press = |other: &&Visit| {
+        other.press.as_ref() == Some(press) && other.issued_by.origin == visit.issued_by.origin && other.acts.is_empty()
+    };
+    clinic.visits.values().filter(of_press).map(|other| other.issued_by).collect()
 }
 
-fn acted_since(visit: &Visit, who: &dyn core::fmt::Display) -> Refusal {
-    Refusal::new(RefusalCode::ActedSince).with("label", &visit.label).with("who", who)
+fn acted_since(visit: &Visit, by: &By) -> Refusal {
+    Refusal::new(RefusalCode::ActedSince).with("label", &visit.label).with("who", &who(by))
 }

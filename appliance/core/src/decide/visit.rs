@@ -2,43 +2,60 @@
 
 use alloc::vec::Vec;
 
-use super::{Context, Draft, line_of, place, visit_in, visit_of};
+use super::{Context, Draft, QUIET_MS, line_of, place, visit_in, visit_of};
 use crate::facts::{
-    Arrived, Called, CancelReason, Cancelled, Fact, FamilyJoined, MovedTo, OfVisit, PersonalErased, Placed,
+    Arrived, Called, CancelReason, Cancelled, Fact, FamilyJoined, MovedTo, OfVisit, PersonalErased, Placed, Rank,
 };
 use crate::ids::{LineNo, VisitId};
 use crate::queue::Clinic;
-use crate::queue::visit::{State, Visit};
+use crate::queue::line::LineDay;
+use crate::queue::visit::{OPEN_STATES, State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::seal::Sealed;
+use crate::settings::Line;
 use crate::time::{HOUR_MS, MINUTE_MS};
 
 /// Decides that the holder of a remote or booked ticket has come.
 pub(super) fn arrive(clinic: &Clinic, visit: VisitId, context: &Context) -> Result<Vec<Draft>, Refusal> {
     let visit = visit_in(clinic, visit, &[State::NotArrived])?;
     let line = line_of(clinic, visit.turn.line)?;
-    let passed = clinic.lines.get(&line.line).and_then(|day| day.called_rank).is_some_and(|at| at > visit.turn.rank);
-    let late = if visit.is_booked() { visit.is_overdue(&clinic.standing.rules, context.now) } else { passed };
-    let rank = match line.interleave {
-        _ if late => place::behind(clinic, line.line, clinic.standing.rules.late_back),
-        Some(rule) if visit.is_booked() => {
-            place::interleaved(clinic, line.line, rule, &place::Arriving { booked_for: visit.booked_for })
-        }
-        Some(_) | None => visit.turn.rank,
+    let (first, late) = place_of_arrival(clinic, line, visit, context);
+    let ranks = place::side_by_side(clinic, line.line, first);
+    let family = clinic.family_of(visit);
+    let keeps_place = first == visit.turn.rank;
+    let arrived = |(visit, rank): (&&Visit, Rank)| {
+        let rank = if keeps_place { visit.turn.rank } else { rank };
+        Draft::of_line(visit.turn.line, Fact::Arrived(Arrived { visit: visit.visit, rank, late }))
     };
-    Ok(of_visit(visit, Fact::Arrived(Arrived { visit: visit.visit, rank, late })))
+    Ok(family.iter().zip(ranks).map(arrived).collect())
+}
+
+/// Returns the place that an arriving patient gets, and whether the turn had passed.
+fn place_of_arrival(clinic: &Clinic, line: &Line, visit: &Visit, context: &Context) -> (Rank, bool) {
+    let rules = &clinic.standing.rules;
+    if visit.is_booked() {
+        return match (visit.is_overdue(rules, context.now), line.interleave) {
+            (true, _) => (place::behind(clinic, line.line, rules.late_back), true),
+            (false, Some(rule)) => (place::interleaved(clinic, line.line, rule, visit.booked_for), false),
+            (false, None) => (place::last(clinic, line.line), false),
+        };
+    }
+    let called = clinic.lines.get(&line.line).and_then(LineDay::called_rank);
+    if called.is_some_and(|called| called > visit.turn.rank) {
+        return (place::behind(clinic, line.line, rules.late_back), true);
+    }
+    (visit.turn.rank, false)
 }
 
 /// Decides that an absent patient, with the family, is back.
 pub(super) fn come_back(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refusal> {
     let visit = visit_in(clinic, visit, &[State::Absent])?;
-    let rank = place::behind(clinic, visit.turn.line, clinic.standing.rules.absent_back);
-    let family = clinic.family_of(visit);
-    let placed = |(nth, visit): (i64, &&Visit)| {
-        let rank = crate::facts::Rank(rank.0.saturating_add(nth));
+    let first = place::behind(clinic, visit.turn.line, clinic.standing.rules.absent_back);
+    let ranks = place::side_by_side(clinic, visit.turn.line, first);
+    let placed = |(visit, rank): (&Visit, Rank)| {
         Draft::of_line(visit.turn.line, Fact::Returned(Placed { visit: visit.visit, rank, note: None }))
     };
-    Ok((0_i64..).zip(&family).map(placed).collect())
+    Ok(clinic.family_of(visit).into_iter().zip(ranks).map(placed).collect())
 }
 
 /// Decides that the patient longest absent in a line is back.
@@ -61,8 +78,7 @@ pub(super) fn cancel(
     reason: CancelReason,
     note: Option<&Sealed>,
 ) -> Result<Vec<Draft>, Refusal> {
-    let open = [State::NotArrived, State::Waiting, State::Called, State::InRoom, State::Absent, State::OnHold];
-    let visit = visit_in(clinic, visit, &open)?;
+    let visit = visit_in(clinic, visit, &OPEN_STATES)?;
     let cancelled = Cancelled { visit: visit.visit, reason, note: note.cloned() };
     Ok(of_visit(visit, Fact::Cancelled(cancelled)))
 }
@@ -89,11 +105,13 @@ pub(super) fn go_to(clinic: &Clinic, visit: VisitId, to: LineNo) -> Result<Vec<D
     Ok(of_visit(visit, Fact::Moved(MovedTo { visit: visit.visit, to, rank })))
 }
 
-/// Decides that a visit goes on to its next stage.
+/// Decides that a visit goes on to its next stage: last there, but in a line where it has been by the time of its
+/// ticket, so that nobody queues twice for one consultation.
 pub(super) fn send_on(clinic: &Clinic, visit: VisitId, to: LineNo) -> Result<Vec<Draft>, Refusal> {
     let visit = visit_in(clinic, visit, &[State::Waiting, State::Called, State::InRoom, State::Finished])?;
     refuse_same_line(clinic, visit, to)?;
-    let rank = place::last(clinic, to);
+    let was_there = visit.home == to || visit.acts.iter().any(|act| act.before.line == to);
+    let rank = if was_there { place::by_issue(clinic, to, visit) } else { place::last(clinic, to) };
     Ok(of_visit(visit, Fact::StageEntered(MovedTo { visit: visit.visit, to, rank })))
 }
 
@@ -158,7 +176,10 @@ fn erasure_due(clinic: &Clinic, context: &Context) -> Option<PersonalErased> {
         let ends = day.plus_days(1).at_min(rules.day_starts.minutes());
         context.now.since(ends) >= after_ms
     };
-    let due = clinic.to_erase.iter().filter(|(_, (day, _))| is_due(day));
+    // The date may be wrong while the morning runs: nothing of a queue in use is erased.
+    let is_touched = clinic.untouched_ms(context.quiet_ms) < after_ms.min(QUIET_MS);
+    let is_in_use = |visit: &VisitId| is_touched && clinic.visits.contains_key(visit);
+    let due = clinic.to_erase.iter().filter(|(visit, (day, _))| is_due(day) && !is_in_use(visit));
     let (mut visits, mut keys) = (Vec::new(), Vec::new());
     for (visit, (_, of_visit)) in due {
         visits.push(*visit);
@@ -167,24 +188,28 @@ fn erasure_due(clinic: &Clinic, context: &Context) -> Option<PersonalErased> {
     (!visits.is_empty()).then_some(PersonalErased { visits, keys })
 }
 
+/// Absent patients are called again every so many minutes, so many times; a family together.
 fn calls_due(clinic: &Clinic, context: &Context) -> Vec<Draft> {
     let rules = &clinic.standing.rules;
     let each_ms = i64::from(rules.absent_again_min).saturating_mul(MINUTE_MS);
     let is_due = |visit: &&Visit| {
-        let n_again = visit.n_again();
-        let wait_ms = each_ms.saturating_mul(i64::from(n_again).saturating_add(1));
-        n_again < rules.absent_again_times && context.now.since(visit.turn.since) >= wait_ms
+        let last = visit.turn.again_at.unwrap_or(visit.turn.since);
+        visit.turn.n_again < rules.absent_again_times && context.now.since(last) >= each_ms
     };
-    let absent = clinic.lines.values().flat_map(|day| day.in_state(State::Absent));
-    absent
-        .filter_map(|place| clinic.visits.get(&place.visit))
-        .filter(is_due)
-        .filter_map(|visit| {
-            let room = visit.turn.room.clone()?;
-            let called = Called { visits: alloc::vec![visit.visit], room };
-            Some(Draft::of_line(visit.turn.line, Fact::Recalled(called)))
-        })
-        .collect()
+    let lines = clinic.lines.values().filter(|day| !day.paused);
+    let absent = lines.flat_map(|day| day.in_state(State::Absent)).filter_map(|place| clinic.visits.get(&place.visit));
+    let mut drafts = Vec::new();
+    let mut called: Vec<VisitId> = Vec::new();
+    for visit in absent.filter(is_due) {
+        let (Some(room), false) = (visit.turn.room.clone(), called.contains(&visit.visit)) else {
+            continue;
+        };
+        let together = clinic.family_of(visit).into_iter().filter(|other| other.turn.room.as_ref() == Some(&room));
+        let visits: Vec<VisitId> = together.map(|visit| visit.visit).collect();
+        called.extend(visits.iter().copied());
+        drafts.push(Draft::of_line(visit.turn.line, Fact::Recalled(Called { visits, room })));
+    }
+    drafts
 }
 
 fn of_visit(visit: &Visit, fact: Fact) -> Vec<Draft> {

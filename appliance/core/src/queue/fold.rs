@@ -2,15 +2,16 @@
 
 use alloc::vec::Vec;
 
-use super::{Clinic, MAX_MOMENTS, MAX_REMARKS, Moment, Press, Remark, RemarkKind, Taken};
+use super::{Clinic, MAX_MOMENTS, MAX_REMARKS, Moment, Press, Remark, RemarkKind, Taken, Told, Touch};
 use crate::envelope::{Envelope, Head, Trust};
 use crate::facts::{
-    Called, Fact, Family, FamilyJoined, Gap, GapReason, MovedTo, PersonalErased, PrintBegun, PrintEnded, TicketIssued,
-    Undone,
+    Called, Fact, Family, FamilyJoined, Gap, GapReason, MovedTo, PersonalErased, Placed, PrintBegun, PrintEnded,
+    TicketIssued, Undone,
 };
 use crate::ids::{Number, VisitId};
 use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{Act, ActKind, State, Turn, Visit};
+use crate::settings::MAX_NUMBER;
 use crate::time::Day;
 
 impl Clinic {
@@ -29,6 +30,7 @@ impl Clinic {
         self.newest = Some(head.canonical());
         self.n_facts = self.n_facts.saturating_add(1);
         self.rehearsal |= head.clock == Trust::Rehearsal;
+        self.note_time(head, fact);
         self.standing.after(fact);
         self.fold(head, fact);
         if let Some(cmd) = &head.cmd {
@@ -40,11 +42,13 @@ impl Clinic {
     #[expect(clippy::too_many_lines, reason = "one arm a kind of fact, each one call")]
     fn fold(&mut self, head: &Head, fact: &Fact) {
         match fact {
-            Fact::DayOpened(opened) => self.open_day(opened.day),
-            Fact::DayRedated(redated) => self.day = Some(redated.to),
+            Fact::DayOpened(opened) if self.day.is_none_or(|day| day < opened.day) => self.open_day(opened.day),
+            Fact::DayOpened(_) => self.remark(head, RemarkKind::DayBegun),
+            Fact::DayRedated(redated) => self.redate(redated.from, redated.to),
             Fact::LineOpened(opened) => self.on_line(head, |line| {
                 line.reception = Reception::Open;
                 line.session = Some(opened.session.clone());
+                line.opened_at = Some(head.at_ms);
                 line.paused = false;
             }),
             Fact::LineClosed(_) => self.on_line(head, |line| line.reception = Reception::Closed),
@@ -70,11 +74,9 @@ impl Clinic {
             Fact::MarkedAbsent(called) => self.act_all(head, called, ActKind::MarkedAbsent, |turn| {
                 turn.state = State::Absent;
                 turn.n_again = 0;
+                turn.again_at = None;
             }),
-            Fact::Returned(placed) => self.act(head, placed.visit, ActKind::Returned, |turn| {
-                turn.state = State::Waiting;
-                turn.rank = placed.rank;
-            }),
+            Fact::Returned(placed) => self.place(head, placed, ActKind::Returned, |turn| turn.state = State::Waiting),
             Fact::Finished(called) => self.act_all(head, called, ActKind::Finished, |turn| {
                 turn.state = State::Finished;
             }),
@@ -83,16 +85,12 @@ impl Clinic {
                 self.act(head, cancelled.visit, ActKind::Cancelled, |turn| turn.state = State::Cancelled);
             }
             Fact::Held(held) => self.act(head, held.visit, ActKind::Held, |turn| turn.state = State::OnHold),
-            Fact::Released(placed) => self.act(head, placed.visit, ActKind::Released, |turn| {
-                turn.state = State::Waiting;
-                turn.rank = placed.rank;
+            Fact::Released(placed) => self.place(head, placed, ActKind::Released, |turn| {
+                turn.state = if turn.arrived { State::Waiting } else { State::NotArrived };
             }),
             Fact::Moved(moved) => self.go_to(head, moved, ActKind::Moved),
             Fact::StageEntered(moved) => self.go_to(head, moved, ActKind::SentOn),
-            Fact::Reordered(placed) => {
-                self.remember_key(placed.visit, placed.note.as_ref());
-                self.act(head, placed.visit, ActKind::Reordered, |turn| turn.rank = placed.rank);
-            }
+            Fact::Reordered(placed) => self.place(head, placed, ActKind::Reordered, |_| {}),
             Fact::FamilyJoined(joined) => self.join(head, joined),
             Fact::Undone(undone) => self.undo(head, undone),
             Fact::PrintBegun(begun) => self.begin_print(head, begun),
@@ -118,15 +116,35 @@ impl Clinic {
 
     /// Begins a day: whoever was left over ends, and only personal data to be erased is carried on.
     pub(crate) fn open_day(&mut self, day: Day) {
-        self.left_over =
-            self.visits.values().filter(|visit| !visit.turn.state.is_over()).map(|visit| visit.label.clone()).collect();
+        let mut left_over: Vec<_> = self.open_visits().map(|visit| visit.label.clone()).collect();
+        left_over.sort_unstable();
+        self.left_over = left_over;
         self.day = Some(day);
         self.lines.clear();
         self.rooms.clear();
         self.visits.clear();
         self.labels.clear();
         self.moments.clear();
-        self.printing.clear();
+    }
+
+    /// Gives the running day its true date, also for what is to be erased after it.
+    pub(crate) fn redate(&mut self, from: Day, to: Day) {
+        self.day = Some(to);
+        for (day, _) in self.to_erase.values_mut().filter(|(day, _)| *day == from) {
+            *day = to;
+        }
+    }
+
+    /// Counts how long ago somebody did something to the queue.
+    fn note_time(&mut self, head: &Head, fact: &Fact) {
+        let told = Told::by(head);
+        let since_ms = self.told.map_or(0, |before| told.since_ms(&before));
+        if touches_queue(fact) {
+            self.touched = Some(Touch { at: head.at_ms, ago_ms: 0 });
+        } else if let Some(touch) = &mut self.touched {
+            touch.ago_ms = touch.ago_ms.saturating_add(since_ms);
+        }
+        self.told = Some(told);
     }
 
     fn on_line(&mut self, head: &Head, change: impl FnOnce(&mut LineDay)) {
@@ -140,7 +158,10 @@ impl Clinic {
         let Some(line) = head.line else {
             return self.remark(head, RemarkKind::NoLine);
         };
-        if self.visits.contains_key(&ticket.visit) || self.labels.contains_key(&ticket.label) {
+        if self.visits.contains_key(&ticket.visit) {
+            return self.remark(head, RemarkKind::Taken);
+        }
+        if self.labels.contains_key(&ticket.label) {
             self.remark(head, RemarkKind::Taken);
         }
         if self.day.is_none() {
@@ -153,8 +174,8 @@ impl Clinic {
         let first = self.first_number(line, ticket.session.as_ref());
         let day = self.lines.entry(line).or_default();
         count_numbers(day, ticket, first);
-        day.put(visit.turn.state, visit.place());
-        self.labels.insert(ticket.label.clone(), ticket.visit);
+        day.put(&visit);
+        self.labels.entry(ticket.label.clone()).or_insert(ticket.visit);
         self.visits.insert(ticket.visit, visit);
     }
 
@@ -163,7 +184,8 @@ impl Clinic {
         let Some(visit) = self.visits.get_mut(&of) else {
             return self.remark(head, RemarkKind::UnknownVisit);
         };
-        let was_over = visit.turn.state.is_over();
+        // Who is done in one stage may well go on to the next.
+        let was_over = visit.turn.state.is_over() && kind != ActKind::SentOn;
         let before = visit.turn.clone();
         let mut turn = before.clone();
         turn.since = head.at_ms;
@@ -182,6 +204,15 @@ impl Clinic {
         }
     }
 
+    /// Gives a visit a place, and keeps the key of what was said about it.
+    fn place(&mut self, head: &Head, placed: &Placed, kind: ActKind, change: impl FnOnce(&mut Turn)) {
+        self.remember_key(placed.visit, placed.note.as_ref());
+        self.act(head, placed.visit, kind, |turn| {
+            turn.rank = placed.rank;
+            change(turn);
+        });
+    }
+
     fn act_all(&mut self, head: &Head, called: &Called, kind: ActKind, change: impl Fn(&mut Turn)) {
         for visit in &called.visits {
             self.act(head, *visit, kind, &change);
@@ -194,13 +225,13 @@ impl Clinic {
             return;
         };
         if let Some(day) = self.lines.get_mut(&visit.turn.line) {
-            day.take(visit.turn.state, &visit.place());
+            day.take(visit);
         }
         if let Some(room) = visit.turn.room.as_ref().and_then(|room| self.rooms.get_mut(room)) {
             room.now.retain(|other| *other != of);
         }
         visit.turn = turn;
-        self.lines.entry(visit.turn.line).or_default().put(visit.turn.state, visit.place());
+        self.lines.entry(visit.turn.line).or_default().put(visit);
         if let (State::Called | State::InRoom, Some(room)) = (visit.turn.state, &visit.turn.room) {
             let now = &mut self.rooms.entry(room.clone()).or_default().now;
             now.push(of);
@@ -212,7 +243,7 @@ impl Clinic {
     fn call(&mut self, head: &Head, called: &Called, again: bool) {
         if !again {
             for visit in &called.visits {
-                self.note_rank(*visit);
+                self.note_rank(head, *visit);
             }
             self.act_all(head, called, ActKind::Called, |turn| {
                 turn.state = State::Called;
@@ -223,6 +254,7 @@ impl Clinic {
         for visit in called.visits.iter().filter(|_| again) {
             if let Some(visit) = self.visits.get_mut(visit).filter(|visit| visit.turn.state == State::Absent) {
                 visit.turn.n_again = visit.turn.n_again.saturating_add(1);
+                visit.turn.again_at = Some(head.at_ms);
             }
         }
         self.moments.push(Moment {
@@ -238,16 +270,10 @@ impl Clinic {
     }
 
     /// Remembers how far the order of a line has been called.
-    fn note_rank(&mut self, of: VisitId) {
-        let Some(visit) = self.visits.get(&of) else {
-            return;
-        };
-        let (line, rank) = (visit.turn.line, visit.turn.rank);
-        if visit.channel == crate::facts::Channel::Emergency {
-            return;
+    fn note_rank(&mut self, head: &Head, of: VisitId) {
+        if let Some(visit) = self.visits.get(&of).filter(|visit| !visit.is_urgent()) {
+            self.lines.entry(visit.turn.line).or_default().note_called(visit.turn.rank, head.id());
         }
-        let day = self.lines.entry(line).or_default();
-        day.called_rank = day.called_rank.max(Some(rank));
     }
 
     fn go_to(&mut self, head: &Head, moved: &MovedTo, kind: ActKind) {
@@ -286,7 +312,7 @@ impl Clinic {
             .map(|visit| visit.visit)
             .collect();
         if concerned.is_empty() {
-            self.remark(head, RemarkKind::ActedSince);
+            return self.remark(head, RemarkKind::ActedSince);
         }
         for of in concerned {
             self.undo_on(of, undone);
@@ -305,6 +331,9 @@ impl Clinic {
         };
         let mut before = None;
         while let Some(act) = visit.acts.pop_if(|act| undone.acts.contains(&act.id)) {
+            if let (ActKind::Called, Some(day)) = (act.kind, self.lines.get_mut(&act.before.line)) {
+                day.forget_called(act.before.rank, act.id);
+            }
             before = Some(act.before);
         }
         let turn = before.unwrap_or_else(|| Turn { state: State::Cancelled, ..visit.turn.clone() });
@@ -324,14 +353,18 @@ impl Clinic {
     }
 
     fn end_print(&mut self, head: &Head, ended: &PrintEnded) {
+        let was_running = self.printing.get(&ended.visit).is_some_and(|begun| begun.attempt == ended.attempt);
+        if was_running {
+            self.printing.remove(&ended.visit);
+        }
         match self.visits.get_mut(&ended.visit) {
-            Some(visit) => {
-                if ended.attempt == visit.paper.n_attempts {
-                    visit.paper.outcome = Some(ended.outcome);
-                    visit.paper.trouble = ended.trouble;
-                    self.printing.remove(&ended.visit);
-                }
+            Some(visit) if visit.paper.n_attempts == ended.attempt => {
+                visit.paper.outcome = Some(ended.outcome);
+                visit.paper.trouble = ended.trouble;
             }
+            Some(_) => {}
+            // The day may have ended before the paper came out.
+            None if was_running => {}
             None => self.remark(head, RemarkKind::UnknownVisit),
         }
     }
@@ -348,12 +381,15 @@ impl Clinic {
     }
 
     fn remember_key(&mut self, of: VisitId, note: Option<&crate::seal::Sealed>) {
-        let (Some(sealed), Some(visit)) = (note, self.visits.get_mut(&of)) else {
+        let (Some(sealed), Some(day)) = (note, self.day) else {
             return;
         };
-        visit.keys.push(sealed.key_id);
-        if let Some(day) = self.day {
-            self.to_erase.insert(of, (day, visit.keys.clone()));
+        // A note on a visit of another day is erased like any other.
+        let keys = &mut self.to_erase.entry(of).or_insert_with(|| (day, Vec::new())).1;
+        for keys in self.visits.get_mut(&of).map(|visit| &mut visit.keys).into_iter().chain([keys]) {
+            if !keys.contains(&sealed.key_id) {
+                keys.push(sealed.key_id);
+            }
         }
     }
 
@@ -364,6 +400,33 @@ impl Clinic {
     }
 }
 
+/// Whether a fact is something that somebody did to the queue; what the program does by itself is not.
+const fn touches_queue(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::LineOpened(_)
+            | Fact::LineClosed(_)
+            | Fact::LinePaused
+            | Fact::LineResumed
+            | Fact::TicketIssued(_)
+            | Fact::Arrived(_)
+            | Fact::Called(_)
+            | Fact::NobodyCalled(_)
+            | Fact::Entered(_)
+            | Fact::MarkedAbsent(_)
+            | Fact::Returned(_)
+            | Fact::Finished(_)
+            | Fact::Cancelled(_)
+            | Fact::Held(_)
+            | Fact::Released(_)
+            | Fact::Moved(_)
+            | Fact::StageEntered(_)
+            | Fact::Reordered(_)
+            | Fact::FamilyJoined(_)
+            | Fact::Undone(_)
+    )
+}
+
 /// Notes a ticket's number and the reasons of the gap before it.
 fn count_numbers(day: &mut LineDay, ticket: &TicketIssued, first: Number) {
     if let Some(session) = &ticket.session {
@@ -372,11 +435,8 @@ fn count_numbers(day: &mut LineDay, ticket: &TicketIssued, first: Number) {
     if day.kept.remove(&ticket.number) {
         return;
     }
-    for gap in &ticket.skipped {
-        if gap.reason == GapReason::Kept {
-            day.kept.extend((gap.from.0..=gap.to.0).map(Number));
-        }
-    }
+    let kept = ticket.skipped.iter().filter(|gap| gap.reason == GapReason::Kept && gap.to <= MAX_NUMBER);
+    day.kept.extend(kept.flat_map(|gap| gap.from.0..=gap.to.0).map(Number));
     let expected = match day.top {
         Some(top) => Number(top.0.saturating_add(1)),
         None => first,
@@ -389,8 +449,16 @@ fn count_numbers(day: &mut LineDay, ticket: &TicketIssued, first: Number) {
 
 /// Returns the first run of numbers from `expected` up to `number` that no gap explains.
 fn unexplained(expected: Number, number: Number, gaps: &[Gap]) -> Option<(Number, Number)> {
-    let explains = |candidate: u32| gaps.iter().any(|gap| (gap.from.0..=gap.to.0).contains(&candidate));
-    let from = (expected.0..number.0).find(|candidate| !explains(*candidate))?;
-    let to = (from..number.0).take_while(|candidate| !explains(*candidate)).last().unwrap_or(from);
+    let mut from = expected.0;
+    // Each round steps over a gap that holds `from`; no gap is stepped over twice.
+    for _ in gaps {
+        let past = gaps.iter().filter(|gap| (gap.from.0..=gap.to.0).contains(&from)).map(|gap| gap.to.0).max();
+        from = past.map_or(from, |to| to.saturating_add(1));
+    }
+    if from >= number.0 {
+        return None;
+    }
+    let next_gap = gaps.iter().map(|gap| gap.from.0).filter(|gap| *gap > from).min();
+    let to = next_gap.map_or(number.0, |gap| gap.min(number.0)).saturating_sub(1);
     Some((Number(from), Number(to)))
 }

@@ -2,12 +2,15 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::iter;
 
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Rank;
-use crate::ids::{Number, SessionId};
-use crate::queue::visit::{Place, State};
+use crate::ids::{FactId, Number, SessionId};
+use crate::queue::visit::{Place, State, Visit};
+use crate::settings::Rules;
+use crate::time::{AtMs, MINUTE_MS};
 
 /// Whether a line gives numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,8 @@ pub struct LineDay {
     pub reception: Reception,
     /// The session it was last opened for.
     pub session: Option<SessionId>,
+    /// When it was last opened.
+    pub opened_at: Option<AtMs>,
     /// Whether consultation has paused.
     pub paused: bool,
     /// The highest number given or passed over.
@@ -39,47 +44,138 @@ pub struct LineDay {
     pub kept: BTreeSet<Number>,
     /// The last rank given at the end of the order.
     pub last_rank: Rank,
-    /// The rank of the latest patient called in turn: who is before it and comes now has missed the turn.
-    pub called_rank: Option<Rank>,
-    /// Visits by state, each in the order of the line.
+    /// The ranks that were called in turn, each with the fact that called it.
+    called: BTreeSet<(Rank, FactId)>,
+    /// Visits by state, each in the order of the line; those awaited at a booked time stand in `awaited`.
     by_state: BTreeMap<State, BTreeSet<Place>>,
+    /// Who has booked and not come, by booked time.
+    awaited: BTreeSet<(AtMs, Place)>,
+    /// How many urgent patients wait, of whom no board tells.
+    n_urgent: usize,
     /// Passed-over numbers that nobody gave a reason for, as runs; empty unless facts are missing.
     pub unexplained: Vec<(Number, Number)>,
 }
 
 impl LineDay {
-    /// Puts a visit among those of a state.
-    pub(crate) fn put(&mut self, state: State, place: Place) {
-        self.by_state.entry(state).or_default().insert(place);
-        if place.rank > self.last_rank {
-            self.last_rank = place.rank;
-        }
+    /// Puts a visit where its turn says.
+    pub(crate) fn put(&mut self, visit: &Visit) {
+        let place = visit.place();
+        match visit.awaited_at() {
+            Some(at) => self.awaited.insert((at, place)),
+            None => self.by_state.entry(visit.turn.state).or_default().insert(place),
+        };
+        self.n_urgent = self.n_urgent.saturating_add(usize::from(waits_urgently(visit)));
+        self.last_rank = self.last_rank.max(place.rank);
     }
 
-    /// Takes a visit from among those of a state.
-    pub(crate) fn take(&mut self, state: State, place: &Place) {
-        if let Some(places) = self.by_state.get_mut(&state) {
-            places.remove(place);
-        }
+    /// Takes a visit from where its turn says.
+    pub(crate) fn take(&mut self, visit: &Visit) {
+        let place = visit.place();
+        match (visit.awaited_at(), self.by_state.get_mut(&visit.turn.state)) {
+            (Some(at), _) => self.awaited.remove(&(at, place)),
+            (None, Some(places)) => places.remove(&place),
+            (None, None) => false,
+        };
+        self.n_urgent = self.n_urgent.saturating_sub(usize::from(waits_urgently(visit)));
     }
 
-    /// Returns the visits of a state in the order of the line.
+    /// Remembers that a rank was called in turn.
+    pub(crate) fn note_called(&mut self, rank: Rank, by: FactId) {
+        self.called.insert((rank, by));
+    }
+
+    /// Forgets a call that was undone.
+    pub(crate) fn forget_called(&mut self, rank: Rank, by: FactId) {
+        self.called.remove(&(rank, by));
+    }
+
+    /// Returns the highest rank called in turn: who is before it and comes now has missed the turn.
+    #[must_use]
+    pub fn called_rank(&self) -> Option<Rank> {
+        self.called.last().map(|(rank, _)| *rank)
+    }
+
+    /// Returns the visits of a state in the order of the line; of those not here, the ones with a booked time last.
     pub fn in_state(&self, state: State) -> impl DoubleEndedIterator<Item = &Place> {
-        self.by_state.get(&state).into_iter().flatten()
+        let awaited = (state == State::NotArrived).then_some(&self.awaited);
+        let awaited = awaited.into_iter().flatten().map(|(_, place)| place);
+        self.by_state.get(&state).into_iter().flatten().chain(awaited)
     }
 
     /// Returns how many visits are in a state.
     #[must_use]
     pub fn count(&self, state: State) -> usize {
-        self.by_state.get(&state).map_or(0, BTreeSet::len)
+        let n_awaited = if state == State::NotArrived { self.awaited.len() } else { 0 };
+        self.by_state.get(&state).map_or(0, BTreeSet::len).saturating_add(n_awaited)
     }
 
-    /// Returns how many visits of a state stand before a place; cheap when the place is the last.
+    /// Returns how many urgent patients wait.
+    #[must_use]
+    pub const fn n_urgent(&self) -> usize {
+        self.n_urgent
+    }
+
+    /// Returns how many visits of a state stand before a place; cheap near either end.
+    ///
+    /// Who is awaited at a booked time stands before nobody: the place is given on arrival.
     #[must_use]
     pub fn count_before(&self, state: State, place: &Place) -> usize {
         let Some(places) = self.by_state.get(&state) else {
             return 0;
         };
-        if places.last().is_none_or(|last| last < place) { places.len() } else { places.range(..place).count() }
+        // From whichever end is nearer: a new ticket stands at the end, and so does who just took one.
+        let (mut before, mut from) = (places.range(..place), places.range(place..));
+        let mut n_steps = 0_usize;
+        loop {
+            if before.next().is_none() {
+                return n_steps;
+            }
+            if from.next().is_none() {
+                return places.len().saturating_sub(n_steps);
+            }
+            n_steps = n_steps.saturating_add(1);
+        }
     }
+
+    /// Returns how many who have booked are still awaited by `until`, and not yet late at `now`.
+    #[must_use]
+    pub fn count_awaited(&self, rules: &Rules, now: AtMs, until: AtMs) -> usize {
+        let from = now.plus_ms(i64::from(rules.booked_grace_min).saturating_mul(MINUTE_MS).saturating_neg());
+        let in_time = self.awaited.iter().skip_while(|(at, _)| *at < from);
+        in_time.take_while(|(at, _)| *at <= until).count()
+    }
+
+    /// Returns how many who have booked have let their time pass.
+    #[must_use]
+    pub fn count_overdue(&self, rules: &Rules, now: AtMs) -> usize {
+        let from = now.plus_ms(i64::from(rules.booked_grace_min).saturating_mul(MINUTE_MS).saturating_neg());
+        self.awaited.iter().take_while(|(at, _)| *at < from).count()
+    }
+
+    /// Returns how many have booked and not come.
+    #[must_use]
+    pub fn n_awaited(&self) -> usize {
+        self.awaited.len()
+    }
+
+    /// Returns who stands nearest before a place, waiting or with a place kept for the arrival.
+    pub(crate) fn before(&self, place: &Place) -> Option<&Place> {
+        let nearest = |state| self.by_state.get(&state).and_then(|places| places.range(..place).next_back());
+        nearest(State::Waiting).into_iter().chain(nearest(State::NotArrived)).max()
+    }
+
+    /// Returns those who wait or have a place kept for their arrival, in the order of the line.
+    pub(crate) fn order(&self) -> impl Iterator<Item = &Place> {
+        let of = |state| self.by_state.get(&state).into_iter().flatten().peekable();
+        let (mut waiting, mut to_come) = (of(State::Waiting), of(State::NotArrived));
+        iter::from_fn(move || match (waiting.peek(), to_come.peek()) {
+            (Some(here), Some(there)) if there < here => to_come.next(),
+            (Some(_), _) => waiting.next(),
+            (None, _) => to_come.next(),
+        })
+    }
+}
+
+fn waits_urgently(visit: &Visit) -> bool {
+    visit.is_urgent() && matches!(visit.turn.state, State::Waiting | State::Absent)
 }

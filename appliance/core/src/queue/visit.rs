@@ -36,6 +36,10 @@ pub enum State {
     LeftOver,
 }
 
+/// The states of those who are still somewhere in the clinic's day.
+pub const OPEN_STATES: [State; 6] =
+    [State::NotArrived, State::Waiting, State::Called, State::InRoom, State::Absent, State::OnHold];
+
 impl State {
     /// Returns the state's name as it stands in views.
     #[must_use]
@@ -106,6 +110,8 @@ pub struct Turn {
     pub family: Option<Family>,
     /// How often it was called again while absent.
     pub n_again: u32,
+    /// When it was last called again while absent.
+    pub again_at: Option<AtMs>,
 }
 
 /// What was done to a visit.
@@ -259,6 +265,7 @@ impl Visit {
                 stage: 1,
                 family: ticket.family,
                 n_again: 0,
+                again_at: None,
             },
             acts: Vec::new(),
             paper: Paper::default(),
@@ -289,6 +296,18 @@ impl Visit {
     pub const fn is_booked(&self) -> bool {
         matches!(self.channel, Channel::Booked)
     }
+
+    /// Whether this is an urgent patient, of whom no board tells.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self.channel, Channel::Emergency)
+    }
+
+    /// Returns the booked time of a patient who has booked and not come: only that time says when the turn will be.
+    #[must_use]
+    pub fn awaited_at(&self) -> Option<AtMs> {
+        self.booked_for.filter(|_| self.is_booked() && self.turn.state == State::NotArrived)
+    }
 }
 
 /// A place in a line's order: rank first; equal ranks go by issue.
@@ -300,4 +319,13 @@ pub struct Place {
     pub issued: Stamp,
     /// Whose it is.
     pub visit: VisitId,
+}
+
+impl Place {
+    /// A place behind everybody.
+    pub const LAST: Self = Self {
+        rank: Rank(i64::MAX),
+        issued: Stamp { at: AtMs(i64::MAX), n: u32::MAX },
+        visit: VisitId::from_bytes([u8::MAX; 16]),
+    };
 }

@@ -52,7 +52,7 @@ fn assert_genuine(store: &Store, kept: &[Vec<u8>], about: &Open) -> usize {
 
 #[test]
 fn any_damaged_page_costs_no_more_than_its_own_facts() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let kept = fill(folder.path(), 40);
     let whole = fs::read(folder.path().join("journal.db")).unwrap();
     let n_pages = whole.len() / PAGE;
@@ -60,7 +60,7 @@ fn any_damaged_page_costs_no_more_than_its_own_facts() {
     let mut n_salvaged = 0;
     for page in 0..n_pages {
         for pattern in 0..3_u8 {
-            let scene = tempfile::tempdir().unwrap();
+            let scene = crate::desk::folder();
             let mut bytes = whole.clone();
             let range = page * PAGE..(page + 1) * PAGE;
             match pattern {
@@ -89,7 +89,7 @@ fn any_damaged_page_costs_no_more_than_its_own_facts() {
 
 #[test]
 fn a_backup_closes_the_gap_of_a_damaged_page() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let kept = fill(folder.path(), 40);
     let about = about(folder.path(), 9);
     let copy = folder.path().join("backup-1.db");
@@ -112,7 +112,7 @@ fn a_backup_closes_the_gap_of_a_damaged_page() {
 
 #[test]
 fn facts_of_a_salvaged_journal_keep_their_positions_and_gaps_are_noted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     fill(folder.path(), 40);
     let about = about(folder.path(), 9);
     let positions = |store: &Store| {
@@ -145,7 +145,7 @@ fn facts_of_a_salvaged_journal_keep_their_positions_and_gaps_are_noted() {
 
 #[test]
 fn secrets_come_back_from_the_pages_that_are_left() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     fill(folder.path(), 40);
     let about = about(folder.path(), 9);
     let mut bytes = fs::read(&about.path).unwrap();
@@ -158,12 +158,12 @@ fn secrets_come_back_from_the_pages_that_are_left() {
 
 #[test]
 fn a_file_cut_short_at_any_page_gives_what_is_left_of_it() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let kept = fill(folder.path(), 40);
     let whole = fs::read(folder.path().join("journal.db")).unwrap();
     let anchor = fs::read(folder.path().join("journal.db.anchor")).unwrap();
     for size in (0..whole.len()).step_by(PAGE).chain([1, 99, 512, 10_000]) {
-        let scene = tempfile::tempdir().unwrap();
+        let scene = crate::desk::folder();
         fs::write(scene.path().join("journal.db"), &whole[..size]).unwrap();
         fs::write(scene.path().join("journal.db.anchor"), &anchor).unwrap();
         let about = about(scene.path(), 9);
@@ -176,7 +176,7 @@ fn a_file_cut_short_at_any_page_gives_what_is_left_of_it() {
 #[test]
 fn garbage_in_place_of_a_journal_is_set_aside() {
     for (name, bytes) in [("text", b"not a journal\n".repeat(1_000)), ("noise", vec![0xa5; 50_000])] {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::desk::folder();
         let about = about(folder.path(), 9);
         fs::write(&about.path, &bytes).unwrap();
         let store = Store::open(about).unwrap();
@@ -188,7 +188,7 @@ fn garbage_in_place_of_a_journal_is_set_aside() {
 
 #[test]
 fn a_log_that_is_gone_is_noticed_by_the_anchor() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let kept = fill(folder.path(), 5);
     let old = fs::read(folder.path().join("journal.db")).unwrap();
     let mut store = open(folder.path(), 3);
@@ -207,7 +207,7 @@ fn a_log_that_is_gone_is_noticed_by_the_anchor() {
 
 #[test]
 fn a_log_of_another_journal_does_not_pass_for_ours() {
-    let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (ours, theirs) = (crate::desk::folder(), crate::desk::folder());
     let kept = fill(ours.path(), 10);
     let mut store = open(theirs.path(), 5);
     for seq in 1..=200 {
@@ -224,7 +224,7 @@ fn a_log_of_another_journal_does_not_pass_for_ours() {
 
 #[test]
 fn any_damaged_frame_of_the_log_costs_no_more_than_its_own_facts() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     store.tidy().unwrap();
     let mut kept = Vec::new();
@@ -239,7 +239,7 @@ fn any_damaged_frame_of_the_log_costs_no_more_than_its_own_facts() {
     let n_frames = (log.len() - 32) / (PAGE + 24);
     assert!(n_frames > 60);
     for at in std::iter::once(5).chain((0..n_frames).map(|frame| 32 + frame * (PAGE + 24) + 1_000 * (frame % 4))) {
-        let scene = tempfile::tempdir().unwrap();
+        let scene = crate::desk::folder();
         let mut bytes = log.clone();
         bytes[at] ^= 0x10;
         fs::write(scene.path().join("journal.db"), &file).unwrap();
@@ -258,7 +258,7 @@ fn any_damaged_frame_of_the_log_costs_no_more_than_its_own_facts() {
 
 #[test]
 fn a_fact_changed_in_place_is_found_and_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let kept = fill(folder.path(), 20);
     let about = about(folder.path(), 9);
     let mut bytes = fs::read(&about.path).unwrap();
@@ -278,7 +278,7 @@ fn a_fact_changed_in_place_is_found_and_named() {
 
 #[test]
 fn every_slice_of_the_history_is_verified_in_turn() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     fill(folder.path(), 700);
     let store = open(folder.path(), 3);
     let (mut after, mut n_slices) = (machiai_journal::Position(0), 0);

@@ -148,6 +148,11 @@ pub(crate) fn cmd(key: &str, digest: &str) -> Cmd {
     Cmd { key: key.into(), digest: digest.into() }
 }
 
+/// A folder of the test's own: in memory where there is such a place, as nothing here is about the disk's syncs.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// What opening the journal in a folder needs; each opening has an origin of its own.
 pub(crate) fn about(folder: &Path, n: u8) -> Open {
     Open {

@@ -73,7 +73,7 @@ fn ask(journal: &Journal<Slow>, command: Ask) -> Result<Receiver<Result<u64, Jou
 
 #[test]
 fn commands_that_queue_up_share_a_commit() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let Scene { journal, open_gate, published, .. } = scene(folder.path());
     let held_up = ask(&journal, Ask::Refuse).unwrap();
     let start = Arc::new(Barrier::new(64));
@@ -100,7 +100,7 @@ fn commands_that_queue_up_share_a_commit() {
 
 #[test]
 fn a_full_queue_refuses_at_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let Scene { journal, open_gate, published: _published, .. } = scene(folder.path());
     let held_up = ask(&journal, Ask::Refuse).unwrap();
     let mut waiting = Vec::new();
@@ -119,7 +119,7 @@ fn a_full_queue_refuses_at_once() {
 
 #[test]
 fn stopping_answers_all_that_was_handed_over_and_ends_in_good_order() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let Scene { journal, ended, published: _published, .. } = scene(folder.path());
     let waiting: Vec<_> = (0..500).map(|_| ask(&journal, Ask::Give(1)).unwrap()).collect();
     Arc::into_inner(journal).unwrap().stop().unwrap();
@@ -134,7 +134,7 @@ fn stopping_answers_all_that_was_handed_over_and_ends_in_good_order() {
 
 #[test]
 fn a_journal_whose_rules_panic_says_that_it_ended() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let Scene { journal, open_gate, ended, .. } = scene(folder.path());
     drop(open_gate);
     let answered = ask(&journal, Ask::Refuse).unwrap();

@@ -17,7 +17,7 @@ fn batch(facts: Vec<NewFact>) -> Batch {
 
 #[test]
 fn a_new_journal_is_opened_after_nothing_and_then_after_a_run() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     assert_eq!(store.opened().after, OpenedAfter::Nothing);
     assert_eq!(store.opened().newest, None);
@@ -32,7 +32,7 @@ fn a_new_journal_is_opened_after_nothing_and_then_after_a_run() {
 
 #[test]
 fn unknown_kinds_and_fields_come_back_byte_for_byte() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     let line = format!(
         r#"{{ "kind":"Sn\u006fwed", "body":{{"depth_mm" : 1.50}},"site":1,"origin":"{}","seq":1,"at_ms":5,"at_n":0,"boot":"{}","mono_ms":0,"clock":"free","by":{{"device":"roof"}}, "later":[1e3,"髙"] }}"#,
@@ -55,7 +55,7 @@ fn what_is_no_fact_is_not_taken() {
 
 #[test]
 fn a_fact_that_does_not_follow_its_origin_is_refused_with_its_whole_batch() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     store.append(&batch(vec![fact(origin(1), 1, 0)])).unwrap();
     for wrong in [vec![1], vec![3], vec![2, 4], vec![2, 2]] {
@@ -69,7 +69,7 @@ fn a_fact_that_does_not_follow_its_origin_is_refused_with_its_whole_batch() {
 
 #[test]
 fn origins_that_interleave_keep_their_own_numbers_and_hashes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     for seq in 1..=20 {
         store.append(&batch(vec![fact(origin(1), seq, 0), fact(origin(5), seq, 3), fact(origin(3), seq, 9)])).unwrap();
@@ -87,7 +87,7 @@ fn origins_that_interleave_keep_their_own_numbers_and_hashes() {
 
 #[test]
 fn facts_are_found_by_day_kind_and_command() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     let facts: Vec<_> = (1..=35).map(|seq| fact(origin(1), seq, 0)).collect();
     let all: Vec<_> = facts.iter().map(|fact| fact.line().to_vec()).collect();
@@ -107,7 +107,7 @@ fn facts_are_found_by_day_kind_and_command() {
 
 #[test]
 fn readers_see_what_was_committed_while_the_writer_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     let readers = store.readers();
     for seq in 1..=50 {
@@ -123,7 +123,7 @@ fn readers_see_what_was_committed_while_the_writer_goes_on() {
 
 #[test]
 fn a_second_writer_is_refused_while_the_first_is_there() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let store = open(folder.path(), 1);
     assert!(matches!(Store::open(about(folder.path(), 2)), Err(OpenError::InUse { .. })));
     drop(store);
@@ -132,7 +132,7 @@ fn a_second_writer_is_refused_while_the_first_is_there() {
 
 #[test]
 fn a_checkpoint_takes_the_place_of_its_older_one() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     for position in [3, 5] {
         let checkpoint = Checkpoint { version: 1, position: Position(position), state: vec![7; 9] };
@@ -144,7 +144,7 @@ fn a_checkpoint_takes_the_place_of_its_older_one() {
 
 #[test]
 fn a_journal_ended_in_good_order_leaves_no_log() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     store.append(&batch(vec![fact(origin(1), 1, 0)])).unwrap();
     assert!(folder.path().join("journal.db-wal").exists());
@@ -155,7 +155,7 @@ fn a_journal_ended_in_good_order_leaves_no_log() {
 
 #[test]
 fn the_ballast_is_made_once_and_freed_once() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut about = about(folder.path(), 1);
     about.ballast_bytes = 100_000;
     let mut store = Store::open(about).unwrap();
@@ -173,7 +173,7 @@ proptest! {
 
     #[test]
     fn any_batches_of_any_sizes_come_back_whole(sizes in prop::collection::vec((0_usize..9_000, 1_u64..5), 1..12)) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = crate::desk::folder();
         let mut expected = Vec::new();
         let mut seq = 0;
         let mut store = open(folder.path(), 1);

@@ -17,7 +17,7 @@ fn given(answers: &Answers) -> Vec<u64> {
 
 #[test]
 fn commands_of_one_batch_see_each_other_and_share_one_commit() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut turns = turns(folder.path(), 1);
     let asked = [(Ask::Give(1), None), (Ask::Refuse, None), (Ask::Give(3), None), (Ask::Give(1), None)];
     let (batch, answers) = submissions(&asked);
@@ -30,7 +30,7 @@ fn commands_of_one_batch_see_each_other_and_share_one_commit() {
 
 #[test]
 fn a_batch_that_changes_nothing_commits_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut turns = turns(folder.path(), 1);
     let (batch, answers) = submissions(&[(Ask::Refuse, None), (Ask::Refuse, Some(cmd("k", "d")))]);
     turns.turn(batch);
@@ -40,7 +40,7 @@ fn a_batch_that_changes_nothing_commits_nothing() {
 
 #[test]
 fn a_repeated_command_is_answered_from_its_facts() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut first = turns(folder.path(), 1);
     let asked =
         [(Ask::Give(2), Some(cmd("press", "d"))), (Ask::Give(1), None), (Ask::Give(2), Some(cmd("press", "d")))];
@@ -60,7 +60,7 @@ fn a_repeated_command_is_answered_from_its_facts() {
 
 #[test]
 fn the_same_key_with_another_body_is_a_conflict() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut turns = turns(folder.path(), 1);
     let asked = [(Ask::Give(1), Some(cmd("press", "one"))), (Ask::Give(1), Some(cmd("press", "two")))];
     for n_conflicts in [1, 1] {
@@ -75,7 +75,7 @@ fn the_same_key_with_another_body_is_a_conflict() {
 
 #[test]
 fn a_command_whose_fact_cannot_be_written_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut turns = turns(folder.path(), 1);
     let (batch, answers) = submissions(&[(Ask::Give(1), None), (Ask::Overflow, None), (Ask::Give(1), None)]);
     turns.turn(batch);
@@ -88,7 +88,7 @@ fn a_command_whose_fact_cannot_be_written_changes_nothing() {
 
 #[test]
 fn facts_carry_origin_number_stamp_and_command() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = crate::desk::folder();
     let mut turns = turns(folder.path(), 3);
     let (batch, _) = submissions(&[(Ask::Give(2), Some(cmd("press", "d"))), (Ask::Give(1), None)]);
     turns.turn(batch);

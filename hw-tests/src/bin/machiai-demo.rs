@@ -1,0 +1,97 @@
+//! `machiai-demo`: the appliance on one machine, for a visitor or through a recorded morning; `make demo` runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use machiai_hw_tests::demo::daemon::{Program, write};
+use machiai_hw_tests::demo::progress::out;
+use machiai_hw_tests::demo::random::{Plan, morning};
+use machiai_hw_tests::demo::{self, Options, row};
+
+/// The appliance on 127.0.0.1 until Ctrl-C, or through a recorded morning.
+#[derive(Debug, Parser)]
+#[command(
+    name = "machiai-demo",
+    version,
+    about,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
+struct Arguments {
+    /// A recorded morning, CSV; without one the demo runs until it is stopped.
+    #[arg(long)]
+    morning: Option<PathBuf>,
+    /// How many times faster than real time the rehearsal's clock runs.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    speed: Option<u32>,
+    /// The folder in which tickets, boards, facts and the report are left; `out` unless told.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Runs the daemon out of this program instead of the one beside it.
+    #[arg(long)]
+    own_daemon: bool,
+    #[command(subcommand)]
+    instead: Option<Instead>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Writes a morning drawn at random.
+    Random {
+        /// The same seed writes the same morning.
+        #[arg(long)]
+        seed: u64,
+        /// How many patients come.
+        #[arg(long, default_value_t = 400)]
+        patients: u32,
+        /// The file, CSV.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// The daemon out of this program.
+    #[command(hide = true)]
+    Machiai(machiai::cli::Cli),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match carry_out(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            out(&format!("machiai-demo: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments) -> Result<bool> {
+    match arguments.instead {
+        Some(Instead::Random { seed, patients, out }) => {
+            write(&out, row::write(&morning(Plan { seed, n_patients: patients })))?;
+            Ok(true)
+        }
+        Some(Instead::Machiai(cli)) => {
+            machiai::cli::set_up_logging();
+            machiai::cli::carry_out(&cli).context("the daemon out of this program")?;
+            Ok(true)
+        }
+        None => {
+            let this = std::env::current_exe().context("cannot tell where this program lies")?;
+            let options = Options {
+                program: program(&this, arguments.own_daemon)?,
+                morning: arguments.morning,
+                speed: arguments.speed,
+                out: arguments.out,
+            };
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            runtime.context("cannot start the runtime")?.block_on(demo::run(&options))
+        }
+    }
+}
+
+fn program(this: &Path, own: bool) -> Result<Program> {
+    if own { Ok(Program::own(this)) } else { Program::beside(this) }
+}

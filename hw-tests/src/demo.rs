@@ -1,0 +1,251 @@
+//! The demo: the whole appliance on one machine, for a visitor to try, or playing a recorded morning by itself.
+//!
+//! Everything it starts listens on 127.0.0.1, and it ends it again by process id.
+
+pub mod api;
+pub mod camera;
+pub mod checks;
+pub mod daemon;
+pub mod facts;
+pub mod frames;
+pub mod model;
+pub mod player;
+pub mod press;
+pub mod progress;
+pub mod random;
+pub mod report;
+pub mod row;
+pub mod stage;
+pub mod stopwatch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use machiai_panel::{FontPaths, Panel};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::printer;
+use camera::Camera;
+use checks::{Evidence, Paper};
+use daemon::{Program, write};
+use facts::Fact;
+use player::{Played, Player};
+use progress::out;
+use report::Report;
+use stage::Stage;
+
+/// The day on which mornings are rehearsed, an ordinary Tuesday, in the time of Asia/Tokyo.
+const DAY: &str = "2026-11-24";
+/// How fast a morning is played unless told.
+const USUAL_SPEED: u32 = 600;
+/// Real time from the start of the rehearsal's clock until the first row, so that the daemon is ready for it.
+const LEAD_MS: u32 = 1_500;
+/// A business day begins at 4:00, and no rehearsal before it.
+const EARLIEST_S: u32 = 4 * 3_600 + 600;
+/// The hour that a visitor finds on the clock.
+const VISIT_S: u32 = 8 * 3_600 + 20 * 60;
+
+/// What to play.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The daemon's program.
+    pub program: Program,
+    /// The recorded morning; none lets a visitor try.
+    pub morning: Option<PathBuf>,
+    /// How many times faster than real time.
+    pub speed: Option<u32>,
+    /// Where everything is left.
+    pub out: Option<PathBuf>,
+}
+
+/// Plays a morning, or serves a visitor, until its end or until the demo is told to stop.
+///
+/// Returns whether every check held.
+///
+/// # Errors
+/// Something could not be started, or the daemon could not be reached.
+pub async fn run(options: &Options) -> Result<bool> {
+    match &options.morning {
+        None => visit(options).await,
+        Some(morning) => tokio::select! {
+            done = play(options, morning) => done,
+            asked = stop_asked_for() => asked.map(|()| false),
+        },
+    }
+}
+
+async fn stop_asked_for() -> Result<()> {
+    let handler = |kind| signal(kind).context("cannot listen for a signal");
+    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    out("\nstopping\n");
+    Ok(())
+}
+
+/// Lets a visitor try: two open lines, a few patients, and the addresses to open.
+async fn visit(options: &Options) -> Result<bool> {
+    let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
+    prepare(&folder)?;
+    let papers = folder.join("tickets");
+    let mut stage =
+        Stage::set(&options.program, &folder, starts(VISIT_S), options.speed.unwrap_or(1), Some(papers.clone()))
+            .await?;
+    stage::furnish(&stage.api).await?;
+    let address = stage.daemon.address();
+    let rooms = ["room1", "room2", "room3"].map(|room| format!("  a room's desk      {address}/desk?place={room}\n"));
+    out(&format!(
+        "Machiai is running; stop it with Ctrl-C.\n\n  the board          {address}/board\n  \
+         the board, upright {address}/board?layout=portrait\n  the kiosk          {address}/kiosk\n  \
+         reception          {address}/desk\n{}\n  tickets come out in {}\n",
+        rooms.concat(),
+        papers.display(),
+    ));
+    tokio::select! {
+        ended = stage.daemon.ended() => ended.map(|()| false),
+        asked = stop_asked_for() => {
+            asked?;
+            stage.daemon.stop().await.map(|status| status.success())
+        }
+    }
+}
+
+/// Plays a recorded morning and checks what it left behind.
+async fn play(options: &Options, morning: &Path) -> Result<bool> {
+    let text = std::fs::read_to_string(morning).with_context(|| format!("cannot read {}", morning.display()))?;
+    let rows = row::read(&text).with_context(|| format!("cannot play {}", morning.display()))?;
+    let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
+    prepare(&folder)?;
+    let (panel, _) = Panel::open(&FontPaths::debian(), None).context("cannot draw")?;
+    let speed = options.speed.unwrap_or(USUAL_SPEED);
+    let first_s = rows.first().map_or(VISIT_S, |row| row.at_s);
+    let starts_s = first_s.saturating_sub(LEAD_MS.saturating_mul(speed) / 1_000).max(EARLIEST_S.min(first_s));
+    let mut stage = Stage::set(&options.program, &folder, starts(starts_s), speed, None).await?;
+    let (frames, looking) = frames::look(&stage.api).await?;
+    let mut camera = Camera::new(stage.api.clone(), &panel);
+    let midnight_ms = instant_ms(&starts(0))?;
+    let player = Player::new(stage.api.clone(), &rows, &mut camera, speed, midnight_ms).await?;
+    let played = player.play().await?;
+
+    let rss_mib = stage.daemon.rss_mib().unwrap_or_default();
+    let last = stage.api.status().await?;
+    let status = stage.daemon.stop().await;
+    looking.await.context("the watcher of the board broke off")?;
+    let exported = folder.join("facts.ndjson");
+    stage.daemon.ask(&["journal", "export", &exported.to_string_lossy()]).await?;
+    let verified = stage.daemon.ask(&["journal", "verify"]).await.map_err(|cause| format!("{cause:#}"));
+    let facts = facts::read(&std::fs::read_to_string(&exported).context("cannot read the export")?)?;
+    let papers = name_papers(&facts, &stage.printer.papers());
+    keep_papers(&papers, &folder.join("tickets"))?;
+    let (moments, n_pictures) = camera.develop(&panel, &folder)?;
+    out(&format!("{n_pictures} pictures of the board: {}\n", moments.join(", ")));
+
+    let ended = match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("it ended with {status}")),
+        Err(cause) => Err(format!("{cause:#}")),
+    };
+    let evidence = Evidence {
+        rows: &rows,
+        played: &played,
+        facts: &facts,
+        places: facts::by_key(&facts),
+        n_uncounted: (facts.len() as u64).saturating_sub(last.n_facts),
+        papers: &papers,
+        panel: &panel,
+        span_ms: (midnight_ms + i64::from(starts_s) * 1_000, last.now_ms),
+        verified,
+        ended,
+        rss_mib,
+        places_to_search: vec![stage.daemon.state().to_owned(), exported.clone(), folder.join(stage::LOG)],
+    };
+    let report = Report::of(&evidence, &frames.so_far(), checks::all(&evidence));
+    write(&folder.join("report.json"), serde_json::to_vec_pretty(&report).context("cannot write the report")?)?;
+    say(&report, &folder, &played);
+    Ok(report.failed().next().is_none())
+}
+
+fn say(report: &Report, folder: &Path, played: &Played) {
+    for check in &report.checks {
+        out(&format!("{} {}: {}\n", if check.held { "held  " } else { "FAILED" }, check.name, check.detail));
+    }
+    out(&format!(
+        "{} tickets, {} printed, {} called, {} finished, {} facts, {} presses; all of it is in {}\n",
+        report.tickets,
+        report.printed,
+        report.called,
+        report.finished,
+        report.facts,
+        played.sent.len(),
+        folder.display()
+    ));
+}
+
+/// Makes the folder, and clears away what an earlier morning left in it.
+fn prepare(folder: &Path) -> Result<()> {
+    let tickets = folder.join("tickets");
+    std::fs::create_dir_all(&tickets).with_context(|| format!("cannot make {}", tickets.display()))?;
+    for (folder, starts, ends) in [(tickets.as_path(), "", ".png"), (&tickets, "", ".bin"), (folder, "board-", ".png")]
+    {
+        let entries = std::fs::read_dir(folder).with_context(|| format!("cannot look into {}", folder.display()))?;
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with(starts) && name.ends_with(ends) {
+                std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns a time of the rehearsed day as configurations write it.
+fn starts(at_s: u32) -> String {
+    format!("{DAY}T{:02}:{:02}:{:02}+09:00", at_s / 3_600, at_s % 3_600 / 60, at_s % 60)
+}
+
+fn instant_ms(time: &str) -> Result<i64> {
+    let at: jiff::Timestamp = time.parse().map_err(anyhow::Error::msg).context("there is no such time")?;
+    Ok(at.as_millisecond())
+}
+
+/// Names each paper after the ticket that the facts say came out: the printer prints one after the other.
+fn name_papers(facts: &[Fact], papers: &[printer::Paper]) -> Vec<Paper> {
+    let mut labels: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut n_papers: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut named = Vec::new();
+    let mut papers = papers.iter();
+    for fact in facts {
+        let visit = fact.text("visit");
+        if fact.kind == "TicketIssued" {
+            labels.insert(visit, fact.text("label"));
+        }
+        if fact.kind != "PrintEnded" || fact.text("outcome") != "printed" {
+            continue;
+        }
+        let Some(paper) = papers.next() else { break };
+        let nth = n_papers.entry(visit).or_default();
+        *nth += 1;
+        let label = labels.get(visit).copied().unwrap_or("unknown");
+        let name = if *nth == 1 { label.to_owned() } else { format!("{label}-{nth}") };
+        named.push(Paper { name, visit: visit.to_owned(), paper: paper.clone() });
+    }
+    let nameless = papers.map(|paper| Paper {
+        name: format!("unknown-{}", paper.number),
+        visit: String::new(),
+        paper: paper.clone(),
+    });
+    named.extend(nameless);
+    named
+}
+
+fn keep_papers(papers: &[Paper], folder: &Path) -> Result<()> {
+    for Paper { name, paper, .. } in papers {
+        let png = paper.dots.png().with_context(|| format!("cannot draw the paper {name}"))?;
+        write(&folder.join(format!("{name}.png")), png)?;
+        write(&folder.join(format!("{name}.bin")), &paper.raw)?;
+    }
+    Ok(())
+}

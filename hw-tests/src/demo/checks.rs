@@ -1,0 +1,128 @@
+//! What must hold after a morning, found in what it left behind and not by asking the daemon.
+
+mod journal;
+mod paper;
+mod queue;
+mod refusals;
+mod tickets;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use machiai_panel::Panel;
+use serde::Serialize;
+
+use super::facts::Fact;
+use super::player::Played;
+use super::row::Row;
+use crate::printer;
+
+/// How many faults a check names.
+const N_NAMED: usize = 5;
+
+/// One thing that must hold.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// What it is.
+    pub name: &'static str,
+    /// Whether it held.
+    pub held: bool,
+    /// How it was found, or where it failed.
+    pub detail: String,
+}
+
+impl Check {
+    /// Makes a check that holds when there are no faults, and tells `good` then.
+    fn of(name: &'static str, faults: &[String], good: String) -> Self {
+        let held = faults.is_empty();
+        if held {
+            return Self { name, held, detail: good };
+        }
+        let more = faults.len().saturating_sub(N_NAMED);
+        let mut detail = faults.iter().take(N_NAMED).cloned().collect::<Vec<_>>().join("; ");
+        if more > 0 {
+            detail.push_str(&format!("; and {more} more"));
+        }
+        Self { name, held, detail }
+    }
+}
+
+/// A paper with the ticket it should be.
+pub struct Paper {
+    /// The name of its files.
+    pub name: String,
+    /// The visit whose ticket was printed when it came out.
+    pub visit: String,
+    /// The paper.
+    pub paper: printer::Paper,
+}
+
+/// Everything a morning left behind.
+pub struct Evidence<'a> {
+    /// The rows that were played.
+    pub rows: &'a [Row],
+    /// What came of them.
+    pub played: &'a Played,
+    /// Every fact, in the order in which they were written.
+    pub facts: &'a [Fact],
+    /// The places of the facts of each command.
+    pub places: BTreeMap<&'a str, Vec<u64>>,
+    /// How many facts the daemon had not counted when it told how many it knew.
+    pub n_uncounted: u64,
+    /// The papers.
+    pub papers: &'a [Paper],
+    /// What draws.
+    pub panel: &'a Panel,
+    /// When the rehearsal began and ended on the daemon's clock, milliseconds of UTC.
+    pub span_ms: (i64, i64),
+    /// What `machiai journal verify` said.
+    pub verified: Result<String, String>,
+    /// How the daemon ended.
+    pub ended: Result<(), String>,
+    /// The most memory it had, in mebibytes.
+    pub rss_mib: f64,
+    /// Files and folders in which nothing private may stand.
+    pub places_to_search: Vec<PathBuf>,
+}
+
+impl<'a> Evidence<'a> {
+    /// Returns the facts of a kind with their places, from 1.
+    fn of_kind(&self, kind: &'a str) -> impl Iterator<Item = (u64, &'a Fact)> {
+        (1..).zip(self.facts).filter(move |(_, fact)| fact.kind == kind)
+    }
+
+    /// Returns the facts that a command made, with their places.
+    fn of_key(&self, key: &str) -> impl Iterator<Item = (u64, &'a Fact)> {
+        let places = self.places.get(key).into_iter().flatten();
+        let facts = self.facts;
+        places.filter_map(move |place| {
+            let idx = usize::try_from(place.checked_sub(1)?).ok()?;
+            facts.get(idx).map(|fact| (*place, fact))
+        })
+    }
+}
+
+/// Makes every check.
+#[must_use]
+pub fn all(evidence: &Evidence<'_>) -> Vec<Check> {
+    vec![
+        tickets::issued(evidence),
+        tickets::unique(evidence),
+        tickets::gaps(evidence),
+        tickets::double_presses(evidence),
+        paper::attempts(evidence),
+        paper::papers(evidence),
+        paper::numbers(evidence),
+        paper::codes(evidence),
+        refusals::explained(evidence),
+        queue::emergencies(evidence),
+        queue::families(evidence),
+        queue::boards(evidence),
+        journal::sequences(evidence),
+        journal::counted(evidence),
+        journal::rehearsed(evidence),
+        journal::private(evidence),
+        journal::ended(evidence),
+        journal::memory(evidence),
+    ]
+}

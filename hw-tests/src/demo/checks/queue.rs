@@ -1,0 +1,76 @@
+//! The order of the queue, and the board that shows it.
+
+use super::{Check, Evidence};
+use crate::demo::model::{Model, Stand};
+
+/// Whoever comes as an emergency is the next to be called in the line.
+pub(super) fn emergencies(evidence: &Evidence<'_>) -> Check {
+    let mut faults = Vec::new();
+    let mut n_urgent = 0;
+    for (place, fact) in evidence.of_kind("TicketIssued").filter(|(_, fact)| fact.text("channel") == "emergency") {
+        n_urgent += 1;
+        let (visit, label) = (fact.text("visit"), fact.text("label"));
+        let later = (1..).zip(evidence.facts).filter(|(at, later)| *at > place && later.line == fact.line);
+        let mut waits = vec![visit];
+        for (_, later) in later {
+            let is_urgent = later.kind == "TicketIssued" && later.text("channel") == "emergency";
+            if is_urgent {
+                // Who comes later as an emergency goes first of the two.
+                waits.push(later.text("visit"));
+            } else if later.kind == "Cancelled" && later.text("visit") == visit {
+                break;
+            } else if later.kind == "Called" {
+                let called = later.visits();
+                if called.contains(&visit) {
+                    break;
+                }
+                if !called.iter().any(|called| waits.contains(called)) {
+                    faults.push(format!("somebody else was called before the emergency {label}"));
+                    break;
+                }
+            }
+        }
+    }
+    Check::of("an emergency is called next in its line", &faults, format!("{n_urgent} emergencies"))
+}
+
+/// A family that waits is called as one.
+pub(super) fn families(evidence: &Evidence<'_>) -> Check {
+    let mut model = Model::default();
+    let mut faults = Vec::new();
+    let mut n_calls = 0;
+    for fact in evidence.facts {
+        if fact.kind == "Called" {
+            let called = fact.visits();
+            let families = called.iter().filter_map(|visit| model.visits.get(*visit)?.family.clone());
+            for family in families.take(1) {
+                n_calls += 1;
+                let line = fact.line.unwrap_or_default();
+                let waits = model.in_line(line, Stand::Waiting).filter(|(_, one)| one.family.as_ref() == Some(&family));
+                let left = waits.filter(|(visit, _)| !called.contains(&visit.as_str()));
+                faults.extend(left.map(|(_, one)| format!("{} was left behind by the family", one.label)));
+            }
+        }
+        model.after(fact);
+    }
+    Check::of("a family is called together", &faults, format!("{n_calls} calls of families"))
+}
+
+/// No board showed a label in a room where it was not.
+pub(super) fn boards(evidence: &Evidence<'_>) -> Check {
+    let mut model = Model::default();
+    let mut faults = Vec::new();
+    let mut n_folded = 0;
+    let mut boards: Vec<_> = evidence.played.boards.iter().collect();
+    boards.sort_by_key(|board| board.n_facts);
+    for board in &boards {
+        let until = usize::try_from(board.n_facts + evidence.n_uncounted).unwrap_or(usize::MAX);
+        for fact in evidence.facts.get(n_folded..until.min(evidence.facts.len())).unwrap_or_default() {
+            model.after(fact);
+        }
+        n_folded = n_folded.max(until);
+        let wrong = board.rooms.iter().filter(|(room, tile)| !model.is_true(room, tile));
+        faults.extend(wrong.map(|(room, tile)| format!("{room} showed {tile:?} after {} facts", board.n_facts)));
+    }
+    Check::of("the board tells the truth", &faults, format!("{} boards compared", boards.len()))
+}

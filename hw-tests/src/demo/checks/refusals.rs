@@ -1,0 +1,177 @@
+//! Refusals: each must be true of the facts as they stood when it was given.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Check, Evidence};
+use crate::demo::model::{Model, Stand};
+use crate::demo::player::{Role, Sent};
+
+/// Minutes of a day, and Asia/Tokyo's distance from UTC in minutes.
+const DAY_MIN: i64 = 24 * 60;
+const TOKYO_MIN: i64 = 9 * 60;
+const MINUTE_MS: i64 = 60_000;
+/// People in a family where the rules say nothing.
+const FAMILY_MOST: u64 = 6;
+
+/// A refusal with the places between which it was given.
+struct Given<'a> {
+    sent: &'a Sent,
+    from: u64,
+    to: u64,
+    explained: bool,
+}
+
+/// Every refusal is true of some state between the answers before it and the presses after it.
+pub(super) fn explained(evidence: &Evidence<'_>) -> Check {
+    let mut refusals = given(evidence);
+    let mut model = Model::default();
+    for place in 0..=evidence.facts.len() {
+        if let Some(fact) = place.checked_sub(1).and_then(|idx| evidence.facts.get(idx)) {
+            model.after(fact);
+        }
+        let place = place as u64;
+        for refusal in refusals.iter_mut().filter(|refusal| !refusal.explained) {
+            if (refusal.from..=refusal.to).contains(&place) {
+                refusal.explained = is_true(&model, refusal.sent, evidence);
+            }
+        }
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for refusal in &refusals {
+        let answered = &refusal.sent.answered;
+        let code = answered.code().unwrap_or_default();
+        *counts.entry(code).or_default() += 1;
+        if !refusal.explained {
+            let row = evidence.rows.get(refusal.sent.row_idx).map(|row| (row.clock_face(), row.action.word()));
+            faults.push(format!("{code} of {} at {row:?} is not true", answered.press.path));
+        }
+        if answered.answer["title_ja"].as_str().is_none_or(|told| told.is_empty() || told == code) {
+            faults.push(format!("{code} is not said in words"));
+        }
+    }
+    faults.extend(without_number(evidence));
+    let counts: Vec<String> = counts.iter().map(|(code, n)| format!("{n} {code}")).collect();
+    let good = if counts.is_empty() { "nothing was refused".to_owned() } else { counts.join(", ") };
+    Check::of("every refusal is explained", &faults, good)
+}
+
+/// Returns the rows that were not pressed though their patient had been given a number, or had asked for none.
+fn without_number(evidence: &Evidence<'_>) -> Vec<String> {
+    let was_refused = |who: &str| {
+        let mut of_patient = evidence.played.sent.iter().filter(|sent| {
+            let row = &evidence.rows[sent.row_idx];
+            row.who == who && sent.answered.press.path.starts_with("lines/")
+        });
+        of_patient.any(|sent| !sent.answered.is_done())
+    };
+    let rows = evidence.played.without_number.iter().map(|idx| &evidence.rows[*idx]);
+    let lost = rows.filter(|row| !was_refused(&row.who));
+    lost.map(|row| format!("{} {} of {} had no number to act on", row.clock_face(), row.action.word(), row.who))
+        .collect()
+}
+
+fn given<'a>(evidence: &Evidence<'a>) -> Vec<Given<'a>> {
+    let last = |sent: &Sent| evidence.of_key(&sent.answered.key).last().map(|(place, _)| place);
+    let first = |sent: &Sent| evidence.of_key(&sent.answered.key).next().map(|(place, _)| place);
+    let done: Vec<(Duration, Duration, Option<u64>, Option<u64>)> = evidence
+        .played
+        .sent
+        .iter()
+        .filter(|sent| sent.answered.is_done())
+        .map(|sent| (sent.answered.sent, sent.answered.answered, first(sent), last(sent)))
+        .collect();
+    let refused = evidence.played.sent.iter().filter(|sent| !sent.answered.is_done());
+    refused
+        .map(|sent| {
+            let before = done.iter().filter(|done| done.1 <= sent.answered.sent).filter_map(|done| done.3);
+            let after = done.iter().filter(|done| done.0 >= sent.answered.answered).filter_map(|done| done.2);
+            let end = evidence.facts.len() as u64;
+            let to = after.min().map_or(end, |place| place.saturating_sub(1));
+            Given { sent, from: before.max().unwrap_or(0), to, explained: false }
+        })
+        .collect()
+}
+
+/// Returns whether a refusal is true of a state.
+fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
+    let path = &sent.answered.press.path;
+    let mut parts = path.split('/');
+    let (kind, of, act) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let line_no = of.rsplit('-').next().and_then(|line| line.parse::<u64>().ok());
+    let line = line_no.and_then(|line| model.lines.get(&line));
+    let stands = || model.in_room(of).into_iter().map(|visit| visit.stand).collect::<Vec<Stand>>();
+    let family = sent.answered.press.body["family"].as_u64().unwrap_or(1);
+    match sent.answered.code().unwrap_or_default() {
+        "pressed_twice" => has_twin(sent, evidence),
+        "screen_was_old" => is_of_double(sent, evidence),
+        "unknown_line" => kind == Some("lines") && line.is_none(),
+        "unknown_room" => kind == Some("rooms") && !model.rooms.contains_key(of),
+        "unknown_session" => !knows_session(model, &sent.answered.press.body["session"]),
+        "line_open" => line.is_some_and(|line| line.is_open),
+        "line_closed" => line.is_some_and(|line| !line.is_open),
+        "remote_closed" => line.is_some_and(|line| !is_remote_open(model, line.settings.clone(), sent.clock_ms)),
+        "full_for_now" => line.is_some_and(|line| limits_end(&line.settings)),
+        "numbers_used_up" => line_no.is_some_and(|line| are_used_up(model, line, family)),
+        "family_size" => family == 0 || family > model.rules["family_most"].as_u64().unwrap_or(FAMILY_MOST),
+        "room_empty" => kind == Some("rooms") && stands().is_empty(),
+        "already_in_room" | "not_while_in_room" => !stands().is_empty() && !stands().contains(&Stand::Called),
+        "nobody_absent" => line_no.is_some_and(|line| model.in_line(line, Stand::Absent).next().is_none()),
+        "not_in_this_state" => model.visits.get(of).is_some_and(|visit| match act {
+            "arrive" => visit.stand != Stand::NotArrived,
+            "cancel" => visit.stand == Stand::Over,
+            _ => false,
+        }),
+        _ => false,
+    }
+}
+
+/// Whether another press of the same button, of the same row or just before, was done.
+fn has_twin(sent: &Sent, evidence: &Evidence<'_>) -> bool {
+    let row = &evidence.rows[sent.row_idx];
+    let mut others = evidence.played.sent.iter().filter(|other| other.answered.key != sent.answered.key);
+    others.any(|other| {
+        let same = other.answered.press == sent.answered.press && evidence.rows[other.row_idx] == *row;
+        same && other.answered.is_done()
+    })
+}
+
+fn is_of_double(sent: &Sent, evidence: &Evidence<'_>) -> bool {
+    sent.role == Role::Double || has_twin(sent, evidence)
+}
+
+fn knows_session(model: &Model, session: &Value) -> bool {
+    model.hours["sessions"].as_array().into_iter().flatten().any(|known| known["session"] == *session)
+}
+
+fn limits_end(line: &Value) -> bool {
+    ["desk", "remote"].iter().any(|window| !line[*window]["predicted_end_min"].is_null())
+}
+
+fn are_used_up(model: &Model, line: u64, family: u64) -> bool {
+    let last = model.lines.get(&line).and_then(|line| line.settings["last_number"].as_u64()).unwrap_or(u64::MAX);
+    let top = model.visits.values().filter(|visit| visit.line == line).map(|visit| visit.number).max();
+    top.unwrap_or(0).saturating_add(family) > last
+}
+
+/// Whether remote tickets were given at an instant, or a minute later.
+fn is_remote_open(model: &Model, line: Value, at_ms: i64) -> bool {
+    let minute = |at_ms: i64| (at_ms.div_euclid(MINUTE_MS) + TOKYO_MIN).rem_euclid(DAY_MIN);
+    let window = |name: &str| line["remote"][name].as_i64().unwrap_or(0);
+    let sessions = model.hours["sessions"].as_array().into_iter().flatten();
+    let hours: Vec<(i64, i64)> = sessions
+        .filter_map(|session| Some((of_day(&session["from"])?, of_day(&session["to"])?)))
+        .map(|(from, to)| (from + window("opens_min"), to + window("closes_min")))
+        .collect();
+    let is_open = |at: i64| hours.iter().any(|(from, to)| (*from..*to).contains(&at));
+    is_open(minute(at_ms)) && is_open(minute(at_ms + MINUTE_MS))
+}
+
+/// Returns the minute of the day that a time names.
+fn of_day(time: &Value) -> Option<i64> {
+    let (hour, minute) = time.as_str()?.split_once(':')?;
+    Some(hour.parse::<i64>().ok()? * 60 + minute.parse::<i64>().ok()?)
+}

@@ -1,0 +1,324 @@
+//! Plays a morning: each row is pressed on the device of a real clinic when the daemon's clock has come to it.
+//!
+//! What falls behind is sent at once, in order. Rows of the same second go side by side where different patients
+//! press; a room and a person keep their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use super::api::{Answered, Api, Press, Status};
+use super::camera::{Camera, Moment};
+use super::press::{Clinic, KIOSKS};
+use super::progress::Progress;
+use super::row::{Action, Row};
+
+/// The kiosk waits while so many tickets are being printed: nobody takes the next number before the paper comes.
+const MOST_PRINTING: u64 = 24;
+/// A board is looked at after every so manieth press in a room.
+const LOOK_EVERY: usize = 3;
+/// The longest sleep before the clock is read again.
+const NAP: Duration = Duration::from_secs(1);
+/// How long paper, and the last call's frame, may take in real time.
+const SETTLE_FOR: Duration = Duration::from_secs(120);
+
+/// Why a press was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A row said so.
+    Asked,
+    /// The same finger slipped: the row stands twice.
+    Double,
+    /// A second number that a slow double press had been given is handed back.
+    TakenBack,
+}
+
+/// A press that was made for a row.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Which row.
+    pub row_idx: usize,
+    /// Why.
+    pub role: Role,
+    /// The daemon's clock shortly before, milliseconds of UTC.
+    pub clock_ms: i64,
+    /// The answer.
+    pub answered: Answered,
+}
+
+/// The board as a browser was told it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// How many facts it was folded from.
+    pub n_facts: u64,
+    /// What each room's tile showed, empty for nobody.
+    pub rooms: BTreeMap<String, String>,
+}
+
+/// What came of a morning.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// Every press.
+    pub sent: Vec<Sent>,
+    /// Rows that could not be pressed, because the patient never got a number.
+    pub without_number: Vec<usize>,
+    /// Boards that were looked at.
+    pub boards: Vec<Seen>,
+    /// Milliseconds within which the same press counts once.
+    pub lock_ms: i64,
+}
+
+/// Everything that a player needs.
+pub struct Player<'a> {
+    api: Api,
+    rows: &'a [Row],
+    camera: &'a mut Camera,
+    clinic: Clinic,
+    speed: u32,
+    /// The instant at which the rows' day begins, milliseconds of UTC.
+    midnight_ms: i64,
+    played: Played,
+    wanted: BTreeSet<Moment>,
+    progress: Progress,
+}
+
+/// The presses of one row, one after the other.
+struct Lane {
+    row_idx: usize,
+    role: Role,
+    presses: Vec<Press>,
+}
+
+impl<'a> Player<'a> {
+    /// Makes a player of rows on the day that begins at `midnight_ms`.
+    ///
+    /// # Errors
+    /// The daemon does not tell its rules.
+    pub async fn new(api: Api, rows: &'a [Row], camera: &'a mut Camera, speed: u32, midnight_ms: i64) -> Result<Self> {
+        let settings = api.get("settings").await?;
+        let lock_ms = settings["rules"]["double_press_ms"].as_i64().context("the settings name no double press")?;
+        let clinic = Clinic::new(api.clone(), Duration::from_millis(lock_ms.unsigned_abs()) / speed);
+        let played = Played { lock_ms, ..Played::default() };
+        let progress = Progress::new(rows.len());
+        Ok(Self { api, rows, camera, clinic, speed, midnight_ms, played, wanted: BTreeSet::new(), progress })
+    }
+
+    /// Plays every row, then waits until the paper is out.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached; a refusal is no error.
+    pub async fn play(mut self) -> Result<Played> {
+        self.camera.shoot(Moment::Before).await?;
+        let mut next = 0;
+        while next < self.rows.len() {
+            let batch = batch(self.rows, next);
+            let status = self.wait_for(&self.rows[next]).await?;
+            let n_before = self.played.sent.len();
+            self.play_batch(batch.clone(), status).await?;
+            next = batch.end;
+            self.look(n_before).await?;
+            self.say(next, status);
+        }
+        let status = self.settle().await?;
+        self.say(next, status);
+        self.progress.end();
+        Ok(self.played)
+    }
+
+    /// Waits until the daemon's clock has come to a row, and until the printer has caught up.
+    async fn wait_for(&self, row: &Row) -> Result<Status> {
+        let at_ms = self.midnight_ms + i64::from(row.at_s) * 1_000;
+        loop {
+            let status = self.api.status().await?;
+            let left = Duration::from_millis((at_ms - status.now_ms).try_into().unwrap_or(0)) / self.speed;
+            let is_printer_behind = row.action == Action::Take && status.n_printing > MOST_PRINTING;
+            if left.is_zero() && !is_printer_behind {
+                return Ok(status);
+            }
+            tokio::time::sleep(left.clamp(Duration::from_millis(1), NAP)).await;
+        }
+    }
+
+    async fn play_batch(&mut self, batch: Range<usize>, status: Status) -> Result<()> {
+        let first = &self.rows[batch.start];
+        let is_double = batch.len() > 1 && self.rows[batch.clone()].iter().all(|row| row == first);
+        let mut lanes = Vec::new();
+        for row_idx in batch {
+            let row = &self.rows[row_idx];
+            let role = if is_double && !lanes.is_empty() { Role::Double } else { Role::Asked };
+            let presses = match (role, lanes.first()) {
+                // The finger slips on the very same button.
+                (Role::Double, Some(first)) => {
+                    let first: &Lane = first;
+                    first.presses.clone()
+                }
+                _ => self.clinic.presses(row, is_double).await?,
+            };
+            if presses.is_empty() {
+                self.played.without_number.push(row_idx);
+            } else {
+                lanes.push(Lane { row_idx, role, presses });
+            }
+        }
+        let answered = self.send(lanes, status.now_ms).await?;
+        for sent in &answered {
+            self.clinic.note(&self.rows[sent.row_idx], sent);
+        }
+        self.played.sent.extend(answered);
+        self.hand_back(status.now_ms).await
+    }
+
+    /// Sends each lane's presses in order, the lanes side by side.
+    async fn send(&self, lanes: Vec<Lane>, clock_ms: i64) -> Result<Vec<Sent>> {
+        let mut sending = JoinSet::new();
+        for (nth, lane) in lanes.into_iter().enumerate() {
+            let api = self.api.clone();
+            sending.spawn(async move {
+                let mut sent = Vec::new();
+                for (idx, press) in lane.presses.into_iter().enumerate() {
+                    let key = format!("demo-{}-{nth}-{idx}", lane.row_idx);
+                    let answered = api.press(press, key).await?;
+                    sent.push(Sent { row_idx: lane.row_idx, role: lane.role, clock_ms, answered });
+                }
+                anyhow::Ok(sent)
+            });
+        }
+        let mut all = Vec::new();
+        while let Some(sent) = sending.join_next().await {
+            all.extend(sent.context("a device of the demo broke off")??);
+        }
+        all.sort_by_key(|sent| (sent.row_idx, sent.answered.answered));
+        Ok(all)
+    }
+
+    /// Hands back the second number of a double press so slow that it counted as two.
+    async fn hand_back(&mut self, clock_ms: i64) -> Result<()> {
+        for (row_idx, visit) in self.clinic.second_numbers() {
+            let press = Clinic::taken_back(&visit);
+            let answered = self.api.press(press, format!("demo-{row_idx}-back-{visit}")).await?;
+            self.played.sent.push(Sent { row_idx, role: Role::TakenBack, clock_ms, answered });
+        }
+        Ok(())
+    }
+
+    /// Looks at the board after a press, and takes the pictures that are wanted.
+    async fn look(&mut self, n_before: usize) -> Result<()> {
+        let half = self.rows.len() / 2;
+        let fresh = self.played.sent.get(n_before..).unwrap_or_default();
+        let Some(last) = fresh.last() else { return Ok(()) };
+        let (row_idx, action) = (last.row_idx, self.rows[last.row_idx].action);
+        let happened = |kind: &str| fresh.iter().any(|sent| sent.answered.happened().contains(&kind));
+        let (is_called, is_absent) = (happened("Called"), happened("MarkedAbsent"));
+        let is_second_half = row_idx >= half;
+        if is_called && (!self.camera.has(Moment::Call) || self.wanted.contains(&Moment::Call)) {
+            if self.camera.shoot(Moment::Call).await? {
+                self.wanted.remove(&Moment::Call);
+            }
+        }
+        if is_second_half && !self.camera.has(Moment::Busy) && !self.wanted.contains(&Moment::Busy) {
+            // A call from the thick of it takes the place of the first one.
+            self.wanted.extend([Moment::Busy, Moment::Call]);
+        }
+        if is_absent && !self.camera.has(Moment::Absent) {
+            self.wanted.insert(Moment::Absent);
+        }
+        if action == Action::Emergency && !self.camera.has(Moment::Emergency) {
+            self.wanted.insert(Moment::Emergency);
+        }
+        for moment in [Moment::Busy, Moment::Emergency, Moment::Absent] {
+            if self.wanted.contains(&moment) && self.camera.shoot(moment).await? {
+                self.wanted.remove(&moment);
+            }
+        }
+        let is_in_room = matches!(action, Action::Call | Action::Absent | Action::Start | Action::Finish);
+        if is_in_room && row_idx.is_multiple_of(LOOK_EVERY) {
+            self.played.boards.push(seen(&self.api.get("board").await?)?);
+        }
+        Ok(())
+    }
+
+    /// Waits until the paper is out and the board is quiet.
+    async fn settle(&mut self) -> Result<Status> {
+        let until = self.api.elapsed() + SETTLE_FOR;
+        loop {
+            let status = self.api.status().await?;
+            let is_quiet = self.camera.has(Moment::Closed) || self.camera.shoot(Moment::Closed).await?;
+            if status.n_printing == 0 && is_quiet {
+                self.played.boards.push(seen(&self.api.get("board").await?)?);
+                return Ok(status);
+            }
+            if self.api.elapsed() > until {
+                bail!("{} tickets were still being printed after {SETTLE_FOR:?}", status.n_printing);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn say(&mut self, n_done: usize, status: Status) {
+        let face = self.rows[..n_done].last().map(Row::clock_face).unwrap_or_default();
+        let n_refused = self.played.sent.iter().filter(|sent| !sent.answered.is_done()).count();
+        let text = format!(
+            "{face}  {} facts, {} waiting, {} printing, {n_refused} refused",
+            status.n_facts, status.n_waiting, status.n_printing
+        );
+        self.progress.say(n_done, &text);
+    }
+}
+
+/// Returns the rows that are pressed together: a double press, or patients who come in the same second.
+fn batch(rows: &[Row], from: usize) -> Range<usize> {
+    let first = &rows[from];
+    let n_same = rows[from..].iter().take_while(|row| *row == first).count();
+    if n_same > 1 {
+        return from..from + n_same;
+    }
+    let by_patient = |row: &Row| matches!(row.action, Action::Take | Action::Remote | Action::Arrive);
+    let mut end = from + 1;
+    while by_patient(first) && end < rows.len() {
+        let next = &rows[end];
+        let together = &rows[from..end];
+        let n_takes = together.iter().filter(|row| row.action == Action::Take).count();
+        let has_kiosk = next.action != Action::Take || n_takes < KIOSKS.len();
+        let is_double = rows.get(end + 1) == Some(next);
+        let is_other = together.iter().all(|row| row.who != next.who);
+        if next.at_s != first.at_s || !by_patient(next) || !has_kiosk || is_double || !is_other {
+            break;
+        }
+        end += 1;
+    }
+    from..end
+}
+
+fn seen(board: &Value) -> Result<Seen> {
+    let n_facts = board["n_facts"].as_u64().context("the board does not say from how many facts it is")?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rooms = board["rooms"].as_array().context("the board has no rooms")?;
+    let rooms = rooms.iter().map(|tile| (text(&tile["room"]), text(&tile["label"]))).collect();
+    Ok(Seen { n_facts, rooms })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::row;
+
+    #[test]
+    fn patients_of_one_second_go_together_and_a_double_press_alone() {
+        let text = "at,action,line,who,detail\n\
+            08:30:00,take,1,a,\n08:30:00,take,1,b,\n08:30:00,take,1,c,\n08:30:00,call,,,room1\n\
+            08:31:00,take,1,d,\n08:31:00,take,1,d,\n08:32:00,call,,,room1\n08:32:00,call,,,room2\n";
+        let rows = row::read(text).unwrap();
+        let mut batches = Vec::new();
+        let mut next = 0;
+        while next < rows.len() {
+            let one = batch(&rows, next);
+            next = one.end;
+            batches.push(one);
+        }
+        assert_eq!(batches, [0..2, 2..3, 3..4, 4..6, 6..7, 7..8]);
+    }
+}

@@ -1,0 +1,161 @@
+//! The devices of the demo's clinic: which button of which device a row means, and who holds which number.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::api::{Api, Press};
+use super::daemon::SITE;
+use super::player::{Role, Sent};
+use super::row::{Action, Row};
+
+/// The kiosks at the door.
+pub const KIOSKS: [&str; 2] = ["kiosk/1", "kiosk/2"];
+const RECEPTION: &str = "reception";
+
+/// A finger leaves the button a little later than the lock ends.
+const SLACK: Duration = Duration::from_millis(1);
+
+/// The clinic's devices, and its patients.
+pub struct Clinic {
+    api: Api,
+    /// Within which the same press counts once, in real time.
+    lock: Duration,
+    last: BTreeMap<String, (Press, Duration)>,
+    held: BTreeMap<String, Vec<String>>,
+    second: Vec<(usize, String)>,
+}
+
+impl Clinic {
+    /// Furnishes a clinic whose devices take the same press once within `lock` of real time.
+    #[must_use]
+    pub const fn new(api: Api, lock: Duration) -> Self {
+        Self { api, lock, last: BTreeMap::new(), held: BTreeMap::new(), second: Vec::new() }
+    }
+
+    /// Returns the presses that a row means, once they can be told from the ones before; none when they concern a
+    /// patient who never got a number.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached.
+    pub async fn presses(&mut self, row: &Row, is_double: bool) -> Result<Vec<Press>> {
+        let mut presses = self.buttons(row);
+        if row.action == Action::Call && is_double {
+            // The second press must not call another one, however late it comes: it says what the screen showed.
+            for press in &mut presses {
+                press.body = self.showing(&row.detail).await?;
+            }
+        }
+        if let Some(first) = presses.first_mut() {
+            if row.action == Action::Take {
+                first.device = self.free_kiosk(first);
+            }
+            tokio::time::sleep(self.locked_for(first)).await;
+            let now = self.api.elapsed();
+            self.last.insert(first.device.clone(), (first.clone(), now));
+        }
+        Ok(presses)
+    }
+
+    /// Takes note of who got which number, and when a button was pressed.
+    pub fn note(&mut self, row: &Row, sent: &Sent) {
+        let press = &sent.answered.press;
+        self.last.insert(press.device.clone(), (press.clone(), sent.answered.answered));
+        let is_replay = sent.answered.answer["replayed"].as_bool().unwrap_or(false);
+        let issued = sent.answered.issued();
+        if issued.is_empty() || is_replay || sent.role == Role::TakenBack {
+            return;
+        }
+        if self.held.contains_key(&row.who) {
+            self.second.extend(issued.into_iter().map(|visit| (sent.row_idx, visit)));
+        } else {
+            self.held.insert(row.who.clone(), issued);
+        }
+    }
+
+    /// Takes out the numbers that somebody holds who held one already.
+    pub fn second_numbers(&mut self) -> Vec<(usize, String)> {
+        std::mem::take(&mut self.second)
+    }
+
+    /// Returns the press by which reception takes a number back.
+    #[must_use]
+    pub fn taken_back(visit: &str) -> Press {
+        press(RECEPTION, format!("visits/{visit}/cancel"), json!({"reason": "mistake"}))
+    }
+
+    fn buttons(&self, row: &Row) -> Vec<Press> {
+        let line = |act: &str| format!("lines/{SITE}-{}/{act}", row.line.unwrap_or(0));
+        let room = |act: &str| vec![press(&desk(&row.detail), format!("rooms/{}/{act}", row.detail), json!({}))];
+        let of_site = |path: String, body: Value| vec![press(RECEPTION, path, body)];
+        match row.action {
+            Action::Open => of_site(line("open"), json!({"session": row.detail})),
+            Action::Close => of_site(line("close"), json!({})),
+            Action::Message => of_site("message".to_owned(), json!({"text": row.detail})),
+            Action::Take => {
+                let body = json!({"channel": "kiosk", "family": row.family()});
+                vec![press("", line("tickets"), body)]
+            }
+            Action::Remote => {
+                let body = json!({"channel": "remote", "family": row.family()});
+                vec![press(&format!("phone/{}", row.who), line("tickets"), body)]
+            }
+            Action::Arrive => self.of_visits(row, "arrive", &json!({})),
+            Action::Cancel => self.of_visits(row, "cancel", &json!({"reason": "patient", "note": row.detail})),
+            Action::Call => room("call"),
+            Action::Recall => room("recall"),
+            Action::Absent => room("absent"),
+            Action::Start => room("enter"),
+            Action::Finish => room("finish"),
+            Action::Return => of_site(line("return"), json!({})),
+            Action::Emergency => of_site(line("emergency"), json!({"note": row.detail})),
+            Action::Connect => vec![consultation(row, "connect")],
+            Action::Disconnect => vec![consultation(row, "disconnect")],
+        }
+    }
+
+    fn of_visits(&self, row: &Row, act: &str, body: &Value) -> Vec<Press> {
+        let visits = self.held.get(&row.who).into_iter().flatten();
+        visits.map(|visit| press(RECEPTION, format!("visits/{visit}/{act}"), body.clone())).collect()
+    }
+
+    /// Returns what a room's screen shows: who is there, and who would be called.
+    async fn showing(&self, room: &str) -> Result<Value> {
+        let desk = self.api.get("desk").await?;
+        let rooms = desk["rooms"].as_array().into_iter().flatten();
+        let Some(shown) = rooms.into_iter().find(|shown| shown["room"] == room) else { return Ok(json!({})) };
+        let now = shown["now"][0]["label"].as_str().unwrap_or_default();
+        Ok(json!({"now": now, "next": shown["next"].as_str().unwrap_or_default()}))
+    }
+
+    /// Returns the kiosk at which a press can be made first.
+    fn free_kiosk(&self, wanted: &Press) -> String {
+        let at = |kiosk: &str| Press { device: kiosk.to_owned(), ..wanted.clone() };
+        let rested = |kiosk: &str| self.last.get(kiosk).map(|(_, at)| *at);
+        let free = KIOSKS.into_iter().min_by_key(|kiosk| (self.locked_for(&at(kiosk)), rested(kiosk)));
+        free.unwrap_or(KIOSKS[0]).to_owned()
+    }
+
+    /// Returns how long the device still takes this press for the one before.
+    fn locked_for(&self, press: &Press) -> Duration {
+        match self.last.get(&press.device) {
+            Some((last, at)) if last == press => (*at + self.lock + SLACK).saturating_sub(self.api.elapsed()),
+            Some(_) | None => Duration::ZERO,
+        }
+    }
+}
+
+fn press(device: &str, path: String, body: Value) -> Press {
+    Press { device: device.to_owned(), path, body }
+}
+
+/// Returns the device at a room's desk.
+fn desk(room: &str) -> String {
+    format!("desk/{room}")
+}
+
+fn consultation(row: &Row, act: &str) -> Press {
+    press(&row.detail, format!("consultations/{}/{act}", row.who), json!({"endpoint": row.detail}))
+}

@@ -1,0 +1,314 @@
+//! Mornings that nobody recorded: drawn at random, the same for the same seed, and plausible in time.
+//!
+//! Patients come, wait, are called and seen by a small simulation of the clinic of the recorded mornings. Where it and
+//! the appliance disagree, the appliance is right, and refuses what can no longer be.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::row::{Action, Row};
+
+/// Hours of the morning in seconds of the day.
+const OPENS_S: u32 = 8 * 3_600 + 30 * 60;
+const REMOTE_OPENS_S: u32 = 8 * 3_600 + 60;
+const STARTS_S: u32 = 8 * 3_600 + 50 * 60;
+const LAST_TAKE_S: u32 = 12 * 3_600 + 10 * 60;
+const CLOSES_S: u32 = 12 * 3_600 + 40 * 60;
+/// Remote reception ends an hour before the session.
+const REMOTE_CLOSES_S: u32 = 11 * 3_600 + 40 * 60;
+/// No room calls after this, whoever is left.
+const ENDS_S: u32 = 13 * 3_600;
+
+/// Each room with its line.
+const ROOMS: [(&str, u16); 3] = [("room1", 1), ("room2", 1), ("room3", 2)];
+/// Of a hundred patients so many go to line 1.
+const TO_LINE_1: u32 = 62;
+
+/// What a random morning is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// How many patients come, a family counting as one.
+    pub n_patients: u32,
+}
+
+/// Draws a morning.
+#[must_use]
+pub fn morning(plan: Plan) -> Vec<Row> {
+    let mut drawing = Drawing::new(plan);
+    drawing.frame();
+    for patient in 0..plan.n_patients {
+        drawing.patient(patient);
+    }
+    drawing.emergencies();
+    for (nth, (room, _)) in (0..).zip(ROOMS) {
+        drawing.expect(STARTS_S + nth * 7, Event::Next(room));
+    }
+    drawing.unfold();
+    drawing.mishaps();
+    let mut rows: Vec<(u32, u32, Row)> =
+        drawing.rows.into_iter().zip(0..).map(|(row, nth)| (row.at_s, nth, row)).collect();
+    rows.sort_by_key(|(at_s, nth, _)| (*at_s, *nth));
+    rows.into_iter().map(|(_, _, row)| row).collect()
+}
+
+/// What is to happen.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A patient begins to wait in a line.
+    Waits(u16),
+    /// An urgent patient begins to wait in a line.
+    Urgent(u16),
+    /// A room wants the next.
+    Next(&'static str),
+    /// Somebody absent comes back.
+    Back(u16),
+}
+
+/// A morning being drawn.
+struct Drawing {
+    chance: Chance,
+    rows: Vec<Row>,
+    /// By second, and by the order in which they were expected.
+    events: BTreeMap<(u32, u64), Event>,
+    n_expected: u64,
+    /// Groups waiting in each line; a family is one.
+    waiting: BTreeMap<u16, VecDeque<()>>,
+    absent: BTreeMap<u16, u32>,
+    seen_for_s: u32,
+}
+
+impl Drawing {
+    fn new(plan: Plan) -> Self {
+        let rooms_s = (LAST_TAKE_S - STARTS_S) * u32::try_from(ROOMS.len()).unwrap_or(1);
+        // Every second room is idle now and then; the day is full and not more.
+        let seen_for_s = (rooms_s / plan.n_patients.max(1)).saturating_sub(35).clamp(30, 480);
+        Self {
+            chance: Chance(plan.seed),
+            rows: Vec::new(),
+            events: BTreeMap::new(),
+            n_expected: 0,
+            waiting: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            seen_for_s,
+        }
+    }
+
+    fn expect(&mut self, at_s: u32, event: Event) {
+        self.events.insert((at_s, self.n_expected), event);
+        self.n_expected += 1;
+    }
+
+    fn row(&mut self, at_s: u32, action: Action, (line, who, detail): (Option<u16>, &str, &str)) {
+        let (who, detail) = (who.to_owned(), detail.to_owned());
+        self.rows.push(Row { at_s, action, line, who, detail });
+    }
+
+    /// Presses a room's button, now and then twice.
+    fn in_room(&mut self, at_s: u32, action: Action, room: &str) {
+        self.row(at_s, action, (None, "", room));
+        if self.chance.of_hundred(2) {
+            self.row(at_s, action, (None, "", room));
+        }
+    }
+
+    /// Opening, closing, messages, and consultations at a distance.
+    fn frame(&mut self) {
+        for line in [1, 2] {
+            self.row(OPENS_S, Action::Open, (Some(line), "", "morning"));
+            self.row(CLOSES_S, Action::Close, (Some(line), "", ""));
+        }
+        for (at_s, text) in [
+            (OPENS_S, "本日は大変混み合っております"),
+            (OPENS_S + 5_400, "小児科は予防接種のため、お時間をいただいております"),
+            (OPENS_S + 9_000, ""),
+        ] {
+            let at_s = at_s + self.chance.below(60);
+            self.row(at_s, Action::Message, (None, "", text));
+        }
+        let mut at_s = CLOSES_S + 300;
+        for nth in 1..=1 + self.chance.below(3) {
+            let who = format!("R{nth:03}");
+            let for_s = 60 + self.chance.below(240);
+            self.row(at_s, Action::Connect, (None, &who, "doctor-pc"));
+            self.row(at_s + for_s, Action::Disconnect, (None, &who, "doctor-pc"));
+            at_s += for_s + 60;
+        }
+    }
+
+    /// One patient, or a family: takes a number here or from elsewhere, and may think better of it.
+    fn patient(&mut self, nth: u32) {
+        let who = format!("p{nth:03}");
+        let line = if self.chance.of_hundred(TO_LINE_1) { 1 } else { 2 };
+        let family = if self.chance.of_hundred(6) { 2 + self.chance.below(3) } else { 1 };
+        let detail = if family > 1 { format!("family={family}") } else { String::new() };
+        // A quarter stands at the door when it opens.
+        let comes_s = if self.chance.of_hundred(25) {
+            OPENS_S + 1 + self.chance.below(1_200)
+        } else {
+            OPENS_S + 1_200 + self.chance.below(LAST_TAKE_S - OPENS_S - 1_200)
+        };
+        let is_remote = self.chance.of_hundred(30);
+        let took_s = if is_remote {
+            let took_s = comes_s.saturating_sub(900 + self.chance.below(4_500)).max(REMOTE_OPENS_S);
+            took_s.min(REMOTE_CLOSES_S - 60)
+        } else {
+            comes_s
+        };
+        let take = if is_remote { Action::Remote } else { Action::Take };
+        self.row(took_s, take, (Some(line), &who, &detail));
+        if self.chance.of_hundred(4) {
+            self.row(took_s, take, (Some(line), &who, &detail));
+        }
+        if self.chance.of_hundred(3) {
+            let at_s = took_s + 120 + self.chance.below(1_800);
+            self.row(at_s, Action::Cancel, (Some(line), &who, "felt better, went home"));
+            if is_remote && at_s <= comes_s {
+                return;
+            }
+        }
+        if is_remote {
+            if self.chance.of_hundred(4) {
+                // Never comes.
+                return;
+            }
+            self.row(comes_s, Action::Arrive, (Some(line), &who, ""));
+        }
+        self.expect(comes_s, Event::Waits(line));
+    }
+
+    fn emergencies(&mut self) {
+        for (nth, reason) in (1..=1 + self.chance.below(3)).zip(["chest pain", "high fever, child", "胸の痛み"]) {
+            let at_s = STARTS_S + self.chance.below(LAST_TAKE_S - STARTS_S);
+            let line = if self.chance.of_hundred(50) { 1 } else { 2 };
+            self.row(at_s, Action::Emergency, (Some(line), &format!("e{nth:03}"), reason));
+            self.expect(at_s, Event::Urgent(line));
+        }
+    }
+
+    /// Lets time pass until nothing is to come.
+    fn unfold(&mut self) {
+        while let Some(((at_s, _), event)) = self.events.pop_first() {
+            match event {
+                Event::Waits(line) => self.waiting.entry(line).or_default().push_back(()),
+                Event::Urgent(line) => self.waiting.entry(line).or_default().push_front(()),
+                Event::Next(room) => self.next(at_s, room),
+                Event::Back(line) => {
+                    self.row(at_s, Action::Return, (Some(line), "", "first absent"));
+                    let absent = self.absent.entry(line).or_default();
+                    *absent = absent.saturating_sub(1);
+                    self.waiting.entry(line).or_default().push_back(());
+                }
+            }
+        }
+    }
+
+    /// A room calls, sees whoever comes, and calls again.
+    fn next(&mut self, at_s: u32, room: &'static str) {
+        if at_s > ENDS_S {
+            return;
+        }
+        let line = ROOMS.iter().find(|known| known.0 == room).map_or(1, |known| known.1);
+        self.in_room(at_s, Action::Call, room);
+        if self.waiting.entry(line).or_default().pop_front().is_none() {
+            let again_s = at_s + 60 + self.chance.below(180);
+            return self.expect(again_s, Event::Next(room));
+        }
+        let mut at_s = at_s;
+        let stays_away = self.chance.of_hundred(8);
+        if stays_away || self.chance.of_hundred(6) {
+            at_s += 30 + self.chance.below(20);
+            self.in_room(at_s, Action::Recall, room);
+        }
+        if stays_away {
+            at_s += 30 + self.chance.below(20);
+            self.in_room(at_s, Action::Absent, room);
+            if self.chance.of_hundred(75) {
+                let back_s = at_s + 120 + self.chance.below(1_500);
+                *self.absent.entry(line).or_default() += 1;
+                self.expect(back_s, Event::Back(line));
+            }
+        } else {
+            at_s += 8 + self.chance.below(15);
+            self.in_room(at_s, Action::Start, room);
+            at_s += self.seen_for_s / 2 + self.chance.below(self.seen_for_s);
+            self.in_room(at_s, Action::Finish, room);
+        }
+        let next_s = at_s + 4 + self.chance.below(9);
+        self.expect(next_s, Event::Next(room));
+    }
+
+    /// What should be refused: buttons pressed for nobody, and patients who come when it is over.
+    fn mishaps(&mut self) {
+        let early_s = OPENS_S + 30;
+        for (nth, action) in (0..).zip([Action::Recall, Action::Absent, Action::Start, Action::Finish]) {
+            self.row(early_s + nth * 9, action, (None, "", ROOMS[0].0));
+        }
+        self.row(early_s + 40, Action::Return, (Some(1), "", "first absent"));
+        self.row(OPENS_S + 5, Action::Open, (Some(1), "", "morning"));
+        self.row(OPENS_S - 60, Action::Take, (Some(2), "early", ""));
+        self.row(CLOSES_S + 30, Action::Take, (Some(1), "late", ""));
+        self.row(CLOSES_S + 40, Action::Remote, (Some(1), "far", ""));
+        self.row(OPENS_S + 600, Action::Take, (Some(1), "many", "family=30"));
+    }
+}
+
+/// Chance that is the same for the same seed (SplitMix64, Steele, Lea and Flood 2014).
+struct Chance(u64);
+
+impl Chance {
+    const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Draws a number below `most`, which is not zero.
+    fn below(&mut self, most: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(most.max(1))).unwrap_or(0)
+    }
+
+    /// Draws whether one of so many in a hundred is meant.
+    fn of_hundred(&mut self, share: u32) -> bool {
+        self.below(100) < share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::row;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_same_seed_draws_the_same_morning(seed: u64, n_patients in 1_u32..500) {
+            let drawn = || row::write(&morning(Plan { seed, n_patients }));
+            prop_assert_eq!(drawn(), drawn());
+        }
+
+        #[test]
+        fn a_drawn_morning_reads_back_in_order_and_ends_before_noon_is_long_over(seed: u64, n_patients in 1_u32..500) {
+            let rows = morning(Plan { seed, n_patients });
+            prop_assert_eq!(&row::read(&row::write(&rows)).unwrap(), &rows);
+            prop_assert!(rows.iter().all(|row| (8 * 3_600..14 * 3_600).contains(&row.at_s)));
+            let n_who = rows.iter().filter(|row| row.who.starts_with('p')).map(|row| &row.who)
+                .collect::<std::collections::BTreeSet<_>>().len();
+            prop_assert_eq!(n_who, usize::try_from(n_patients).unwrap());
+        }
+    }
+
+    #[test]
+    fn another_seed_draws_another_morning_with_everything_in_it() {
+        let of = |seed| morning(Plan { seed, n_patients: 400 });
+        assert_ne!(row::write(&of(1)), row::write(&of(2)));
+        let rows = of(1);
+        for action in Action::ALL {
+            assert!(rows.iter().any(|row| row.action == *action), "nobody does {}", action.word());
+        }
+        assert!(rows.windows(2).any(|two| two[0] == two[1]), "nobody presses twice");
+        assert!(rows.iter().any(|row| row.family() > 1), "no family comes");
+    }
+}

@@ -1,0 +1,133 @@
+//! The figures of a morning, as `report.json` holds them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::checks::{Check, Evidence};
+use super::facts::Fact;
+use super::frames::Frame;
+
+/// Half of the measurements are below the first, all but one in a hundred below the second; milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Spread {
+    /// The median.
+    pub p50: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+}
+
+impl Spread {
+    /// Returns the spread of some measurements; zeros when there are none.
+    #[must_use]
+    pub fn of(mut measured: Vec<Duration>) -> Self {
+        measured.sort_unstable();
+        let at = |hundredths: usize| {
+            let idx = measured.len().saturating_sub(1) * hundredths / 100;
+            measured.get(idx).map_or(0.0, |span| rounded(span.as_secs_f64() * 1_000.0))
+        };
+        Self { p50: at(50), p99: at(99) }
+    }
+}
+
+/// What the demo says of a morning.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Tickets given.
+    pub tickets: usize,
+    /// Whether no number and no label was given twice.
+    pub numbers_unique: bool,
+    /// Whether every number passed over has its reason.
+    pub gaps_explained: bool,
+    /// Papers known to be out.
+    pub printed: usize,
+    /// Attempts to print of which nobody knows.
+    pub unconfirmed: usize,
+    /// Tickets called at least once.
+    pub called: usize,
+    /// Tickets that were done.
+    pub finished: usize,
+    /// Tickets whose holder did not come at least once.
+    pub absent: usize,
+    /// Answers that said no.
+    pub refused: usize,
+    /// Facts on disk.
+    pub facts: usize,
+    /// From the request for a ticket to its answer.
+    pub ticket_ms: Spread,
+    /// From an answer to the board with its change.
+    pub board_ms: Spread,
+    /// The most memory the daemon had, in mebibytes.
+    pub daemon_rss_mib: f64,
+    /// What was checked.
+    pub checks: Vec<Check>,
+}
+
+impl Report {
+    /// Makes the report of what a morning left behind.
+    #[must_use]
+    pub fn of(evidence: &Evidence<'_>, frames: &[Frame], checks: Vec<Check>) -> Self {
+        let held = |name: &str| checks.iter().any(|check| check.name == name && check.held);
+        let outcome = |which: &str| {
+            evidence.facts.iter().filter(|fact| fact.kind == "PrintEnded" && fact.text("outcome") == which).count()
+        };
+        Self {
+            tickets: evidence.facts.iter().filter(|fact| fact.kind == "TicketIssued").count(),
+            numbers_unique: held("numbers and labels are unique"),
+            gaps_explained: held("every gap has its reason"),
+            printed: outcome("printed"),
+            unconfirmed: outcome("unconfirmed"),
+            called: n_visits(evidence.facts, "Called"),
+            finished: n_visits(evidence.facts, "Finished"),
+            absent: n_visits(evidence.facts, "MarkedAbsent"),
+            refused: evidence.played.sent.iter().filter(|sent| !sent.answered.is_done()).count(),
+            facts: evidence.facts.len(),
+            ticket_ms: Spread::of(ticket_times(evidence)),
+            board_ms: Spread::of(board_times(evidence, frames)),
+            daemon_rss_mib: rounded(evidence.rss_mib),
+            checks,
+        }
+    }
+
+    /// Returns the checks that did not hold.
+    pub fn failed(&self) -> impl Iterator<Item = &Check> {
+        self.checks.iter().filter(|check| !check.held)
+    }
+}
+
+fn n_visits(facts: &[Fact], kind: &str) -> usize {
+    facts.iter().filter(|fact| fact.kind == kind).flat_map(Fact::visits).collect::<BTreeSet<&str>>().len()
+}
+
+fn ticket_times(evidence: &Evidence<'_>) -> Vec<Duration> {
+    let given = evidence.played.sent.iter().filter(|sent| !sent.answered.issued().is_empty());
+    given.map(|sent| sent.answered.answered.saturating_sub(sent.answered.sent)).collect()
+}
+
+/// Returns how long after each answer the first frame came that holds all of its facts; a frame may be quicker.
+fn board_times(evidence: &Evidence<'_>, frames: &[Frame]) -> Vec<Duration> {
+    let done = evidence.played.sent.iter().filter(|sent| sent.answered.is_done());
+    let shown = done.filter_map(|sent| {
+        let place = evidence.places.get(sent.answered.key.as_str())?.last()?;
+        let frame = frames.iter().find(|frame| frame.n_facts + evidence.n_uncounted >= *place)?;
+        Some(frame.at.saturating_sub(sent.answered.answered))
+    });
+    shown.collect()
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_the_median_and_the_slowest_but_a_few() {
+        let spread = Spread::of((1..=101).rev().map(Duration::from_millis).collect());
+        assert!((spread.p50 - 51.0).abs() < f64::EPSILON && (spread.p99 - 100.0).abs() < f64::EPSILON, "{spread:?}");
+        assert!(Spread::of(Vec::new()).p99 < f64::EPSILON);
+    }
+}

@@ -1,0 +1,108 @@
+//! The stage on which a morning is played: a daemon, a printer, and the folder that both need.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use machiai::settings::Settings;
+use machiai::surface::printer::profile::Profile;
+use machiai_core::settings::Printer;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::api::{Api, Press};
+use super::daemon::{Daemon, Program, SITE, Setting};
+use super::stopwatch::Stopwatch;
+use crate::printer::{Emulator, Line, Setup};
+
+/// The clinic of the recorded mornings.
+const SETTINGS: &str = include_str!("../../data/morning-settings.toml");
+/// What the daemon logs, within the folder of what is left.
+pub const LOG: &str = "machiai.log";
+/// The printer at the kiosk.
+const PROFILE: &str = "epson-80";
+
+/// A daemon and a printer that stand until dropped.
+pub struct Stage {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// The way to it.
+    pub api: Api,
+    /// The printer at the kiosk.
+    pub printer: Emulator,
+    _folder: TempDir,
+}
+
+impl Stage {
+    /// Starts a printer that saves its papers in a folder, if there is one, and a daemon that prints on it.
+    ///
+    /// # Errors
+    /// One of them does not start.
+    pub async fn set(
+        program: &Program,
+        out: &Path,
+        starts: String,
+        speed: u32,
+        papers: Option<PathBuf>,
+    ) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("machiai-demo-").tempdir().context("cannot make a folder")?;
+        let profile = Profile::named(PROFILE).context("the demo's printer is unknown")?;
+        let mut setup = Setup::new(Line::Tcp, profile.dots);
+        setup.dpi = profile.dpi;
+        setup.folder = papers;
+        let printer = Emulator::start(setup).context("cannot start the printer")?;
+        let settings = settings(printer.address())?;
+        let setting = Setting {
+            program,
+            folder: folder.path(),
+            settings: &settings,
+            rehearsal: (starts, speed),
+            log: &out.join(LOG),
+        };
+        let daemon = Daemon::start(&setting).await?;
+        let api = Api::new(daemon.address(), Stopwatch::start())?;
+        Ok(Self { daemon, api, printer, _folder: folder })
+    }
+}
+
+/// Returns the clinic's settings with a printer.
+fn settings(address: &str) -> Result<String> {
+    let mut settings = Settings::read(SETTINGS).context("the demo's settings are not as they should be")?;
+    settings.printers.push(Printer {
+        printer: "kiosk".parse().context("the printer has a name that cannot be")?,
+        address: address.to_owned(),
+        profile: PROFILE.to_owned(),
+        lines: Vec::new(),
+    });
+    settings.write().context("cannot write the demo's settings")
+}
+
+/// Opens both lines for a visitor, and lets a few patients come so that the board is not empty.
+///
+/// # Errors
+/// The daemon refuses.
+pub async fn furnish(api: &Api) -> Result<()> {
+    let ticket = |line: u16, body: Value| (format!("lines/{SITE}-{line}/tickets"), body);
+    let kiosk = |family: u32| json!({"channel": "kiosk", "family": family});
+    let acts = [
+        (format!("lines/{SITE}-1/open"), json!({"session": "morning"})),
+        (format!("lines/{SITE}-2/open"), json!({"session": "morning"})),
+        ("message".to_owned(), json!({"text": "本日は大変混み合っております"})),
+        ticket(1, kiosk(1)),
+        ticket(2, kiosk(2)),
+        ticket(1, kiosk(1)),
+        ticket(1, json!({"channel": "remote"})),
+        ticket(2, kiosk(1)),
+        ticket(1, kiosk(1)),
+        ("rooms/room1/call".to_owned(), json!({})),
+        ("rooms/room1/enter".to_owned(), json!({})),
+    ];
+    for (nth, (path, body)) in acts.into_iter().enumerate() {
+        // A device of its own each, so that no press is taken for a double one.
+        let press = Press { device: format!("demo/{nth}"), path, body };
+        let answered = api.press(press, format!("furnish-{nth}")).await?;
+        if let Some(code) = answered.code() {
+            bail!("the daemon refused {}: {code}", answered.press.path);
+        }
+    }
+    Ok(())
+}
