@@ -12,7 +12,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+.PHONY: help test demo bench torture pictures fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,12 @@ bench: build-packages ## measure speed and memory; ratios and medians from one r
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
 torture: test-packages tools ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
+
+# Draws the README's two pictures again after a change of the templates.
+pictures: build-packages
+	@$(CARGO) run --quiet --locked -p machiai-panel --example looks -- target/looks three-rooms-landscape ticket-576-ja
+	@cp target/looks/board-three-rooms-landscape.png kiosk-assets/pictures/board.png
+	@cp target/looks/ticket-576-ja.png kiosk-assets/pictures/ticket.png
 
 fmt: ## format the sources
 	@$(CARGO) fmt --all

@@ -1,5 +1,6 @@
 //! Placeholder.
 
+pub mod browser;
 pub mod demo;
 pub mod power;
 pub mod printer;

@@ -89,6 +89,7 @@ function line(is) {
   $('off').hidden = is;
   for (const at of [$('main'), ...all('dialog')]) at.inert = !is;
   if (!is) return;
+  if (late.size) note(say('back_on'), false);
   for (const [at, nodes] of late) {
     at.classList.remove('late');
     at.replaceChildren(...nodes);
@@ -123,7 +124,6 @@ async function press(button, path, body = {}, keeps = true) {
     late.set(button, [...button.childNodes]);
     button.classList.add('late');
     button.replaceChildren(say('late'));
-    note(say('late'));
     line(false);
   }
   pressedAt = performance.now();
@@ -181,7 +181,7 @@ function rows(list, items, word, press) {
     write(label, item.label);
     const wanted = marksOf(item);
     if (wanted.join() !== [...marks.children].map((mark) => mark.textContent).join()) marks.replaceChildren(...wanted.map((mark) => make('i', mark)));
-    write(waited, word ? '' : say('min', { n: item.waited_min }));
+    write(waited, !word ? say('min', { n: item.waited_min }) : item.booked_for ? say('m_booked', { t: item.booked_for }) : '');
     if (!late.has(button)) write(button, word ? say(word) : '⋯');
     button.setAttribute('aria-label', `${item.label} ${word ? say(word) : '⋯'}`);
     at.classList.toggle('first', !word && item.label === shown.next);
@@ -216,6 +216,8 @@ function choosePlace() {
     at.addEventListener('click', () => { location.search = new URLSearchParams({ place: id, lang }); });
     return at;
   });
+  $('main').className = 'choose';
+  document.querySelector('.bar').hidden = true;
   $('main').replaceChildren(make('h2', say('choose')), ...links);
   source?.close();
 }
@@ -226,7 +228,9 @@ function sessionOf(line) {
 function drawBar(room) {
   const lines = view.lines.filter((line) => !room || room.lines.includes(line.line));
   write($('place'), room ? name(room.name) : say('reception'));
-  write($('sessions'), lines.map((line) => `${name(line.name)}　${sessionOf(line)}`).join('／'));
+  const sessions = lines.map(sessionOf);
+  const isOne = lines.length > 1 && sessions.every((text) => text === sessions[0]);
+  write($('sessions'), isOne ? sessions[0] : lines.map((line, nth) => `${name(line.name)}　${sessions[nth]}`).join('／'));
   const n = view.unprinted.length, has = settings?.printers.length;
   write($('paper'), n ? say('unprinted', { n }) : say(has === 0 ? 'no_printer' : 'printer'));
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
@@ -437,6 +441,7 @@ $('lang').addEventListener('click', () => {
   localStorage.setItem('lang', lang);
   draw();
 });
+$('note').addEventListener('click', () => note(''));
 document.addEventListener('visibilitychange', () => {
   listen();
   if (!document.hidden) poll();

@@ -88,10 +88,10 @@ function newLine(line) {
 function drawLine(line, at) {
   const [strong, em, , wait] = at.children;
   const title = name(line.name);
-  at.className = `line ${line.color}${title.length > (chosen.lang === 'en' ? 14 : 6) ? ' long' : ''}`;
+  at.className = `line ${line.color}${title.length > (chosen.lang === 'en' ? 7 : 5) ? ' long' : ''}`;
   at.setAttribute('aria-disabled', !line.open);
   strong.textContent = title;
-  em.textContent = chosen.lang === 'ja' ? line.name.en ?? '' : line.name.ja;
+  em.textContent = chosen.lang === 'ja' ? line.name.en ?? '' : line.name.ja === title ? '' : line.name.ja;
   em.lang = chosen.lang === 'ja' ? 'en' : 'ja';
   const parts = line.open ? [say('wait', { n: '\u0001' }), waitOf(line.wait)] : [hours(), ['', '']];
   const [before, after] = String(parts[0]).split('\u0001');

@@ -62,6 +62,12 @@ pub trait Files: fmt::Debug + Send + Sync {
     /// Whatever the file system reports.
     fn sync(&self, path: &Path) -> io::Result<()>;
 
+    /// Makes a copy of a file and puts its bytes on disk, replacing one of the new name.
+    ///
+    /// # Errors
+    /// Whatever the file system reports.
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Writes a whole small file in place, without waiting for the disk.
     ///
     /// # Errors
@@ -139,6 +145,12 @@ impl Files for RealFiles {
 
     fn sync(&self, path: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).open(path)?.sync_all()
+    }
+
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut copy = OpenOptions::new().write(true).create(true).truncate(true).open(to)?;
+        io::copy(&mut File::open(from)?, &mut copy)?;
+        copy.sync_all()
     }
 
     fn note(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -34,11 +34,13 @@ struct Sums(u32, u32);
 
 impl Sums {
     fn after(self, bytes: &[u8], is_big_endian: bool) -> Self {
+        let word = if is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
         let Self(mut first, mut second) = self;
         for pair in bytes.chunks_exact(8) {
-            let (one, two) = pair.split_at(4);
-            first = first.wrapping_add(word(one, is_big_endian)).wrapping_add(second);
-            second = second.wrapping_add(word(two, is_big_endian)).wrapping_add(first);
+            if let &[a, b, c, d, e, f, g, h] = pair {
+                first = first.wrapping_add(word([a, b, c, d])).wrapping_add(second);
+                second = second.wrapping_add(word([e, f, g, h])).wrapping_add(first);
+            }
         }
         Self(first, second)
     }
@@ -48,13 +50,9 @@ impl Sums {
     }
 }
 
-fn word(bytes: &[u8], is_big_endian: bool) -> u32 {
-    let bytes = bytes.try_into().unwrap_or_default();
-    if is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-}
-
 fn big(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at.saturating_add(4)).map_or(0, |word_bytes| word(word_bytes, true))
+    let word = bytes.get(at..at.saturating_add(4)).and_then(|word| word.try_into().ok());
+    word.map_or(0, u32::from_be_bytes)
 }
 
 impl Log {

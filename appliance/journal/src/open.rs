@@ -16,7 +16,8 @@ use crate::log::Log;
 use crate::reader::Reader;
 use crate::schema::{self, Synchronous};
 use crate::store::{Store, Tips, checkpoint};
-use crate::{anchor, check, copy, salvage, suspicion, swap};
+use crate::suspicion::{self, Suspicion};
+use crate::{anchor, check, copy, salvage, swap};
 
 /// Size of the ballast that a full disk gets back, unless configured otherwise.
 pub const BALLAST_BYTES: u64 = 32 * 1024 * 1024;
@@ -94,6 +95,7 @@ pub(crate) fn open(about: Open, synchronous: Synchronous) -> Result<Store, OpenE
     let lock = take_lock(&about)?;
     let failed = |source| OpenError::Store { path: about.path.clone(), source };
     let mut aside = swap::finish(&about).map_err(failed)?;
+    renew_log(&about).map_err(failed)?;
     let found = match look(&about, synchronous) {
         Err(error) if error.is_damage() => {
             tracing::error!(error = &error as &dyn std::error::Error, "journal is damaged: set aside and salvaged");
@@ -103,7 +105,7 @@ pub(crate) fn open(about: Open, synchronous: Synchronous) -> Result<Store, OpenE
         }
         found => found?,
     };
-    suspicion::clear(&about).map_err(failed)?;
+    suspicion::clear(&about, Suspicion::Damaged).map_err(failed)?;
     let Found { reader, tips, newest, came_from } = found;
     let must_clear_mark = came_from.is_some();
     let after = match came_from {
@@ -114,6 +116,7 @@ pub(crate) fn open(about: Open, synchronous: Synchronous) -> Result<Store, OpenE
     let opened = Opened { after, newest, position: tips.position, aside };
     Ok(Store {
         reader: Some(reader),
+        given_up: None,
         about,
         synchronous,
         opened,
@@ -124,6 +127,23 @@ pub(crate) fn open(about: Open, synchronous: Synchronous) -> Result<Store, OpenE
         anchored: Position(0),
         _lock: lock,
     })
+}
+
+/// Writes the log anew when an earlier process left it unsettled after a failed sync.
+///
+/// What such a log shows may not be on disk, and everything appended behind it would be lost with it.
+fn renew_log(about: &Open) -> Result<(), StoreError> {
+    let (files, folder) = (about.disk.files(), swap::folder_of(&about.path));
+    let (log, part) = (beside(&about.path, "-wal"), beside(&about.path, "-wal.part"));
+    if !suspicion::is_raised(about, Suspicion::Unsettled) {
+        return Ok(());
+    }
+    if files.exists(&log).on("look for", &log)? {
+        files.copy(&log, &part).on("copy", &log)?;
+        files.rename(&part, &log).on("rename", &part)?;
+        files.sync_folder(folder).on("sync", folder)?;
+    }
+    suspicion::clear(about, Suspicion::Unsettled)
 }
 
 /// Takes the lock of the one process that writes a journal.
@@ -174,7 +194,7 @@ fn look(about: &Open, synchronous: Synchronous) -> Result<Found, OpenError> {
     }
     anchor::check(about, &reader).map_err(failed)?;
     check::check_tail(&reader).map_err(failed)?;
-    if suspicion::is_raised(about) {
+    if suspicion::is_raised(about, Suspicion::Damaged) {
         let report = check::verify_open(&reader);
         if let Some(fault) = report.into_fault(&about.path) {
             return Err(failed(fault));

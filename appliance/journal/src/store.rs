@@ -19,7 +19,7 @@ use crate::kept::{NewFact, Position, SecretChange, day_column};
 use crate::open::{Open, Opened};
 use crate::reader::{Checkpoint, Newest, Reader, Readers};
 use crate::schema::Synchronous;
-use crate::suspicion;
+use crate::suspicion::{self, Suspicion};
 
 /// Pages of log, roughly, after which the log is written back into the file: 4 MiB.
 const LOG_PAGES: u32 = 1_000;
@@ -73,6 +73,7 @@ impl Tips {
 /// One opening of a journal for writing.
 pub struct Store {
     pub(crate) reader: Option<Reader>,
+    pub(crate) given_up: Option<Reader>,
     pub(crate) about: Open,
     pub(crate) synchronous: Synchronous,
     pub(crate) opened: Opened,
@@ -160,7 +161,7 @@ impl Store {
                 // A full disk is told before the last page is written, so nothing can have been kept.
                 let is_certain = error.is_full() && (db.is_autocommit() || run(db, "ROLLBACK").is_ok());
                 if !is_certain {
-                    self.close();
+                    self.give_up();
                 }
                 return Err(error);
             }
@@ -179,25 +180,36 @@ impl Store {
         self.reader.is_none()
     }
 
-    /// Closes the connection without using its descriptors again.
-    pub(crate) fn close(&mut self) {
-        self.reader = None;
+    /// Takes the connection out of use, without closing it yet; see [`Store::reopen`].
+    fn give_up(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            let rolled_back = if reader.db.is_autocommit() { Ok(()) } else { run(&reader.db, "ROLLBACK") };
+            let noted = suspicion::raise(&self.about, Suspicion::Unsettled);
+            tracing::debug!(?rolled_back, ?noted, "gave a connection up");
+            self.given_up = Some(reader);
+        }
     }
 
-    /// Opens the file again after a failure, and makes sure that what it now shows is on disk.
+    /// Opens the file again after a failure, and makes certain what it holds.
     ///
-    /// A sync that failed leaves pages that read well and are not on disk; writing the log back into the file writes
-    /// them anew, through new descriptors.
+    /// A sync that failed leaves a transaction in the log that reads well and may or may not be on disk. Readers do
+    /// not see it, because the log's index in shared memory was not told of it. So the new connection is opened while
+    /// the old one still keeps that memory, and commits something small in the same place of the log: from then on
+    /// the transaction is gone for certain. Nothing is ever tried again through the old descriptors.
     ///
     /// # Errors
     /// [`StoreError`]: the outcome stays unknown; try again later.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
-        self.close();
+        self.give_up();
         let reader = crate::open::connect_writer(&self.about, self.synchronous)?;
-        checkpoint(&reader.db, "TRUNCATE")?;
-        self.tips = Tips::read(&reader)?;
-        self.log_pages = 0;
+        self.given_up = None;
+        let settled = settle(&reader, self.tips.position);
         self.reader = Some(reader);
+        if let Err(error) = settled.and_then(|()| suspicion::clear(&self.about, Suspicion::Unsettled)) {
+            self.give_up();
+            return Err(error);
+        }
+        self.tips = Tips::read(self.reader()?)?;
         Ok(())
     }
 
@@ -283,7 +295,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the mark cannot be set.
     pub fn raise_suspicion(&self) -> Result<(), StoreError> {
-        suspicion::raise(&self.about)
+        suspicion::raise(&self.about, Suspicion::Damaged)
     }
 
     /// Tidies up in a quiet moment: log written back, deleted secrets scrubbed, ballast there.
@@ -332,7 +344,7 @@ impl Store {
 
     fn close_unless_full<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if outcome.as_ref().is_err_and(|error| !error.is_full()) {
-            self.close();
+            self.give_up();
         }
         outcome
     }
@@ -469,6 +481,12 @@ fn rewrite_secrets(db: &Connection) -> rusqlite::Result<()> {
         put.execute(secret)?;
     }
     Ok(())
+}
+
+/// Commits something that changes nothing.
+fn settle(reader: &Reader, position: Position) -> Result<(), StoreError> {
+    let put = "INSERT OR REPLACE INTO meta (name, value) VALUES ('settled_at', ?1)";
+    reader.db.execute(put, [position.to_string()]).step("settle after a failure").map(drop)
 }
 
 fn run(db: &Connection, statement: &str) -> rusqlite::Result<()> {

@@ -123,6 +123,8 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
                 tracing::error!("disk is full: freed the ballast and go on");
                 self.attempt(asked)
             }
+            // Certain that nothing was kept, and through new descriptors.
+            Err(JournalError::NotKept(_)) if !self.store.must_reopen() => self.attempt(asked),
             attempted => attempted,
         }
     }

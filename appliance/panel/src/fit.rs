@@ -4,8 +4,7 @@
 
 use thiserror::Error;
 
-use crate::fonts::Fonts;
-use crate::lines::{Style, wrap_evenly};
+use crate::lines::{Setter, Style};
 
 /// A text that cannot be shown whole where it belongs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -40,14 +39,14 @@ pub(crate) struct Fitted {
 }
 
 /// Fits a cleaned text; none if it fits in no way.
-pub(crate) fn fit(fonts: &Fonts, text: &str, style: Style, room: &Room) -> Option<Fitted> {
-    let width_em = fonts.width_em(text, style.family, style.weight);
+pub(crate) fn fit(setter: &Setter, text: &str, style: Style, room: &Room) -> Option<Fitted> {
+    let width_em = setter.fonts().width_em(text, style.family, style.weight);
     if let Some(size) = room.sizes.iter().find(|size| width_em * **size <= room.width) {
         return Some(Fitted { size: *size, lines: vec![text.to_owned()], width: width_em * size });
     }
     room.small.iter().filter(|size| **size > 0.0).find_map(|size| {
-        let lines = wrap_evenly(fonts, text, style, room.width / size).filter(|lines| lines.len() <= room.n_lines)?;
-        let widths = lines.iter().map(|line| fonts.width_em(line, style.family, style.weight));
+        let lines = setter.wrap_evenly(text, style, room.width / size).filter(|lines| lines.len() <= room.n_lines)?;
+        let widths = lines.iter().map(|line| setter.fonts().width_em(line, style.family, style.weight));
         let width = widths.fold(0.0, f32::max) * size;
         Some(Fitted { size: *size, lines, width })
     })
@@ -55,20 +54,22 @@ pub(crate) fn fit(fonts: &Fonts, text: &str, style: Style, room: &Room) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::fonts::{Family, FontPaths, Weight};
+    use crate::fonts::{Family, FontPaths, Fonts, Weight};
 
     #[test]
     fn a_text_shrinks_by_steps_then_breaks_then_is_refused() {
-        let fonts = Fonts::open(&FontPaths::debian()).unwrap();
+        let setter = Setter::new(Arc::new(Fonts::open(&FontPaths::debian()).unwrap()));
         let style = Style { family: Family::Proportional, weight: Weight::Bold };
         let room = Room { width: 400.0, sizes: vec![64.0, 56.0, 48.0], small: vec![40.0, 36.0], n_lines: 2 };
-        let check = |text: &str| fit(&fonts, text, style, &room).map(|fitted| (fitted.size, fitted.lines.len()));
+        let check = |text: &str| fit(&setter, text, style, &room).map(|fitted| (fitted.size, fitted.lines.len()));
         assert_eq!(check("第1診察室"), Some((64.0, 1)));
         assert_eq!(check("処置・検査室です"), Some((48.0, 1)));
         assert_eq!(check("生活習慣病指導・栄養相談室"), Some((40.0, 2)));
         assert_eq!(check(&"長い名前".repeat(10)), None);
-        let widest = fit(&fonts, "生活習慣病指導・栄養相談室", style, &room).unwrap().width;
+        let widest = fit(&setter, "生活習慣病指導・栄養相談室", style, &room).unwrap().width;
         assert!(widest <= 400.0 && widest > 200.0);
     }
 }

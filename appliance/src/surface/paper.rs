@@ -23,8 +23,9 @@ use crate::surface::printer::clock::{Monotonic, RealTime};
 use crate::surface::printer::profile::Profile;
 use crate::surface::printer::{Job, Limits, Outcome, print};
 
-/// Jobs that may wait for one printer; more are refused, and the desk lists them as not printed.
-const MAX_JOBS: usize = 64;
+/// Jobs that may wait for one printer: a morning's tickets, which a rehearsal gives faster than paper comes. More are
+/// refused, and the desk lists them as not printed.
+const MAX_JOBS: usize = 512;
 
 /// The printers at work.
 #[derive(Default)]

@@ -274,3 +274,6 @@ const fn trouble_of(error: &TransportError) -> PrintTrouble {
         Fault::Stalled => PrintTrouble::Stalled,
     }
 }
+
+#[cfg(test)]
+mod tests;

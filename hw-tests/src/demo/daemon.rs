@@ -47,7 +47,7 @@ impl Program {
         Self { path: this.to_owned(), own: true }
     }
 
-    fn command(&self, config: &Path) -> Command {
+    pub(crate) fn command(&self, config: &Path) -> Command {
         let mut command = Command::new(&self.path);
         if self.own {
             command.arg("machiai");
@@ -191,7 +191,7 @@ fn configuration(state: &Path, (starts, speed): &(String, u32)) -> String {
 }
 
 /// Keeps a Ctrl-C on the terminal from the child: the demo stops it when it is done with it.
-fn apart(command: &mut Command) {
+pub(crate) fn apart(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     command.process_group(0);
 }

@@ -40,6 +40,8 @@ pub struct Visit {
     pub room: String,
     /// The visit of the family's first, for those who came together.
     pub family: Option<String>,
+    /// Whether the patient came as an emergency.
+    pub is_urgent: bool,
 }
 
 /// One line.
@@ -103,6 +105,7 @@ impl Model {
             stand: if has_come { Stand::Waiting } else { Stand::NotArrived },
             room: String::new(),
             family: fact.body["family"]["first"].as_str().map(str::to_owned),
+            is_urgent: fact.text("channel") == "emergency",
         };
         self.visits.insert(fact.text("visit").to_owned(), visit);
     }
@@ -136,10 +139,13 @@ impl Model {
         self.visits.iter().filter(move |(_, visit)| visit.line == line && visit.stand == stand)
     }
 
-    /// Returns whether a room's tile tells the truth: nobody, one label, or the first and last of a family.
+    /// Returns whether a room's tile tells the truth: nobody, one label, or the first and last of a family. An
+    /// emergency stands on no board.
     #[must_use]
     pub fn is_true(&self, room: &str, tile: &str) -> bool {
-        match self.in_room(room).as_slice() {
+        let mut there = self.in_room(room);
+        there.retain(|visit| !visit.is_urgent);
+        match there.as_slice() {
             [] => tile.is_empty(),
             [one] => tile == one.label,
             [first, .., last] => tile.starts_with(&first.label) && tile.ends_with(&last.label),

@@ -17,8 +17,8 @@ use super::press::{Clinic, KIOSKS};
 use super::progress::Progress;
 use super::row::{Action, Row};
 
-/// The kiosk waits while so many tickets are being printed: nobody takes the next number before the paper comes.
-const MOST_PRINTING: u64 = 24;
+/// The kiosk waits while so many tickets are being printed: the daemon refuses to queue many more.
+const MOST_PRINTING: u64 = 400;
 /// A board is looked at after every so manieth press in a room.
 const LOOK_EVERY: usize = 3;
 /// The longest sleep before the clock is read again.

@@ -238,6 +238,13 @@ impl Files for Disk {
         Ok(self.shared.lock().sync(file)?)
     }
 
+    fn copy(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let bytes = self.read(from, 0, usize::MAX)?;
+        let file = self.shared.lock().create(&name_of(to))?;
+        self.shared.lock().write(file, 0, &bytes)?;
+        Ok(self.shared.lock().sync(file)?)
+    }
+
     fn note(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let file = match self.file(path) {
             Ok(file) => file,

@@ -201,7 +201,7 @@ impl Pending {
     fn apply(&self, bytes: &mut Vec<u8>) {
         match self {
             Self::Write(at, written) => write(bytes, *at, written),
-            Self::Resize(size) => bytes.resize(*size, 0),
+            Self::Resize(size) => resize(bytes, *size),
         }
     }
 
@@ -213,7 +213,7 @@ impl Pending {
         };
         match self {
             Self::Resize(_) if !is_kept(chance) => {}
-            Self::Resize(size) => bytes.resize(*size, 0),
+            Self::Resize(size) => resize(bytes, *size),
             Self::Write(at, written) => {
                 let first = (SECTOR_BYTES - at % SECTOR_BYTES).min(written.len());
                 let (head, tail) = written.split_at(first);
@@ -235,9 +235,18 @@ impl Pending {
 fn write(bytes: &mut Vec<u8>, at: usize, written: &[u8]) {
     let end = at.saturating_add(written.len());
     if bytes.len() < end {
-        bytes.resize(end, 0);
+        resize(bytes, end);
     }
     bytes[at..end].copy_from_slice(written);
+}
+
+fn resize(bytes: &mut Vec<u8>, size: usize) {
+    bytes.truncate(size);
+    // Copied, because filling byte by byte is slow without optimisation.
+    while bytes.len() < size {
+        let n_more = (size - bytes.len()).min(SECTOR_BYTES);
+        bytes.extend_from_slice(&[0; SECTOR_BYTES][..n_more]);
+    }
 }
 
 impl Naming {

@@ -205,7 +205,6 @@ unsafe extern "C" fn open(
         format!("temporary-{}", machine.n_temporary)
     });
     let found = machine.platter.file(&name);
-    let is_new = found.is_none();
     let made = match found {
         Some(file) => Ok(file),
         None if flags & ffi::SQLITE_OPEN_CREATE != 0 => machine.create(&name),
@@ -219,7 +218,7 @@ unsafe extern "C" fn open(
                 shared: shared.clone(),
                 file,
                 holder: N_HOLDERS.fetch_add(1, Ordering::Relaxed),
-                must_sync_names: is_new && is_log,
+                must_sync_names: is_log && flags & ffi::SQLITE_OPEN_CREATE != 0,
                 delete_on_close: (flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0).then_some(name),
             });
             (std::ptr::from_ref(&METHODS), Box::into_raw(ours), ffi::SQLITE_OK)

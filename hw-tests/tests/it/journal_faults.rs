@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use machiai_core::ids::Origin;
 use machiai_hw_tests::power::desk::{Desk, Give, Ticks, about, ask, turns};
 use machiai_hw_tests::power::disk::{Disk, Faults};
 use machiai_hw_tests::power::platter::{Chance, Keep, Platter};
 use machiai_journal::files::Files;
+use machiai_journal::store::Batch;
 use machiai_journal::turn::Turns;
-use machiai_journal::{JournalError, Open, Store};
+use machiai_journal::{JournalError, NewFact, Open, Store};
 
 const MIB: usize = 1024 * 1024;
 
@@ -107,7 +109,41 @@ fn a_write_that_fails_at_any_point_is_answered_with_the_truth() {
         let told = run(&disk);
         assert_true(&disk, &told, &format!("write {failing}"));
     }
-    assert!(whole.n_writes() > 200);
+    assert!(whole.n_writes() > 150);
+}
+
+#[test]
+fn a_process_that_ends_after_a_failed_sync_leaves_nothing_that_takes_later_answers_with_it() {
+    let appended = |store: &mut Store, seq: u64| {
+        let facts = vec![fact(store.origin(), seq)];
+        store.append(&Batch { facts, secrets: vec![] }).is_ok()
+    };
+    let mut n_failed = 0;
+    for failing in 1..=31 {
+        let disk = Disk::new(Platter::default(), 7).unwrap();
+        let mut store = Store::open(open_at(&disk, 1, 0)).unwrap();
+        disk.set_faults(Faults { failing_sync: Some(disk.n_syncs() + failing), ..Faults::default() });
+        let n_before = (1..=30).take_while(|seq| appended(&mut store, *seq)).count();
+        n_failed += u64::from(n_before < 30);
+        drop(store);
+        disk.set_faults(Faults::default());
+        let mut store = Store::open(open_at(&disk, 2, 0)).unwrap();
+        assert!((1..=3).all(|seq| appended(&mut store, seq)), "sync {failing}");
+        let after = disk.platter().after_cut(Keep::Nothing, &mut Chance::new(1));
+        let disk = Disk::new(after, 1).unwrap();
+        let store = Store::open(open_at(&disk, 9, 0)).unwrap();
+        let heads = store.reader().unwrap().heads().unwrap();
+        let n_facts: u64 = heads.values().map(|newest| newest.seq.0).sum();
+        assert!(n_facts >= u64::try_from(n_before).unwrap() + 3, "sync {failing}: {n_facts} of {n_before} and 3");
+    }
+    assert!(n_failed > 20, "only {n_failed} appends failed");
+}
+
+fn fact(origin: Origin, seq: u64) -> NewFact {
+    let line = format!(
+        r#"{{"kind":"LinePaused","site":1,"origin":"{origin}","seq":{seq},"at_ms":{seq},"at_n":0,"boot":"{origin}","mono_ms":0,"clock":"free","by":{{"device":"kiosk"}}}}"#
+    );
+    NewFact::received(line.into_bytes(), None).unwrap()
 }
 
 #[test]
@@ -166,6 +202,11 @@ fn a_full_disk_frees_the_ballast_for_two_thousand_facts_then_refuses_then_recove
     assert!(!turns.has_ballast(), "the disk has no room for it");
 
     disk.set_faults(Faults { size_bytes: Some(disk.used_bytes()), ..Faults::default() });
+    // What is left of the log's own space is used up first.
+    while let Ok(number) = ask(&mut turns, &[give(200)])[0] {
+        n_given = number;
+        assert!(n_given < n_before + 3_000, "the disk does not fill up");
+    }
     for _ in 0..3 {
         let answers = ask(&mut turns, &[give(200), give(200)]);
         assert!(answers.iter().all(|answer| matches!(answer, Err(JournalError::DiskFull))), "{answers:?}");

@@ -1,6 +1,6 @@
 //! The journal under power cuts: every write, sync, resize, rename and removal of the real code is cut.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use machiai_core::facts::OpenedAfter;
 use machiai_hw_tests::power::cuts::{Promises, Recording, Tally, cut_everywhere, times_torture};
@@ -176,7 +176,7 @@ fn a_power_cut_while_restoring_leaves_the_old_journal_or_the_backup() {
             (OpenedAfter::Run, 7) if n_promised >= 6 => {}
             found => return Err(format!("{found:?} when {n_promised} were promised")),
         }
-        let names = disk.names(&path("")).map_err(|error| error.to_string())?;
+        let names = disk.names(Path::new("/state")).map_err(|error| error.to_string())?;
         let is_kept =
             after == OpenedAfter::Run && n_promised == 0 || names.iter().any(|name| name.contains("replaced"));
         if is_kept { Ok(()) } else { Err(format!("the replaced journal is gone: {names:?}")) }
@@ -202,7 +202,7 @@ fn a_power_cut_while_salvaging_loses_no_more_than_the_damage_did() {
             (OpenedAfter::Run, 13) => {}
             found => return Err(format!("{found:?} when {n_promised} were promised")),
         }
-        let names = disk.names(&path("")).map_err(|error| error.to_string())?;
+        let names = disk.names(Path::new("/state")).map_err(|error| error.to_string())?;
         let is_kept = names.iter().any(|name| name.starts_with("journal.db.damaged"));
         if is_kept { Ok(()) } else { Err(format!("the damaged journal is gone: {names:?}")) }
     };

@@ -1,7 +1,10 @@
 //! The scenes: emulated devices, the real daemon, and the house rules.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod browser;
 mod journal_faults;
+mod journal_kill;
 mod journal_power;
+mod morning;
 mod printer;
 mod tidy;

@@ -12,13 +12,14 @@ use minijinja::{Environment, Error, ErrorKind};
 use crate::clean::clean;
 use crate::fit::{DoesNotFit, Fitted, Room, fit};
 use crate::fonts::{Family, Fonts, Weight};
-use crate::lines::{Style, wrap};
+use crate::lines::{Setter, Style};
 use crate::number::{Cells, Place, Side, set_in_cells};
 use crate::words;
 
 /// Adds the functions to an environment.
 pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
-    let known = Arc::clone(fonts);
+    let setter = Arc::new(Setter::new(Arc::clone(fonts)));
+    let known = Arc::clone(&setter);
     env.add_function("fit", move |field: &str, text: &str, width: f32, sizes: Vec<f32>, rest: Kwargs| {
         let small = rest.get::<Option<Vec<f32>>>("small")?.unwrap_or_default();
         let n_lines = rest.get::<Option<usize>>("lines")?.unwrap_or(2);
@@ -27,10 +28,9 @@ pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
         let fitted = fit(&known, &clean(text), style, &room).ok_or_else(|| refused(field))?;
         Ok::<Value, Error>(Value::from_object(fitted))
     });
-    let known = Arc::clone(fonts);
     env.add_function("wrap", move |field: &str, text: &str, width: f32, size: f32, rest: Kwargs| {
         let style = style(&rest)?;
-        let lines = wrap(&known, &clean(text), style, width / size).ok_or_else(|| refused(field))?;
+        let lines = setter.wrap(&clean(text), style, width / size).ok_or_else(|| refused(field))?;
         Ok::<Value, Error>(Value::from(lines))
     });
     let known = Arc::clone(fonts);

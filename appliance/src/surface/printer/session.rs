@@ -71,27 +71,33 @@ impl<'a> Session<'a> {
         Ok(Some(status))
     }
 
-    /// Takes in what came and drops answers that nobody waits for: rasters can hold the bytes of `DLE EOT`, and Epson's printers answer them.
+    /// Takes in what came while nobody waited for it.
     fn listen(&mut self) -> Result<(), TransportError> {
         for _ in 0..STRAY_REPLIES {
             match self.next_reply(Duration::ZERO)? {
-                Some(Reply::RealTime(_)) => self.owed = self.owed.saturating_sub(1),
-                Some(Reply::Sensor(answer)) => self.fence = Some(answer),
-                Some(Reply::Report(report)) => self.told = Some(Status::told(report)),
+                Some(reply) => self.take_in(reply),
                 None => break,
             }
         }
         Ok(())
     }
 
+    /// Takes in an answer that is not waited for. One to `DLE EOT` comes late, or because a raster held the bytes of
+    /// such a question, which Epson's printers answer.
+    fn take_in(&mut self, reply: Reply) {
+        match reply {
+            Reply::RealTime(_) => self.owed = self.owed.saturating_sub(1),
+            Reply::Sensor(answer) => self.fence = Some(answer),
+            Reply::Report(report) => self.told = Some(Status::told(report)),
+        }
+    }
+
     /// Returns the answer to the status request just sent; none when it did not come until then.
     fn next_answer(&mut self, until: Duration) -> Result<Option<u8>, TransportError> {
         loop {
             match self.next_reply(until)? {
-                Some(Reply::RealTime(_)) if self.owed > 0 => self.owed -= 1,
-                Some(Reply::RealTime(answer)) => return Ok(Some(answer)),
-                Some(Reply::Sensor(answer)) => self.fence = Some(answer),
-                Some(Reply::Report(report)) => self.told = Some(Status::told(report)),
+                Some(Reply::RealTime(answer)) if self.owed == 0 => return Ok(Some(answer)),
+                Some(reply) => self.take_in(reply),
                 None => return Ok(None),
             }
         }
@@ -131,15 +137,10 @@ impl<'a> Session<'a> {
     /// Waits for the answer to the fence; none when it did not come within the time or the printer tells a trouble.
     pub(super) fn await_fence(&mut self, within: Duration) -> Result<Option<u8>, TransportError> {
         let until = self.deadline(within);
-        while self.fence.is_none() {
+        while self.fence.is_none() && self.told_trouble().is_none() {
             match self.next_reply(until)? {
-                Some(Reply::Sensor(answer)) => self.fence = Some(answer),
-                Some(Reply::Report(report)) => self.told = Some(Status::told(report)),
-                Some(Reply::RealTime(_)) => {}
+                Some(reply) => self.take_in(reply),
                 None => break,
-            }
-            if self.told_trouble().is_some() {
-                break;
             }
         }
         Ok(self.fence.take())

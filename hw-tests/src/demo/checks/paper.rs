@@ -147,11 +147,13 @@ fn n_black(dots: &Dots, from: u32, to: u32) -> u64 {
     rows.flatten().map(|byte| u64::from(byte.count_ones())).sum()
 }
 
-/// Reads the only QR code on a paper.
+/// Reads the only QR code on a paper, below its number.
 fn read_code(dots: &Dots) -> Option<String> {
-    let (width, height) = (usize::try_from(dots.width).ok()?, usize::try_from(dots.height).ok()?);
+    let top = dots.height * NUMBER_BAND.1 / 100;
+    let (width, height) = (usize::try_from(dots.width).ok()?, usize::try_from(dots.height - top).ok()?);
     let shade = |x: usize, y: usize| {
         let (column, row) = (u32::try_from(x).unwrap_or(u32::MAX), u32::try_from(y).unwrap_or(u32::MAX));
+        let row = row.saturating_add(top);
         if dots.is_black(column, row) { 0 } else { 255 }
     };
     let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, shade);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Check, Evidence};
-use crate::demo::model::{Model, Stand};
+use crate::demo::model::{Line, Model, Stand};
 use crate::demo::player::{Role, Sent};
 
 /// Minutes of a day, and Asia/Tokyo's distance from UTC in minutes.
@@ -112,8 +112,8 @@ fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
         "unknown_room" => kind == Some("rooms") && !model.rooms.contains_key(of),
         "unknown_session" => !knows_session(model, &sent.answered.press.body["session"]),
         "line_open" => line.is_some_and(|line| line.is_open),
-        "line_closed" => line.is_some_and(|line| !line.is_open),
-        "remote_closed" => line.is_some_and(|line| !is_remote_open(model, line.settings.clone(), sent.clock_ms)),
+        "line_closed" => line.is_some_and(|line| !line.is_open || !is_within(model, line, "desk", sent.clock_ms)),
+        "remote_closed" => line.is_some_and(|line| !is_within(model, line, "remote", sent.clock_ms)),
         "full_for_now" => line.is_some_and(|line| limits_end(&line.settings)),
         "numbers_used_up" => line_no.is_some_and(|line| are_used_up(model, line, family)),
         "family_size" => family == 0 || family > model.rules["family_most"].as_u64().unwrap_or(FAMILY_MOST),
@@ -157,14 +157,14 @@ fn are_used_up(model: &Model, line: u64, family: u64) -> bool {
     top.unwrap_or(0).saturating_add(family) > last
 }
 
-/// Whether remote tickets were given at an instant, or a minute later.
-fn is_remote_open(model: &Model, line: Value, at_ms: i64) -> bool {
+/// Whether an instant, and the minute after it, lie within the hours of some session as a line's window widens them.
+fn is_within(model: &Model, line: &Line, window: &str, at_ms: i64) -> bool {
     let minute = |at_ms: i64| (at_ms.div_euclid(MINUTE_MS) + TOKYO_MIN).rem_euclid(DAY_MIN);
-    let window = |name: &str| line["remote"][name].as_i64().unwrap_or(0);
+    let wider = |end: &str| line.settings[window][end].as_i64().unwrap_or(0);
     let sessions = model.hours["sessions"].as_array().into_iter().flatten();
     let hours: Vec<(i64, i64)> = sessions
         .filter_map(|session| Some((of_day(&session["from"])?, of_day(&session["to"])?)))
-        .map(|(from, to)| (from + window("opens_min"), to + window("closes_min")))
+        .map(|(from, to)| (from + wider("opens_min"), to + wider("closes_min")))
         .collect();
     let is_open = |at: i64| hours.iter().any(|(from, to)| (*from..*to).contains(&at));
     is_open(minute(at_ms)) && is_open(minute(at_ms + MINUTE_MS))

@@ -1,11 +1,14 @@
 //! Lines that break and printers that lose power: a ticket is called printed only if its paper was cut.
 
-use machiai::surface::printer::{Limits, Outcome, encode};
+use std::io::Read;
+use std::net::TcpListener;
+
+use machiai::surface::printer::{Job, Limits, Outcome, encode};
 use machiai_core::facts::PrintTrouble;
 use machiai_hw_tests::printer::Line;
 
-use super::pictures::stamp;
-use super::{SHORT, SOON, print_after, print_on, printer_for, profile};
+use super::pictures::{blank, stamp};
+use super::{SHORT, SOON, print_after, print_at, print_on, printer_for, profile};
 
 /// Bytes of the questions before a ticket.
 const ASKED: usize = 9;
@@ -92,4 +95,21 @@ fn a_loss_of_power_on_a_serial_line_is_not_called_printed() {
     assert_eq!(outcome, Outcome::Unconfirmed(PrintTrouble::Broken));
     assert_eq!(print_after(&printer, "58mm-serial", &dots, &Limits::USUAL, Some(outcome)), Outcome::Printed);
     assert_eq!(printer.wait_for_papers(1, SOON).unwrap().last().unwrap().dots.rows, dots.rows);
+}
+
+#[test]
+fn what_a_stalled_printer_did_not_take_is_torn_off_the_line() {
+    // A printer that lets everybody in and reads nothing.
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&deaf, 4096).unwrap();
+    let mut dots = blank(576, 2000);
+    dots.rows.fill(0xa5);
+    let job = Job { profile: profile("epson-80"), dots: &dots, last: None };
+    let outcome = print_at(&format!("tcp:{}", deaf.local_addr().unwrap()), &job, &SHORT);
+    assert_eq!(outcome, Outcome::Unconfirmed(PrintTrouble::Stalled));
+    let (mut line, _) = deaf.accept().unwrap();
+    line.set_read_timeout(Some(SOON)).unwrap();
+    // An end in order would mean that the rest was still delivered, to be printed whenever.
+    let end = line.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(end.kind(), std::io::ErrorKind::ConnectionReset);
 }

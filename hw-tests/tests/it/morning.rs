@@ -1,0 +1,122 @@
+//! A whole morning through the real daemon and an emulated printer: everything that the demo checks, held.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// What the report tells, and nothing else.
+const FIGURES: [&str; 14] = [
+    "tickets",
+    "numbers_unique",
+    "gaps_explained",
+    "printed",
+    "unconfirmed",
+    "called",
+    "finished",
+    "absent",
+    "refused",
+    "facts",
+    "ticket_ms",
+    "board_ms",
+    "daemon_rss_mib",
+    "checks",
+];
+
+/// What a morning left behind.
+struct Left {
+    report: Value,
+    folder: PathBuf,
+}
+
+impl Left {
+    fn number(&self, figure: &str) -> u64 {
+        self.report[figure].as_u64().unwrap_or_else(|| panic!("{figure} is no number: {}", self.report))
+    }
+
+    fn detail(&self, check: &str) -> String {
+        let checks = self.report["checks"].as_array().unwrap();
+        let found = checks.iter().find(|known| known["name"] == check);
+        found.unwrap_or_else(|| panic!("no check is called {check}"))["detail"].as_str().unwrap().to_owned()
+    }
+
+    fn files(&self, within: &str, end: &str) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(self.folder.join(within)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter_map(|name| name.strip_suffix(end).map(str::to_owned)).collect()
+    }
+}
+
+fn demo(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_machiai-demo")).args(arguments).output().unwrap()
+}
+
+/// Plays a morning in a folder and shows that the demo ended well because every check held.
+#[track_caller]
+fn play(morning: &Path, folder: &Path, speed: &str) -> Left {
+    let arguments = ["--own-daemon", "--speed", speed, "--morning", morning.to_str().unwrap()];
+    let done = demo(&[arguments.as_slice(), &["--out", folder.to_str().unwrap()]].concat());
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "the demo failed with {}:\n{said}", done.status);
+    let report: Value = serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap();
+    let figures: BTreeSet<&str> = report.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(figures, BTreeSet::from(FIGURES));
+    for check in report["checks"].as_array().unwrap() {
+        assert_eq!(check["held"], true, "{check}");
+    }
+    assert_eq!((&report["numbers_unique"], &report["gaps_explained"]), (&Value::Bool(true), &Value::Bool(true)));
+    Left { report, folder: folder.to_owned() }
+}
+
+#[test]
+fn a_recorded_morning_ends_with_every_check_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let morning = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/morning.csv");
+    let left = play(&morning, folder.path(), "1200");
+
+    let papers = left.files("tickets", ".png");
+    assert_eq!(papers, left.files("tickets", ".bin"));
+    assert_eq!(papers.len() as u64, left.number("printed"));
+    assert_eq!(left.number("unconfirmed"), 0);
+    assert!(left.number("printed") < left.number("tickets"), "a remote ticket was printed");
+    assert!(left.number("finished") <= left.number("called"));
+    assert!(left.number("absent") > 0 && left.number("refused") > 0);
+    let pictures = left.files("", ".png");
+    for layout in ["landscape", "portrait"] {
+        let n_moments = pictures.iter().filter(|name| name.starts_with("board-") && name.ends_with(layout)).count();
+        assert!(n_moments >= 4, "{n_moments} moments were drawn in {layout}");
+    }
+    let facts = std::fs::read_to_string(folder.path().join("facts.ndjson")).unwrap();
+    assert_eq!(facts.lines().count() as u64, left.number("facts"));
+    assert!(facts.lines().all(|fact| serde_json::from_str::<Value>(fact).unwrap()["clock"] == "rehearsal"));
+}
+
+#[test]
+fn a_morning_drawn_at_random_holds_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let morning = folder.path().join("morning.csv");
+    let drawn = demo(&["random", "--seed", "20261124", "--patients", "400", "--out", morning.to_str().unwrap()]);
+    assert!(drawn.status.success(), "{drawn:?}");
+    let left = play(&morning, &folder.path().join("left"), "1000");
+
+    assert!(left.number("tickets") >= 400);
+    let refusals = left.detail("every refusal is explained");
+    for code in ["pressed_twice", "room_empty", "line_closed", "remote_closed", "family_size", "nobody_absent"] {
+        assert!(refusals.contains(code), "nothing was refused with {code}: {refusals}");
+    }
+    assert!(!left.detail("a double press counts once").starts_with("0 "), "nobody pressed twice");
+    assert!(!left.detail("an emergency is called next in its line").starts_with("0 "), "no emergency came");
+    assert!(!left.detail("a family is called together").starts_with("0 "), "no family was called");
+}
+
+#[test]
+fn a_morning_that_cannot_be_read_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let morning = folder.path().join("morning.csv");
+    std::fs::write(&morning, "at,action,line,who,detail\n08:30:00,dance,1,,\n").unwrap();
+    let done = demo(&["--morning", morning.to_str().unwrap(), "--out", folder.path().join("left").to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(!done.status.success() && said.contains("line 2"), "{said}");
+    assert!(!folder.path().join("left").exists());
+}
