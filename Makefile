@@ -5,7 +5,7 @@ CARGO ?= cargo
 # What building takes beside cargo: SQLite and ring are C. What is drawn takes its fonts from Debian.
 BUILD_PACKAGES := gcc libc6-dev fonts-morisawa-bizud-gothic fonts-noto-cjk
 # The pages are tried in a real browser.
-TEST_PACKAGES := $(BUILD_PACKAGES) chromium chromium-driver
+TEST_PACKAGES := $(BUILD_PACKAGES) chromium chromium-driver libfaketime
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive
@@ -27,9 +27,13 @@ demo: build-packages ## run the appliance with an emulated printer; MORNING= SPE
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- \
 	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)')
 
+# make bench                         every figure with its limit; express is installed with npm where there is one
+# make bench ONLY=start,paper        some of them: tickets, slow, boards, start, paper
+# make bench OUT=FILE                leaves the figures as JSON too
 bench: build-packages ## measure speed and memory; ratios and medians from one run
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-hw-tests --bins
-	@$(CARGO) run --quiet --locked --release -p machiai-hw-tests --bin machiai-bench
+	@$(CARGO) run --quiet --locked --release -p machiai-hw-tests --bin machiai-bench -- \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
 torture: test-packages tools ## run the fault harnesses and property tests with their long counts

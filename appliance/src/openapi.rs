@@ -3,6 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::intake::api;
+use crate::surface::{api as questions, board};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -23,7 +24,16 @@ use crate::intake::api;
         api::join_family,
         api::set_message,
         api::consultation,
-        api::change_settings
+        api::change_settings,
+        questions::desk_now,
+        questions::desk_events,
+        questions::find,
+        questions::ticket_svg,
+        questions::settings,
+        questions::status,
+        board::view,
+        board::svg,
+        board::events
     )
 )]
 pub(crate) struct Api;

@@ -23,7 +23,7 @@ const MISSING: &str = "cannot start chromedriver: `make test` installs Debian's 
 
 /// How long one command may take, and a page to come to a state.
 const ANSWER_FOR: Duration = Duration::from_secs(30);
-const STATE_FOR: Duration = Duration::from_secs(15);
+const STATE_FOR: Duration = Duration::from_secs(20);
 /// How often a page is looked at while it comes to a state.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// How long the browser may take to close.
@@ -156,17 +156,21 @@ impl Browser {
     /// It was not so in time; the error says what the page said last.
     pub async fn until(&self, expression: &str) -> Result<Value> {
         let script = format!("try {{ return {expression} }} catch (error) {{ return null }}");
-        let mut waited = Duration::ZERO;
-        while waited < STATE_FOR {
-            let value = self.run(&script).await?;
+        if let Ok(value) = tokio::time::timeout(STATE_FOR, self.comes_to(&script)).await {
+            return value;
+        }
+        let seen = self.run("return document.body.innerText").await?;
+        bail!("the page never came to {expression}; it says {seen}")
+    }
+
+    async fn comes_to(&self, script: &str) -> Result<Value> {
+        loop {
+            let value = self.run(script).await?;
             if !matches!(&value, Value::Null | Value::Bool(false)) && value.as_str() != Some("") {
                 return Ok(value);
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            waited += LOOK_EVERY;
         }
-        let seen = self.run("return document.body.innerText").await?;
-        bail!("the page never came to {expression}; it says {seen}")
     }
 
     /// Presses the middle of what a selector names, as a finger does: what lies over it gets the press.

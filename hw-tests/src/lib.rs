@@ -1,5 +1,6 @@
 //! Placeholder.
 
+pub mod bench;
 pub mod browser;
 pub mod demo;
 pub mod power;

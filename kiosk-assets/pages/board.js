@@ -128,8 +128,8 @@ function put(place, svg) {
 // Draws the latest, once per frame of the browser: what was sent meanwhile is never shown.
 function draw() {
   due = false;
+  if (level() && shown.call) shown = { ...shown, call: null, cut: true };
   const to = level();
-  if (to && shown.call) shown = { ...shown, call: null, cut: true };
   const key = `${to}|${shown.call ?? ''}|${shown.board ?? ''}`;
   if (key === drawn) return;
   drawn = key;
@@ -167,19 +167,19 @@ function take(event) {
   drawSoon();
 }
 
-function close() {
+function hangUp() {
   source?.close();
   clearTimeout(retry);
   source = retry = null;
 }
 function again() {
-  close();
+  hangUp();
   // Many boards lose their box at the same moment: each comes back at a time of its own.
   const most = Math.min(8000, 500 * 2 ** tries++);
   retry = setTimeout(connect, 200 + Math.random() * most);
 }
 function connect() {
-  close();
+  hangUp();
   if (document.hidden) return;
   if (!life.mono) alive();
   const mine = new EventSource(`/api/v1/board/events?layout=${layout}`);
@@ -197,7 +197,7 @@ function watch() {
 
 // A board that nobody sees holds no line open, and says how old it is when it is seen again.
 document.addEventListener('visibilitychange', () => {
-  if (document.hidden) return close();
+  if (document.hidden) return hangUp();
   connect();
   drawSoon();
   stayLit();

@@ -62,6 +62,7 @@ function draw() {
   if (!board) return;
   $('clinic').textContent = name(board.clinic);
   $('clock').textContent = board.clock ?? '';
+  $('practice').hidden = !board.rehearsal;
   // Payment and tests are gone to from a room, never from the kiosk.
   const lines = board.lines.filter((line) => line.kind === 'consultation' || line.kind === 'reception');
   document.body.dataset.lines = [1, 2, 4, 8].find((most) => lines.length <= most) ?? 8;

@@ -2,8 +2,6 @@
 //! that the wait is longer.
 
 mod calls;
-#[cfg(test)]
-mod tests;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

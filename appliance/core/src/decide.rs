@@ -11,9 +11,6 @@ mod settings;
 mod undo;
 mod visit;
 
-#[cfg(test)]
-mod tests;
-
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;

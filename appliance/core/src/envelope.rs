@@ -2,6 +2,8 @@
 //!
 //! A fact read from elsewhere is never written again from its parts: unknown kinds and fields would be lost.
 
+mod lenient;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -12,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::facts::Fact;
 use crate::ids::{BadId, BootId, DeviceId, FactId, LineNo, Origin, Seq, SiteId};
 use crate::time::AtMs;
+
+use lenient::Lenient;
 
 /// The largest fact that is accepted, in bytes of its line: an i-message or a settings fact is well below.
 pub const MAX_FACT_BYTES: usize = 64 * 1024;
@@ -202,7 +206,8 @@ impl core::error::Error for Malformed {
 impl Envelope {
     /// Reads a fact from its line, without a line break.
     ///
-    /// A kind this version does not know, or a body it cannot read, gives [`Fact::Unknown`].
+    /// A kind this version does not know, or a body it cannot read, gives [`Fact::Unknown`]; fields that it does not
+    /// know are left out, which is why a fact is passed on by its bytes.
     ///
     /// # Errors
     /// [`Malformed`] when there is no envelope: refuse the bytes, they cannot be placed or counted.
@@ -214,7 +219,8 @@ impl Envelope {
             return Err(Malformed::ManyLines);
         }
         let head = serde_json::from_slice(bytes).map_err(Malformed::Json)?;
-        let fact = match serde_json::from_slice(bytes) {
+        let strict: Result<Fact, serde_json::Error> = serde_json::from_slice(bytes);
+        let fact = match strict.or_else(|_| Fact::deserialize(Lenient(serde_json::from_slice(bytes)?))) {
             Ok(fact) => fact,
             Err(_) => Fact::Unknown(serde_json::from_slice(bytes).map_err(Malformed::Json)?),
         };

@@ -13,7 +13,7 @@ use crate::view::{Band, Wait};
 /// Returns what to say to somebody who joins a line now.
 #[must_use]
 pub fn wait_of_line(clinic: &Clinic, line: LineNo, now: AtMs) -> Wait {
-    wait_after(clinic, line, ahead_of_new(clinic, line).n_adding, now)
+    wait_after(clinic, line, n_adding_in_all(clinic, line, now), now)
 }
 
 /// Returns what to say to a waiting visit.
@@ -58,8 +58,15 @@ fn ahead_of_place(clinic: &Clinic, line: LineNo, place: &Place) -> Ahead {
 /// Returns when the last consultation of a line will end, counted from now; none when that cannot be known.
 #[must_use]
 pub fn end_of_line(clinic: &Clinic, line: LineNo, now: AtMs) -> Option<AtMs> {
-    let ms = ms_after(clinic, line, ahead_of_new(clinic, line).n_adding, now)?;
+    let ms = ms_after(clinic, line, n_adding_in_all(clinic, line, now), now)?;
     Some(now.plus_ms(ms))
+}
+
+/// Counts everybody whose minutes come before somebody who joins a line now.
+fn n_adding_in_all(clinic: &Clinic, line: LineNo, now: AtMs) -> usize {
+    let rules = &clinic.standing.rules;
+    let late = clinic.lines.get(&line).filter(|_| rules.count_late).map_or(0, |day| day.count_overdue(rules, now));
+    ahead_of_new(clinic, line).n_adding.saturating_add(late)
 }
 
 /// Returns how many people of a line are counted as waiting (worked cases, ticket states). Who is urgent is not told.
@@ -111,10 +118,8 @@ fn ms_after(clinic: &Clinic, line: LineNo, n_ahead: usize, now: AtMs) -> Option<
     let ms = ms_behind(n_ahead);
     // Whoever booked a time within the wait comes in between.
     let rules = &clinic.standing.rules;
-    let n_between = clinic.lines.get(&line).filter(|_| ms > 0).map_or(0, |day| {
-        let n_late = if rules.count_late { day.count_overdue(rules, now) } else { 0 };
-        n_late.saturating_add(day.count_awaited(rules, now, now.plus_ms(ms)))
-    });
+    let day = clinic.lines.get(&line).filter(|_| ms > 0);
+    let n_between = day.map_or(0, |day| day.count_awaited(rules, now, now.plus_ms(ms)));
     Some(if n_between == 0 { ms } else { ms_behind(n_ahead.saturating_add(n_between)) })
 }
 

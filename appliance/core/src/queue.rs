@@ -2,12 +2,11 @@
 //!
 //! The fold is total. Absurd facts leave a remark, never an error, and never a panic.
 
+pub mod arrivals;
 pub mod line;
 pub mod visit;
 
 mod fold;
-#[cfg(test)]
-mod tests;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -215,6 +214,12 @@ impl Clinic {
             day.in_state(of.turn.state).filter_map(|place| self.visits.get(&place.visit)).filter(together).collect();
         family.sort_by_key(|visit| visit.turn.family.map_or(0, |family| family.idx));
         family
+    }
+
+    /// Whether a fact, or a later one of its origin, is folded in.
+    #[must_use]
+    pub fn knows(&self, id: FactId) -> bool {
+        self.heads.get(&id.origin).is_some_and(|seq| *seq >= id.seq)
     }
 
     /// Returns the place of the newest fact folded in.

@@ -52,7 +52,7 @@ pub struct Health {
 
 #[derive(Debug, Default)]
 struct Gauges {
-    has_ballast: AtomicBool,
+    lacks_ballast: AtomicBool,
     is_full: AtomicBool,
 }
 
@@ -102,7 +102,7 @@ impl<R: Rules> Journal<R> {
     #[must_use]
     pub fn health(&self) -> Health {
         Health {
-            has_ballast: self.gauges.has_ballast.load(Ordering::Relaxed),
+            has_ballast: !self.gauges.lacks_ballast.load(Ordering::Relaxed),
             is_full: self.gauges.is_full.load(Ordering::Relaxed),
         }
     }
@@ -145,7 +145,7 @@ fn write<R: Rules, S: Stamper>(mut turns: Turns<R, S>, commands: &Receiver<Submi
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        gauges.has_ballast.store(turns.has_ballast(), Ordering::Relaxed);
+        gauges.lacks_ballast.store(!turns.has_ballast(), Ordering::Relaxed);
         gauges.is_full.store(turns.is_full(), Ordering::Relaxed);
     }
     turns.finish();

@@ -25,6 +25,7 @@ pub struct Turns<R, S> {
     must_refold: bool,
     is_damaged: bool,
     is_full: bool,
+    lacks_ballast: bool,
     n_commits: u64,
 }
 
@@ -42,7 +43,16 @@ struct Pending {
 impl<R: Rules, S: Stamper> Turns<R, S> {
     /// Joins an open journal, rules whose state is folded from it, and a clock.
     pub const fn new(store: Store, rules: R, stamper: S) -> Self {
-        Self { store, rules, stamper, must_refold: false, is_damaged: false, is_full: false, n_commits: 0 }
+        Self {
+            store,
+            rules,
+            stamper,
+            must_refold: false,
+            is_damaged: false,
+            is_full: false,
+            lacks_ballast: false,
+            n_commits: 0,
+        }
     }
 
     /// Returns the open journal.
@@ -70,9 +80,9 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         self.is_full
     }
 
-    /// Whether a full disk would still get the ballast's space back.
-    pub fn has_ballast(&self) -> bool {
-        self.store.has_ballast()
+    /// Whether a full disk would still get the ballast's space back; a new journal has it from the first quiet moment.
+    pub const fn has_ballast(&self) -> bool {
+        !self.lacks_ballast
     }
 
     /// Decides in order, commits once, publishes, then answers.
@@ -104,6 +114,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         }
         let tidied = self.store.tidy();
         self.log(tidied);
+        self.lacks_ballast = !self.store.has_ballast();
         let done = self.rules.idle(&mut self.store);
         self.log(done);
     }
@@ -119,7 +130,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
 
     fn outcomes(&mut self, asked: &[Asked<R>]) -> Result<Vec<Outcome<R>>, JournalError> {
         match self.attempt(asked) {
-            Err(JournalError::DiskFull) if self.store.free_ballast().unwrap_or(false) => {
+            Err(JournalError::DiskFull) if self.free_ballast() => {
                 tracing::error!("disk is full: freed the ballast and go on");
                 self.attempt(asked)
             }
@@ -170,7 +181,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     /// Learns what became of a batch whose commit failed: it was kept after all, or why not.
     fn learn(&mut self, batch: &Batch, error: StoreError) -> Result<(), JournalError> {
         let mut is_kept = self.stand_up().and_then(|()| self.store.holds(batch));
-        if is_kept.as_ref().is_err_and(StoreError::is_full) && self.store.free_ballast().unwrap_or(false) {
+        if is_kept.as_ref().is_err_and(StoreError::is_full) && self.free_ballast() {
             is_kept = self.stand_up().and_then(|()| self.store.holds(batch));
         }
         match is_kept {
@@ -182,6 +193,12 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
                 Err(JournalError::Unknown(Arc::new(unknown)))
             }
         }
+    }
+
+    fn free_ballast(&mut self) -> bool {
+        let is_freed = self.store.free_ballast().unwrap_or(false);
+        self.lacks_ballast |= is_freed;
+        is_freed
     }
 
     fn not_kept(&mut self, error: StoreError) -> JournalError {

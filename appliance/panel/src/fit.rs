@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::lines::{Setter, Style};
+use crate::lines::{Cut, Setter, Style};
 
 /// A text that cannot be shown whole where it belongs.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,11 +44,14 @@ pub(crate) fn fit(setter: &Setter, text: &str, style: Style, room: &Room) -> Opt
     if let Some(size) = room.sizes.iter().find(|size| width_em * **size <= room.width) {
         return Some(Fitted { size: *size, lines: vec![text.to_owned()], width: width_em * size });
     }
-    room.small.iter().filter(|size| **size > 0.0).find_map(|size| {
-        let lines = setter.wrap_evenly(text, style, room.width / size).filter(|lines| lines.len() <= room.n_lines)?;
-        let widths = lines.iter().map(|line| setter.fonts().width_em(line, style.family, style.weight));
-        let width = widths.fold(0.0, f32::max) * size;
-        Some(Fitted { size: *size, lines, width })
+    // Smaller type reads better than a word that is cut.
+    [Cut::BetweenWords, Cut::Anywhere].into_iter().find_map(|cut| {
+        room.small.iter().filter(|size| **size > 0.0).find_map(|size| {
+            let lines = setter.wrap_evenly(text, style, room.width / size, cut)?;
+            let widths = lines.iter().map(|line| setter.fonts().width_em(line, style.family, style.weight));
+            let width = widths.fold(0.0, f32::max) * size;
+            (lines.len() <= room.n_lines).then_some(Fitted { size: *size, lines, width })
+        })
     })
 }
 

@@ -24,6 +24,9 @@ use crate::words::Words;
 /// Most rooms that one board can show legibly.
 pub const MOST_ROOMS: usize = 12;
 
+/// How long a page of what does not fit at once is shown, in milliseconds.
+pub const PAGE_MS: i64 = 8_000;
+
 /// How the monitor hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
@@ -219,12 +222,13 @@ impl Panel {
         faults
     }
 
-    /// Draws the board, or the calls over it while there are any.
+    /// Draws the board, or the calls over it while there are any; what takes several pages turns with the view's time.
     ///
     /// # Errors
     /// A text that cannot be shown whole, or too many rooms.
     pub fn board_svg(&self, view: &BoardView, layout: Layout) -> Result<String, DrawError> {
-        self.board_page(view, layout, 0).map(|page| page.svg)
+        let turn = view.as_of.0.div_euclid(PAGE_MS);
+        self.board_page(view, layout, usize::try_from(turn).unwrap_or_default()).map(|page| page.svg)
     }
 
     /// Draws a page of the board, from 0: a long message and many lines take turns.

@@ -222,16 +222,14 @@ pub(crate) fn read_own(folder: &Path, name: TemplateName) -> Result<Option<Arc<s
 
 /// Writes a value into a drawing: text cleaned and escaped, numbers with at most two decimals.
 fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), minijinja::Error> {
-    match value.kind() {
-        ValueKind::String if !value.is_safe() => {
-            let text = value.as_str().map(clean).unwrap_or_default();
-            escape_formatter(out, state, &Value::from(&*text))
-        }
-        ValueKind::Number if !value.is_integer() => {
-            let number = format!("{:.2}", f64::try_from(value.clone())?);
-            out.write_str(number.trim_end_matches('0').trim_end_matches('.')).map_err(minijinja::Error::from)
-        }
-        _ => escape_formatter(out, state, value),
+    if value.kind() == ValueKind::String && !value.is_safe() {
+        let text = value.as_str().map(clean).unwrap_or_default();
+        escape_formatter(out, state, &Value::from(&*text))
+    } else if value.kind() == ValueKind::Number && !value.is_integer() {
+        let number = format!("{:.2}", f64::try_from(value.clone())?);
+        out.write_str(number.trim_end_matches('0').trim_end_matches('.')).map_err(minijinja::Error::from)
+    } else {
+        escape_formatter(out, state, value)
     }
 }
 

@@ -22,7 +22,7 @@ use utoipa::OpenApi;
 
 use crate::answer::added;
 use crate::app::{Shared, Trouble};
-use crate::problem::Problem;
+use crate::problem::{Problem, Told};
 use crate::settings::Settings;
 use crate::surface::board::not_drawn;
 use machiai_panel::Paper;
@@ -40,13 +40,17 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/healthz", get(|| async { "ok\n" }))
 }
 
-async fn desk_now(State(app): State<Shared>) -> Json<DeskView> {
+/// Everything staff see, without what is sealed.
+#[utoipa::path(get, path = "/api/v1/desk", tag = "questions", responses((status = 200, body = Object)))]
+pub(crate) async fn desk_now(State(app): State<Shared>) -> Json<DeskView> {
     let (now, _) = app.gate.clock.now();
     Json(app.gate.read(|clinic| desk(clinic, now)))
 }
 
 /// Tells a desk that something changed; it then asks for what it shows.
-async fn desk_events(State(app): State<Shared>) -> Response {
+#[utoipa::path(get, path = "/api/v1/desk/events", tag = "questions",
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
+pub(crate) async fn desk_events(State(app): State<Shared>) -> Response {
     let changed = WatchStream::new(app.gate.changes())
         .map(|n_facts| Ok::<Bytes, Infallible>(Bytes::from(format!("event: changed\ndata: {n_facts}\n\n"))));
     let body = Body::from_stream(crate::ending::until(changed, app.stop.clone().cancelled_owned()));
@@ -59,20 +63,23 @@ async fn desk_events(State(app): State<Shared>) -> Response {
 /// Whom to look for.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Find {
+pub(crate) struct Find {
     label: String,
 }
 
 /// A visit with what is sealed, for staff.
 #[derive(Serialize)]
-struct Found {
+pub(crate) struct Found {
     #[serde(flatten)]
     row: DeskRow,
     /// Name, telephone number, note; none once erased.
     personal: Option<Personal>,
 }
 
-async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Json<Found>, Problem> {
+/// Finds today's visit of a label, with what is sealed, for staff.
+#[utoipa::path(get, path = "/api/v1/visits", tag = "questions", params(("label" = String, Query)),
+    responses((status = 200, body = Object), (status = 404, body = Told)))]
+pub(crate) async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Json<Found>, Problem> {
     let (now, _) = app.gate.clock.now();
     let found = app.gate.read(|clinic| {
         let visit = clinic.by_label(&Label(find.label))?;
@@ -87,7 +94,10 @@ async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Jso
     }
 }
 
-async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
+/// Draws a visit's ticket.
+#[utoipa::path(get, path = "/api/v1/visits/{visit}/ticket.svg", tag = "questions", params(("visit" = String, Path)),
+    responses((status = 200, content_type = "image/svg+xml", body = String), (status = 404, body = Told)))]
+pub(crate) async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
     let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None);
     let visit: VisitId = visit.parse().ok().ok_or_else(unknown)?;
     let (now, _) = app.gate.clock.now();
@@ -97,7 +107,9 @@ async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Res
     Ok((kind, svg).into_response())
 }
 
-async fn settings(State(app): State<Shared>) -> Json<Settings> {
+/// The settings that stand, as one document.
+#[utoipa::path(get, path = "/api/v1/settings", tag = "questions", responses((status = 200, body = Object)))]
+pub(crate) async fn settings(State(app): State<Shared>) -> Json<Settings> {
     Json(app.gate.read(|clinic| Settings::of(&clinic.standing)))
 }
 
@@ -126,7 +138,9 @@ pub(crate) struct Status {
     troubles: Vec<Trouble>,
 }
 
-async fn status(State(app): State<Shared>) -> Json<Status> {
+/// How the box does, and what is wrong.
+#[utoipa::path(get, path = "/api/v1/status", tag = "questions", responses((status = 200, body = Object)))]
+pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
     let (now, _) = app.gate.clock.now();
     let (_, clock) = app.gate.clock.shown();
     let troubles = app.troubles_now();

@@ -45,7 +45,7 @@ pub(crate) struct Asked {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum AskedLayout {
+pub(crate) enum AskedLayout {
     #[default]
     Landscape,
     Portrait,
@@ -75,11 +75,17 @@ pub(crate) fn view_now(app: &App) -> BoardView {
     app.gate.read(|clinic| board(clinic, now, trust))
 }
 
-async fn view(State(app): State<Shared>) -> axum::Json<BoardView> {
+/// The board's view: codes and values, no words.
+#[utoipa::path(get, path = "/api/v1/board", tag = "board", responses((status = 200, body = Object)))]
+pub(crate) async fn view(State(app): State<Shared>) -> axum::Json<BoardView> {
     axum::Json(view_now(&app))
 }
 
-async fn svg(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+/// The board as the monitor shows it.
+#[utoipa::path(get, path = "/api/v1/board.svg", tag = "board",
+    params(("layout" = Option<String>, Query, description = "landscape or portrait")),
+    responses((status = 200, content_type = "image/svg+xml", body = String)))]
+pub(crate) async fn svg(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     let drawn = app.panel.board_svg(&view_now(&app), asked.layout.layout());
     let svg = drawn.map_err(|cause| not_drawn(&app, &cause))?;
     let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
@@ -92,7 +98,11 @@ pub(crate) fn not_drawn(app: &App, cause: &DrawError) -> Problem {
     Problem::request(app.panel.words(), StatusCode::INTERNAL_SERVER_ERROR, "not_drawn", detail)
 }
 
-async fn events(State(app): State<Shared>, Query(asked): Query<Asked>) -> Response {
+/// The board whenever it changes, and a sign of life every two seconds.
+#[utoipa::path(get, path = "/api/v1/board/events", tag = "board",
+    params(("layout" = Option<String>, Query, description = "landscape or portrait")),
+    responses((status = 200, content_type = "text/event-stream", body = String)))]
+pub(crate) async fn events(State(app): State<Shared>, Query(asked): Query<Asked>) -> Response {
     let frames = asked.layout.frames(&app);
     app.board_wanted.notify_one();
     paint_one(&app, asked.layout.layout());

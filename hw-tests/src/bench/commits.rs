@@ -88,7 +88,8 @@ mod tests {
         serve(&file, "3\n2\n".as_bytes(), &mut told).unwrap();
         let counts: Vec<usize> = String::from_utf8(told).unwrap().lines().map(|line| line.split(' ').count()).collect();
         assert_eq!(counts, [2, 4, 3], "the first line says that it is ready, each other ends with a blank");
-        let n_rows: u32 = Connection::open(&file).unwrap().query_row("SELECT count(*) FROM rows", [], |r| r.get(0)).unwrap();
+        let n_rows: u32 =
+            Connection::open(&file).unwrap().query_row("SELECT count(*) FROM rows", [], |r| r.get(0)).unwrap();
         assert_eq!(n_rows, 5);
     }
 }

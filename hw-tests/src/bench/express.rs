@@ -21,7 +21,8 @@ const PROBE: &str = "require('express'); require('better-sqlite3')(':memory:').e
 pub struct Express {
     /// Its presses.
     pub presses: Presses,
-    _talker: Talker,
+    /// Its process.
+    pub talker: Talker,
 }
 
 impl Express {
@@ -33,7 +34,7 @@ impl Express {
         let server = install(kept)?;
         let mut talker = Talker::start(Command::new("node").arg(server).arg(folder.join("express.db")))?;
         let port = talker.ready()?.parse::<u16>().context("express listens nowhere")?;
-        Ok(Self { presses: Presses::on(([127, 0, 0, 1], port).into()), _talker: talker })
+        Ok(Self { presses: Presses::on(([127, 0, 0, 1], port).into()), talker })
     }
 }
 

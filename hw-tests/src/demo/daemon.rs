@@ -89,7 +89,7 @@ impl Daemon {
     pub async fn start(setting: &Setting<'_>) -> Result<Self> {
         let (config, state) = (setting.folder.join("machiai.toml"), setting.folder.join("state"));
         let settings = setting.folder.join("settings.toml");
-        write(&config, &configuration(&state, &setting.rehearsal))?;
+        write(&config, configuration(&state, &setting.rehearsal))?;
         write(&settings, setting.settings)?;
         let log = File::create(setting.log).with_context(|| format!("cannot write {}", setting.log.display()))?;
         let mut daemon = Self { child: None, program: setting.program.clone(), config, state, address: String::new() };

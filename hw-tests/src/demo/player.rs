@@ -146,17 +146,14 @@ impl<'a> Player<'a> {
     async fn play_batch(&mut self, batch: Range<usize>, status: Status) -> Result<()> {
         let first = &self.rows[batch.start];
         let is_double = batch.len() > 1 && self.rows[batch.clone()].iter().all(|row| row == first);
-        let mut lanes = Vec::new();
+        let mut lanes: Vec<Lane> = Vec::new();
         for row_idx in batch {
-            let row = &self.rows[row_idx];
-            let role = if is_double && !lanes.is_empty() { Role::Double } else { Role::Asked };
-            let presses = match (role, lanes.first()) {
-                // The finger slips on the very same button.
-                (Role::Double, Some(first)) => {
-                    let first: &Lane = first;
-                    first.presses.clone()
-                }
-                _ => self.clinic.presses(row, is_double).await?,
+            // The finger slips on the very same button.
+            let slipped = lanes.first().filter(|_| is_double).map(|lane| lane.presses.clone());
+            let role = if slipped.is_some() { Role::Double } else { Role::Asked };
+            let presses = match slipped {
+                Some(presses) => presses,
+                None => self.clinic.presses(&self.rows[row_idx], is_double).await?,
             };
             if presses.is_empty() {
                 self.played.without_number.push(row_idx);
@@ -214,10 +211,9 @@ impl<'a> Player<'a> {
         let happened = |kind: &str| fresh.iter().any(|sent| sent.answered.happened().contains(&kind));
         let (is_called, is_absent) = (happened("Called"), happened("MarkedAbsent"));
         let is_second_half = row_idx >= half;
-        if is_called && (!self.camera.has(Moment::Call) || self.wanted.contains(&Moment::Call)) {
-            if self.camera.shoot(Moment::Call).await? {
-                self.wanted.remove(&Moment::Call);
-            }
+        let wants_call = is_called && (!self.camera.has(Moment::Call) || self.wanted.contains(&Moment::Call));
+        if wants_call && self.camera.shoot(Moment::Call).await? {
+            self.wanted.remove(&Moment::Call);
         }
         if is_second_half && !self.camera.has(Moment::Busy) && !self.wanted.contains(&Moment::Busy) {
             // A call from the thick of it takes the place of the first one.

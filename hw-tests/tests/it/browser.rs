@@ -84,6 +84,18 @@ impl Scene {
         println!("picture {}", path.display());
     }
 
+    /// Fails if the page in front weighs too much over the wire for a tablet's line, or asked anybody but its box.
+    async fn is_light(&self) {
+        let weigh = "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];\
+            const sum = (some) => some.reduce((n, at) => n + at.transferSize, 0);\
+            return [sum(all), sum(all.filter((at) => at.name.endsWith('.js'))), all.filter((at) => !at.name.startsWith(location.origin)).length]";
+        let weighed = self.browser.run(weigh).await.unwrap();
+        let [all, scripts, foreign] = [0, 1, 2].map(|nth| weighed[nth].as_u64().unwrap());
+        assert!(all > 1_000 && all <= 60_000, "{all} bytes over the wire");
+        assert!(scripts <= 15_000, "{scripts} bytes of scripts");
+        assert_eq!(foreign, 0, "somebody outside the box was asked");
+    }
+
     /// Fails if the console of the window in front complained of anything.
     async fn is_quiet(&self) {
         assert_eq!(self.browser.complaints().await.unwrap(), Vec::<String>::new());

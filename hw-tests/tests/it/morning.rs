@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use machiai_hw_tests::demo::daemon::write;
 use serde_json::Value;
 
 /// What the report tells, and nothing else.
@@ -114,7 +115,7 @@ fn a_morning_drawn_at_random_holds_as_well() {
 fn a_morning_that_cannot_be_read_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let morning = folder.path().join("morning.csv");
-    std::fs::write(&morning, "at,action,line,who,detail\n08:30:00,dance,1,,\n").unwrap();
+    write(&morning, "at,action,line,who,detail\n08:30:00,dance,1,,\n").unwrap();
     let done = demo(&["--morning", morning.to_str().unwrap(), "--out", folder.path().join("left").to_str().unwrap()]);
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(!done.status.success() && said.contains("line 2"), "{said}");

@@ -45,6 +45,12 @@ struct Showing<'a> {
     is_text: bool,
 }
 
+impl Showing<'_> {
+    fn is_over(&self, at: AtMs) -> bool {
+        self.over_at.is_some_and(|over| over <= at)
+    }
+}
+
 /// A frame: calls shown together.
 struct Frame<'a> {
     calls: Vec<Showing<'a>>,
@@ -55,7 +61,7 @@ struct Frame<'a> {
 /// Returns the calls to be shown at `now`, oldest first.
 pub(super) fn calls(clinic: &Clinic, now: AtMs) -> Vec<CallFrame> {
     let shown = frames(clinic).into_iter().filter(|frame| frame.from <= now && now < frame.until);
-    let live = |call: &Showing<'_>| call.at <= now && call.over_at.is_none_or(|over| now < over);
+    let live = |call: &Showing<'_>| call.at <= now && !call.is_over(now);
     shown
         .flat_map(|frame| {
             let until = frame.until;
@@ -103,25 +109,30 @@ fn frames(clinic: &Clinic) -> Vec<Frame<'_>> {
     let showings = showings(clinic);
     let mut rest = showings.as_slice();
     let mut frames: Vec<Frame<'_>> = Vec::new();
-    while let Some(first) = rest.first() {
+    while let Some((first, others)) = rest.split_first() {
         let free = frames.last().map_or(AtMs(i64::MIN), |frame| frame.until);
         let from = first.at.max(free);
+        if first.is_over(from) {
+            rest = others;
+            continue;
+        }
         let joins = first.at.plus_ms(TOGETHER_MS).max(from);
         let n_pending = rest.iter().take_while(|call| call.at <= joins).count();
         let n = if n_pending > MAX_TOGETHER { N_OF_MANY } else { n_pending };
         let (calls, after) = rest.split_at(n);
-        let longest = if calls.iter().any(|call| call.is_text) { TEXT_CALL_MS } else { CALL_MS };
-        let mut until = from.plus_ms(longest);
-        if let Some(next) = after.first() {
-            until = until.min(from.plus_ms(CALL_MS_WHEN_OTHERS_WAIT).max(next.at));
-        }
-        let all_over =
-            calls.iter().map(|call| call.over_at).try_fold(from, |last, over| over.map(|over| last.max(over)));
-        until = all_over.map_or(until, |over| until.min(over));
-        frames.push(Frame { calls: calls.to_vec(), from, until });
+        frames.push(Frame { calls: calls.to_vec(), from, until: end_of(calls, after, from) });
         rest = after;
     }
     frames
+}
+
+/// Returns when a frame goes: after its time, earlier when others wait, and at once when every call of it is over.
+fn end_of(calls: &[Showing<'_>], after: &[Showing<'_>], from: AtMs) -> AtMs {
+    let longest = if calls.iter().any(|call| call.is_text) { TEXT_CALL_MS } else { CALL_MS };
+    let give_way = |next: &Showing<'_>| from.plus_ms(CALL_MS_WHEN_OTHERS_WAIT).max(next.at);
+    let gives_way = after.iter().find(|next| !next.is_over(give_way(next))).map(give_way);
+    let over = calls.iter().map(|call| call.over_at).try_fold(from, |last, over| over.map(|over| last.max(over)));
+    gives_way.into_iter().chain(over).fold(from.plus_ms(longest), AtMs::min)
 }
 
 /// Returns every call to be shown, oldest first; calls in writing come again by themselves.
@@ -152,11 +163,8 @@ fn over_at(clinic: &Clinic, moment: &Moment, visits: &[&Visit]) -> Option<AtMs> 
     let stands = |visit: &&&Visit| {
         matches!(visit.turn.state, State::Called | State::Absent) && visit.turn.room.as_ref() == Some(&moment.room)
     };
-    let answered = if visits.iter().any(|visit| stands(&visit)) {
-        None
-    } else {
-        visits.iter().map(|visit| visit.turn.since.max(moment.at)).max()
-    };
+    let is_answered = moment.undone_at.is_none() && !visits.iter().any(|visit| stands(&visit));
+    let answered = if is_answered { visits.iter().map(|visit| visit.turn.since.max(moment.at)).max() } else { None };
     moment.undone_at.into_iter().chain(anew).chain(answered).min()
 }
 

@@ -22,7 +22,9 @@ pub(super) fn again(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refus
     if visit.paper.is_running() {
         return Err(Refusal::new(RefusalCode::PrintRunning).with("label", &visit.label));
     }
-    let Some(printer) = printer_of(clinic, visit.home) else { return Err(Refusal::new(RefusalCode::NoPrinter)) };
+    let Some(printer) = printer_of(clinic, visit.home) else {
+        return Err(Refusal::new(RefusalCode::NoPrinter).with("label", &visit.label));
+    };
     let n_before = visit.paper.n_attempts;
     let attempt = n_before.saturating_add(1);
     let begun = PrintBegun { visit: visit.visit, printer: printer.clone(), attempt, reprint: n_before > 0 };

@@ -29,7 +29,9 @@ pub(super) fn undo(clinic: &Clinic, of: VisitId, by: &By) -> Result<Vec<Draft>, 
             acts.dedup();
             acts
         }
-        None if visit.turn.state == State::Cancelled => return Err(Refusal::new(RefusalCode::NothingToUndo)),
+        None if visit.turn.state == State::Cancelled => {
+            return Err(Refusal::new(RefusalCode::NothingToUndo).with("label", &visit.label));
+        }
         None => issued_with(clinic, visit),
     };
     Ok(alloc::vec![Draft::of_line(visit.turn.line, Fact::Undone(Undone { acts }))])

@@ -20,7 +20,7 @@ impl Clinic {
     /// [`Taken::Late`] leaves everything as it was: the caller folds again from a point before the fact.
     pub fn after(&mut self, envelope: &Envelope) -> Taken {
         let (head, fact) = (&envelope.head, &envelope.fact);
-        if self.heads.get(&head.origin).is_some_and(|seq| *seq >= head.seq) {
+        if self.knows(head.id()) {
             return Taken::Known;
         }
         if self.newest.is_some_and(|newest| newest > head.canonical()) {

@@ -16,16 +16,22 @@ use crate::lines::{Setter, Style};
 use crate::number::{Cells, Place, Side, set_in_cells};
 use crate::words;
 
+/// The field by which templates call a patient's name.
+const NAME_FIELD: &str = "name";
+
 /// Adds the functions to an environment.
 pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
     let setter = Arc::new(Setter::new(Arc::clone(fonts)));
-    let known = Arc::clone(&setter);
+    let (known, for_names) = (Arc::clone(&setter), Arc::clone(fonts));
     env.add_function("fit", move |field: &str, text: &str, width: f32, sizes: Vec<f32>, rest: Kwargs| {
         let small = rest.get::<Option<Vec<f32>>>("small")?.unwrap_or_default();
         let n_lines = rest.get::<Option<usize>>("lines")?.unwrap_or(2);
         let style = style(&rest)?;
         let room = Room { width, sizes, small, n_lines };
-        let fitted = fit(&known, &clean(text), style, &room).ok_or_else(|| refused(field))?;
+        // A patient's name is not kept in memory for the sake of speed.
+        let unknown = (field == NAME_FIELD).then(|| Setter::new(Arc::clone(&for_names)));
+        let fitted = fit(unknown.as_ref().unwrap_or(&known), &clean(text), style, &room);
+        let fitted = fitted.ok_or_else(|| refused(field))?;
         Ok::<Value, Error>(Value::from_object(fitted))
     });
     env.add_function("wrap", move |field: &str, text: &str, width: f32, size: f32, rest: Kwargs| {

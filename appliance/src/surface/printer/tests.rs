@@ -164,9 +164,9 @@ fn the_first_byte_of_a_ticket_parts_refused_from_unconfirmed() {
 #[test]
 fn a_late_answer_is_not_taken_for_another() {
     let mut line = script();
-    let now = Duration::ZERO;
-    // Three answers before the ticket come at once; while the paper is awaited each comes after it was given up.
-    line.answers_after = [now, now, now].into_iter().chain([Duration::from_millis(2500); 9]).collect();
+    // Three answers before the ticket come at once. While the paper is awaited it is asked at 1, 3 and 5 s and each
+    // answer is given up after a second: two of them come while the third is waited for.
+    line.answers_after = [0, 0, 0, 4200, 2400, 2500, 2500].map(Duration::from_millis).into();
     line.fence_after = Duration::from_secs(8);
     assert_eq!(printed(&mut line).0, Outcome::Printed);
 }
@@ -196,4 +196,17 @@ fn a_job_ends_however_slowly_its_bytes_go() {
     let became = print(&mut line, &job, &Limits { look: Duration::from_secs(4), ..Limits::USUAL }, &hands);
     assert_eq!(became, Outcome::Unconfirmed(PrintTrouble::Stalled));
     assert!(hands.now() <= Limits::USUAL.job, "{:?}", hands.now());
+}
+
+#[test]
+fn a_clone_is_asked_nothing_and_waited_for_nowhere() {
+    let mut line = script();
+    let hands = line.hands.clone();
+    let profile = Profile::named("58mm-clone").unwrap();
+    let became = print(&mut line, &Job { profile, dots: &dots(), last: None }, &Limits::USUAL, &hands);
+    assert_eq!((became, hands.now()), (Outcome::Unconfirmed(PrintTrouble::Silent), Duration::ZERO));
+    assert_eq!(line.sent, encode(&dots(), profile).unwrap());
+    // It has been given everything: the next ticket needs no getting back into step.
+    print(&mut line, &Job { profile, dots: &dots(), last: Some(became) }, &Limits::USUAL, &hands);
+    assert_eq!(line.sent, encode(&dots(), profile).unwrap().repeat(2));
 }

@@ -21,6 +21,7 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     scene.open("/kiosk").await;
     scene.browser.until("document.querySelectorAll('.line').length === 2").await.unwrap();
     scene.picture("kiosk").await;
+    scene.is_light().await;
     scene.browser.press(".line[data-line='1']").await.unwrap();
     let label = scene.browser.until("document.querySelector('.big').textContent").await.unwrap();
     let label = label.as_str().unwrap().to_owned();
@@ -60,6 +61,7 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     let seen = seen.as_str().unwrap().to_owned();
     assert!(seen.contains(&label) && seen.contains("呼出中"), "the tile says {seen}");
     scene.picture("board").await;
+    scene.is_light().await;
     scene.is_quiet().await;
 
     // Another tablet marks that the patient went in; the first says so without being touched, and goes on.
@@ -74,6 +76,7 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     let promise = format!("document.querySelector('#next').innerText.includes('{label} を終えて {next} を呼びます')");
     scene.browser.until(&promise).await.unwrap();
     scene.picture("desk").await;
+    scene.is_light().await;
     scene.browser.press("#next").await.unwrap();
     scene.browser.until(&format!("document.querySelector('#now').textContent === '{next}'")).await.unwrap();
 
@@ -105,6 +108,9 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     scene.is_quiet().await;
     scene.browser.turn_to(&kiosk).await.unwrap();
     scene.browser.until("document.querySelector('#over').hidden").await.unwrap();
+    scene.open("/").await;
+    scene.browser.until("document.querySelectorAll('a').length === 4").await.unwrap();
+    scene.is_light().await;
     scene.is_quiet().await;
 }
 

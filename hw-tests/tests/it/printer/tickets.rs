@@ -58,3 +58,21 @@ fn a_ticket_of_ours_comes_out_whole_and_its_code_reads_back(
         assert_eq!(qr_text(&paper.dots), [view.url.unwrap()]);
     }
 }
+    #[test]
+    fn meas() {
+    let panel = panel();
+    for profile in Profile::all() {
+        let mut v=vec![]; let mut t=vec![];
+        for (name, view) in samples::tickets() {
+            let dots = panel.ticket_dots(&view, paper_of(profile)).unwrap();
+            let s=std::time::Instant::now();
+            let b = encode(&dots, profile).unwrap().len();
+            t.push(s.elapsed()); v.push((b,name, dots.number_rows.clone(), dots.height));
+        }
+        v.sort_by_key(|x|x.0); t.sort();
+        eprintln!("{} {:?} {:?} median {:?} max {:?}", profile.name, v[v.len()/2], v.last(), t[t.len()/2], t.last());
+        let dots=panel.ticket_dots(&samples::tickets()[0].1, paper_of(profile)).unwrap();
+        let shown=as_shown(&dots, profile.name);
+        std::fs::write(format!("/tmp/shown-{}.png",profile.name), shown.png().unwrap()).unwrap();
+        eprintln!("  ja {} all {:?}", encode(&dots,profile).unwrap().len(), v.iter().map(|x|(x.1,x.0)).collect::<Vec<_>>());
+    }}

@@ -1,0 +1,120 @@
+//! Settings: what contradicts itself is refused whole, says where and why, and leaves nobody behind.
+
+use machiai_core::command::Command;
+use machiai_core::facts::Fact;
+use machiai_core::refusal::RefusalCode;
+use rstest::rstest;
+
+use crate::play::steps::setting;
+use crate::play::{Play, check};
+
+#[rstest]
+#[case::a_clinic_without_a_name(r#"{"kind":"SiteSet","body":{"name":{"ja":" "},"era_years":true}}"#, "site")]
+#[case::a_patients_page_that_is_no_address(
+    r#"{"kind":"SiteSet","body":{"name":{"ja":"待合"},"patient_url":"javascript:alert(1)"}}"#,
+    "site"
+)]
+#[case::overlapping_sessions(
+    r#"{"kind":"HoursSet","body":{"sessions":[{"session":"a","name":{"ja":"一"},"from":"9:00","to":"8:00"}]}}"#,
+    "hours"
+)]
+#[case::a_day_that_begins_tomorrow(r#"{"kind":"RulesSet","body":{"day_starts":"24:00"}}"#, "rules")]
+#[case::a_family_of_none(r#"{"kind":"RulesSet","body":{"family_most":0}}"#, "rules")]
+#[case::a_double_press_of_an_hour(r#"{"kind":"RulesSet","body":{"double_press_ms":3600000}}"#, "rules")]
+#[case::a_restore_that_uses_up_the_day(r#"{"kind":"RulesSet","body":{"restore_jump":5000}}"#, "rules")]
+#[case::a_line_without_a_name(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":""}}}"#, "line 5")]
+#[case::a_name_of_many_lines(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"内\n科"}}}"#, "line 5")]
+#[case::a_small_letter(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"prefix":"a"}}"#, "line 5")]
+#[case::no_minutes(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"minutes":0}}"#, "line 5")]
+#[case::five_figures(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"last_number":10000}}"#, "line 5")]
+#[case::numbers_from_nought(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"first_number":0}}"#, "line 5")]
+#[case::a_first_number_past_the_last(
+    r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"first":{"morning":1000}}}"#,
+    "line 5"
+)]
+#[case::no_figures(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"figures":0}}"#, "line 5")]
+#[case::an_unknown_session(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"first":{"noon":1}}}"#, "line 5")]
+#[case::a_break_backwards(
+    r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"breaks":[{"from":"13:00","to":"12:00"}]}}"#,
+    "line 5"
+)]
+#[case::no_turns(
+    r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"interleave":{"booked":0,"walk_in":1}}}"#,
+    "line 5"
+)]
+#[case::every_number_kept(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"keep_every":1}}"#, "line 5")]
+#[case::an_ending_of_three_figures(
+    r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"skip_endings":[100]}}"#,
+    "line 5"
+)]
+#[case::a_room_of_no_line(r#"{"kind":"RoomSet","body":{"room":"r","name":{"ja":"室"},"lines":[]}}"#, "room r")]
+#[case::a_room_of_an_unknown_line(
+    r#"{"kind":"RoomSet","body":{"room":"r","name":{"ja":"室"},"lines":[77]}}"#,
+    "room r"
+)]
+#[case::a_line_that_a_room_still_calls(r#"{"kind":"LineRemoved","body":{"line":9}}"#, "room cashier")]
+#[case::a_printer_of_an_unknown_line(
+    r#"{"kind":"PrinterSet","body":{"printer":"p","address":"tcp:x:1","profile":"x","lines":[77]}}"#,
+    "printer p"
+)]
+fn contradictions_are_refused(#[case] json: &str, #[case] place: &str) {
+    let mut play = Play::new();
+    let before = play.clinic.clone();
+    let refusal = play.ask("manager", &Command::ChangeSettings { facts: vec![setting(json)] }).unwrap_err();
+    assert_eq!((refusal.code, refusal.values["where"].as_str()), (RefusalCode::BadSettings, place), "{refusal:?}");
+    assert!(!refusal.values["why"].is_empty());
+    assert_eq!(play.clinic, before);
+}
+
+#[rstest]
+#[case::a_line_with_somebody_in_it(&["take 2"], &[r#"{"kind":"RoomSet","body":{"room":"room2","name":{"ja":"室"},"lines":[1]}}"#, r#"{"kind":"LineRemoved","body":{"line":2}}"#], "line 2")]
+#[case::a_room_with_somebody_in_it(&["take 1", "call room1"], &[r#"{"kind":"RoomRemoved","body":{"room":"room1"}}"#], "room room1")]
+fn nobody_is_dropped_by_a_setting(#[case] steps: &[&str], #[case] json: &[&str], #[case] place: &str) {
+    let mut play = Play::new().run(&["8:30 open 1 morning", "open 2 morning"]).run(steps);
+    let facts: Vec<Fact> = json.iter().map(|json| setting(json)).collect();
+    let refusal = play.ask("manager", &Command::ChangeSettings { facts: facts.clone() }).unwrap_err();
+    assert_eq!((refusal.code, refusal.values["where"].as_str()), (RefusalCode::BadSettings, place));
+    play.step(if place == "line 2" { "cancel B1" } else { "finish room1" });
+    play.ask("manager", &Command::ChangeSettings { facts }).unwrap();
+}
+
+#[test]
+fn only_settings_are_settings() {
+    let mut play = Play::new();
+    for fact in [Fact::LinePaused, setting(r#"{"kind":"MessageSet","body":{"text":"x"}}"#)] {
+        let refusal = play.ask("manager", &Command::ChangeSettings { facts: vec![fact] }).unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::BadValue);
+    }
+}
+
+#[test]
+fn a_change_is_kept_whole_or_not_at_all() {
+    let mut play = Play::new();
+    let good = setting(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#);
+    let bad = setting(r#"{"kind":"LineSet","body":{"line":6,"name":{"ja":""}}}"#);
+    play.ask("manager", &Command::ChangeSettings { facts: vec![good.clone(), bad] }).unwrap_err();
+    assert_eq!(play.clinic.standing.lines.len(), 4);
+    play.ask("manager", &Command::ChangeSettings { facts: vec![good] }).unwrap();
+    assert_eq!(play.clinic.standing.lines.len(), 5);
+}
+
+#[test]
+fn a_line_taken_out_and_in_again_gives_no_number_twice() {
+    let without = r#"set {"kind":"LineRemoved","body":{"line":9}}"#;
+    let room = r#"set {"kind":"RoomRemoved","body":{"room":"cashier"}}"#;
+    let again = r#"set {"kind":"LineSet","body":{"line":9,"name":{"ja":"会計"},"prefix":"K","kind":"payment"}}"#;
+    let steps = ["8:30 open 9 morning", "take 9", "cancel K1", room, without, again, "take 9"];
+    check(&steps, "9: waiting K2, cancelled K1");
+}
+
+#[rstest]
+#[case::rare_kanji("髙﨑𠮷の診察は <休診> & 明日", true)]
+#[case::eighty_characters(&"あ".repeat(80), true)]
+#[case::too_long(&"あ".repeat(81), false)]
+#[case::a_line_break("本日\n休診", false)]
+fn the_message_is_one_line_that_fits_the_board(#[case] text: &str, #[case] is_taken: bool) {
+    let mut play = Play::new();
+    let outcome = play.ask("desk", &Command::SetMessage { text: text.to_string() });
+    assert_eq!(outcome.is_ok(), is_taken, "{outcome:?}");
+    assert_eq!(play.clinic.standing.message.as_deref(), is_taken.then_some(text));
+}

@@ -1,0 +1,56 @@
+//! Contrast, measured on the drawings themselves against what LOOKS states.
+
+use machiai_panel::{Layout, samples};
+
+use crate::looker::{PANEL, contrast, texts};
+
+/// A text's colour, its ground, and the contrast they must have.
+const PAIRS: [(&str, &str, f32); 18] = [
+    ("#17212B", "#F7F4ED", 14.8),
+    ("#17212B", "#ECE7DB", 13.2),
+    ("#3F4B57", "#F7F4ED", 8.1),
+    ("#3F4B57", "#ECE7DB", 7.2),
+    ("#FFFFFF", "#16325C", 12.8),
+    ("#D5E0EE", "#16325C", 9.6),
+    ("#FFD166", "#16325C", 8.9),
+    ("#F1ECE1", "#101822", 15.2),
+    ("#F1ECE1", "#1B2735", 12.8),
+    ("#B4BFCA", "#101822", 9.6),
+    ("#B4BFCA", "#1B2735", 8.1),
+    ("#7FA6DB", "#101822", 7.1),
+    ("#5FC0A4", "#101822", 8.1),
+    ("#C79ACB", "#101822", 7.6),
+    ("#D9A679", "#101822", 8.2),
+    // The mark of a rehearsal: the ground's colour on the ink's.
+    ("#F7F4ED", "#17212B", 14.8),
+    ("#101822", "#F1ECE1", 15.2),
+    ("#16325C", "#FFFFFF", 12.8),
+];
+
+fn color(hex: &str) -> [u8; 3] {
+    [1, 3, 5].map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+}
+
+#[test]
+fn the_colours_have_the_contrast_that_was_promised() {
+    for (text, ground, promised) in PAIRS {
+        let measured = contrast(color(text), color(ground));
+        assert!(measured >= promised - 0.06, "{text} on {ground} is {measured}");
+    }
+}
+
+#[test]
+fn every_text_of_every_board_is_of_a_listed_pair() {
+    for (name, mut view) in samples::boards().into_iter().chain(samples::calls()) {
+        for night in [false, true] {
+            view.night = night;
+            for layout in [Layout::Landscape, Layout::Portrait] {
+                for seen in texts(&PANEL.board_svg(&view, layout).unwrap()) {
+                    let listed =
+                        PAIRS.iter().any(|(text, ground, _)| (color(text), color(ground)) == (seen.color, seen.ground));
+                    assert!(listed, "{name} {layout:?}: {} is {:?} on {:?}", seen.text, seen.color, seen.ground);
+                }
+            }
+        }
+    }
+}
