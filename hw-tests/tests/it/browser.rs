@@ -13,6 +13,7 @@ use std::time::Duration;
 use machiai_hw_tests::browser::{Browser, Window};
 use machiai_hw_tests::demo::api::Press;
 use machiai_hw_tests::demo::daemon::{Program, SITE};
+use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::stage::Stage;
 use serde_json::{Value, json};
 
@@ -77,11 +78,31 @@ impl Scene {
         lines.filter(|of| of["line"] == line).map(|of| of["n_waiting"].as_u64().unwrap()).sum()
     }
 
+    /// Waits until an expression is true of the page, and returns its value.
+    async fn until(&self, expression: &str) -> Value {
+        self.browser.until(expression).await.unwrap()
+    }
+
+    /// Runs a script in the page and returns what it returns.
+    async fn run(&self, script: &str) -> Value {
+        self.browser.run(script).await.unwrap()
+    }
+
+    /// Presses what a selector names.
+    async fn press(&self, selector: &str) {
+        self.browser.press(selector).await.unwrap();
+    }
+
+    /// Takes the box away from its pages.
+    async fn cut(&mut self) {
+        assert!(self.stage.daemon.stop().await.unwrap().success());
+    }
+
     /// Leaves a picture of the page.
     async fn picture(&self, name: &str) {
         let path = self.folder.join(format!("{name}.png"));
         self.browser.picture(&path).await.unwrap();
-        println!("picture {}", path.display());
+        out(&format!("picture {}\n", path.display()));
     }
 
     /// Fails if the page in front weighs too much over the wire for a tablet's line, or asked anybody but its box.

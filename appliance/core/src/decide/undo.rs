@@ -7,7 +7,7 @@ use crate::envelope::By;
 use crate::facts::{Fact, Undone};
 use crate::ids::{FactId, VisitId};
 use crate::queue::Clinic;
-use crate::queue::visit::{Act, State, Visit};
+use crate::queue::visit::{Act, ActKind, State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 
 /// Decides an undo of the last act on a ticket, with what the same press did to others.
@@ -60,18 +60,26 @@ fn undone_with<'a>(clinic: &'a Clinic, last: &Act) -> Vec<UndoneOf<'a>> {
 
 /// Refuses to bring somebody back into a room to which somebody else has been called since.
 fn refuse_taken_room(clinic: &Clinic, undone: &[UndoneOf<'_>]) -> Result<(), Refusal> {
-    let rooms = undone.iter().filter_map(|undone| undone.acts.first()).filter_map(|act| {
-        let turn = &act.before;
-        turn.room.as_ref().filter(|_| matches!(turn.state, State::Called | State::InRoom))
-    });
-    let goes = |visit: &&Visit| undone.iter().any(|undone| undone.visit.visit == visit.visit);
-    for room in rooms {
-        if let Some(occupant) = clinic.in_room(room).into_iter().find(|visit| !goes(visit)) {
+    for back in undone {
+        let turn = back.acts.first().map(|act| &act.before);
+        let turn = turn.filter(|turn| matches!(turn.state, State::Called | State::InRoom));
+        let Some(room) = turn.and_then(|turn| turn.room.as_ref()) else { continue };
+        let is_other = |visit: &&Visit| {
+            let goes = undone.iter().any(|undone| undone.visit.visit == visit.visit);
+            !goes && !were_called_together(visit, back.visit)
+        };
+        if let Some(occupant) = clinic.in_room(room).into_iter().find(is_other) {
             let by = occupant.acts.last().map(|act| &act.by);
             return Err(by.map_or_else(|| Refusal::new(RefusalCode::ActedSince), |by| acted_since(occupant, by)));
         }
     }
     Ok(())
+}
+
+/// Whether one call was for both: the rest of a family stays in the room when one of it goes for a test.
+fn were_called_together(one: &Visit, other: &Visit) -> bool {
+    let mut calls = one.acts.iter().filter(|act| act.kind == ActKind::Called);
+    calls.any(|call| other.acts.iter().any(|act| act.id == call.id))
 }
 
 /// Returns the facts that issued a ticket and the others of its press on whom nobody has acted.

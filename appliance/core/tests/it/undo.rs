@@ -26,6 +26,10 @@ const OPEN: [&str; 4] = ["8:30 open 1 morning", "take 1", "take 1", "take 1"];
 #[case::a_whole_family(&["take 1 family=2", "join 1 4 5", "call room1", "undo 5"], "1: waiting 1 2 3 4 5")]
 #[case::the_tickets_of_a_family(&["take 1 family=2", "undo 5"], "1: waiting 1 2 3, cancelled 4 5")]
 #[case::after_undoing_a_test_the_patient_is_back_in_the_room(&["call room1", "enter room1", "send 1 3", "undo 1"], "1: waiting 2 3, in_room 1@room1")]
+#[case::one_of_a_family_back_from_a_test_finds_the_others(
+    &["join 1 2", "call room1", "enter room1", "send 2 3", "undo 2"],
+    "1: waiting 3, in_room 1@room1 2@room1"
+)]
 fn an_act_is_undone(#[case] steps: &[&str], #[case] expected: &str) {
     check(&[&OPEN, steps].concat(), expected);
 }

@@ -55,7 +55,7 @@ fn every_text_is_whole_and_none_touches_another() {
 }
 
 #[test]
-fn the_numbers_of_the_drawing_with_three_rooms_stand_where_the_looks_put_them() {
+fn what_the_specification_places_stands_where_it_places_it() {
     let svg = draw(&samples::board(3, 2), Layout::Landscape);
     for part in [
         r##"<g transform="translate(1280 120)"><rect width="640" height="320" fill="#16325C"/>"##,

@@ -1,4 +1,4 @@
-//! Contrast, measured on the drawings themselves against what LOOKS states.
+//! Contrast, measured on the drawings themselves against what was promised.
 
 use machiai_panel::{Layout, samples};
 

@@ -94,7 +94,7 @@ fn black_band(node: &resvg::usvg::roxmltree::Node<'_, '_>) -> Option<f32> {
 }
 
 #[test]
-fn the_ticket_is_the_one_of_the_looks() {
+fn the_ticket_has_the_measures_of_its_specification() {
     let dots = PANEL.ticket_dots(&sample("ja"), Paper::W576).unwrap();
     assert_eq!((dots.width, dots.height), (576, 856));
     let svg = PANEL.ticket_svg(&sample("ja"), Paper::W576).unwrap();
