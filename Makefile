@@ -5,19 +5,19 @@ CARGO ?= cargo
 # What building takes beside cargo: SQLite and ring are C. What is drawn takes its fonts from Debian.
 BUILD_PACKAGES := gcc libc6-dev fonts-morisawa-bizud-gothic fonts-noto-cjk
 # The pages are tried in a real browser.
-TEST_PACKAGES := $(BUILD_PACKAGES) chromium chromium-driver libfaketime
+TEST_PACKAGES := $(BUILD_PACKAGES) chromium chromium-driver libfaketime python3 python3-pip
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+.PHONY: help test demo bench torture pictures decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: test-packages tools fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+test: test-packages tools decoder fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
 	@echo "== all is well"
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
@@ -36,7 +36,7 @@ bench: build-packages ## measure speed and memory; ratios and medians from one r
 	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
-torture: test-packages tools ## run the fault harnesses and property tests with their long counts
+torture: test-packages tools decoder ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
 
 # Draws the README's two pictures again after a change of the templates.
@@ -69,6 +69,12 @@ deny:
 	@echo "== licences, bans, sources"
 	@$(CARGO) fetch --quiet --locked
 	@$(CARGO) deny --offline --locked --log-level error check licenses bans sources
+
+# An ESC/POS decoder that is not ours reads our tickets. It asks for a newer Python than Debian's and needs none.
+decoder: target/escpos-decoder/emupos
+target/escpos-decoder/emupos:
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --ignore-requires-python \
+	    --target target/escpos-decoder emupos==0.4.0 pillow==13.0.0 segno==1.6.6 python-barcode==0.16.1
 
 tests:
 	@echo "== tests"

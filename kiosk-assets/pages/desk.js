@@ -40,11 +40,13 @@ async function get(path) {
   if (!response.ok && response.status !== 404) throw new Error(path);
   return response.ok ? response.json() : null;
 }
-let isAsking = false, isStale = false;
-async function refresh() {
+let asking = null, isStale = false;
+function refresh() {
   isStale = true;
-  if (isAsking) return;
-  isAsking = true;
+  asking ??= look().finally(() => { asking = null; });
+  return asking;
+}
+async function look() {
   while (isStale) {
     isStale = false;
     try {
@@ -57,7 +59,6 @@ async function refresh() {
       line(false);
     }
   }
-  isAsking = false;
 }
 async function poll() {
   try {
@@ -230,7 +231,7 @@ function drawBar(room) {
   write($('place'), room ? name(room.name) : say('reception'));
   const sessions = lines.map(sessionOf);
   const isOne = lines.length > 1 && sessions.every((text) => text === sessions[0]);
-  write($('sessions'), isOne ? sessions[0] : lines.map((line, nth) => `${name(line.name)}　${sessions[nth]}`).join('／'));
+  write($('sessions'), isOne ? sessions[0] : lines.length > 2 ? say('lines') : lines.map((line, nth) => `${name(line.name)}　${sessions[nth]}`).join('／'));
   const n = view.unprinted.length, has = settings?.printers.length;
   write($('paper'), n ? say('unprinted', { n }) : say(has === 0 ? 'no_printer' : 'printer'));
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
@@ -301,8 +302,13 @@ const everyone = (of) => [...(of?.rooms ?? []).flatMap((room) => room.now.map((r
 let last = null;
 function drawUndo(room) {
   const rows = new Map(everyone(view).map((row) => [row.visit, row]));
-  // Whatever somebody did since can no longer be taken back from here.
-  mine = mine.filter(({ visit, kind }) => !rows.has(visit) || rows.get(visit).last_act === kind).slice(-20);
+  // What somebody did since can no longer be taken back from here; a view from before the press says nothing of it.
+  mine = mine.slice(-20).filter((act) => {
+    const row = rows.get(act.visit);
+    const isLast = row?.last_act === act.kind;
+    act.isSeen ||= isLast;
+    return !row || isLast || !act.isSeen;
+  });
   const row = room?.now[room.now.length - 1];
   last = mine[mine.length - 1] ?? (row && { visit: row.visit, label: row.label, kind: row.last_act });
   for (const at of all('.undo')) {

@@ -3,6 +3,7 @@
 //! The tail is checked at start, the rest slice by slice in quiet moments, all of it by `machiai journal verify`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use machiai_core::envelope::Envelope;
@@ -105,12 +106,12 @@ pub(crate) fn check_slice(
 
 fn check_row(reader: &Reader, chains: &mut Chains, row: &FactRow) -> Result<(), StoreError> {
     let bad = |source| StoreError::BadFact { at: row.position, source };
-    if !chains.origins.contains_key(&row.origin_id) {
+    if let Entry::Vacant(unknown) = chains.origins.entry(row.origin_id) {
         let origin = reader
             .db
             .query_row("SELECT origin FROM origins WHERE origin_id = ?1", [row.origin_id], |row| row.get(0))
             .step("read an origin")?;
-        chains.origins.insert(row.origin_id, Origin::from_bytes(origin));
+        unknown.insert(Origin::from_bytes(origin));
     }
     let before = match chains.tips.get(&row.origin_id) {
         Some(&(seq, hash)) if seq.0.checked_add(1) == Some(row.seq.0) => Some(hash),

@@ -300,3 +300,8 @@ pub enum JournalError {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the journal's thread")]
 pub struct StartError(#[source] pub io::Error);
+
+/// Returns an error as tracing takes it: with its causes.
+pub(crate) fn told<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    error
+}

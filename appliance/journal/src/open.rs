@@ -9,7 +9,7 @@ use machiai_core::ids::Origin;
 use machiai_core::time::AtMs;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::error::{BadFact, OnFile, OpenError, Step, StoreError};
+use crate::error::{BadFact, OnFile, OpenError, Step, StoreError, told};
 use crate::files::{Files, Lock, RealFiles};
 use crate::kept::Position;
 use crate::log::Log;
@@ -98,7 +98,7 @@ pub(crate) fn open(about: Open, synchronous: Synchronous) -> Result<Store, OpenE
     renew_log(&about).map_err(failed)?;
     let found = match look(&about, synchronous) {
         Err(error) if error.is_damage() => {
-            tracing::error!(error = &error as &dyn std::error::Error, "journal is damaged: set aside and salvaged");
+            tracing::error!(error = told(&error), "journal is damaged: set aside and salvaged");
             salvage::salvage(&about)?;
             aside = swap::finish(&about).map_err(failed)?;
             look(&about, synchronous)?

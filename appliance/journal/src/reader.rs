@@ -40,6 +40,9 @@ pub struct Checkpoint {
     pub state: Vec<u8>,
 }
 
+/// A secret's name and the secret.
+pub type NamedSecret = (Vec<u8>, Vec<u8>);
+
 /// One connection to a journal, for reading.
 #[derive(Debug)]
 pub struct Reader {
@@ -188,7 +191,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`StoreError`] when they cannot be read.
-    pub fn secrets_for(&self, purpose: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub fn secrets_for(&self, purpose: &str) -> Result<Vec<NamedSecret>, StoreError> {
         let step = "read secrets";
         let mut query = self
             .db

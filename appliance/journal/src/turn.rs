@@ -8,7 +8,7 @@ use std::sync::Arc;
 use machiai_core::envelope::{Cmd, Envelope, Head, Malformed};
 use machiai_core::ids::Seq;
 
-use crate::error::{BadFact, JournalError, StoreError};
+use crate::error::{BadFact, JournalError, StoreError, told};
 use crate::kept::{Kept, NewFact, Position};
 use crate::rules::{Draft, Rules, StampParts, Stamper, Submission};
 use crate::store::{Batch, Store};
@@ -189,7 +189,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
             Ok(false) => Err(self.not_kept(error)),
             Err(unknown) if unknown.is_damage() => Err(self.not_kept(unknown)),
             Err(unknown) => {
-                tracing::error!(error = &unknown as &dyn std::error::Error, "cannot learn what was kept");
+                tracing::error!(error = told(&unknown), "cannot learn what was kept");
                 Err(JournalError::Unknown(Arc::new(unknown)))
             }
         }
@@ -204,7 +204,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     fn not_kept(&mut self, error: StoreError) -> JournalError {
         let (is_damage, is_full) = (error.is_damage(), error.is_full());
         let error = Arc::new(error);
-        tracing::error!(error = error.as_ref() as &dyn std::error::Error, "nothing of the batch was kept");
+        tracing::error!(error = told(error.as_ref()), "nothing of the batch was kept");
         match (is_damage, is_full) {
             (true, _) => {
                 self.found_damage();
@@ -217,7 +217,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
 
     fn log(&mut self, outcome: Result<(), StoreError>) {
         if let Err(error) = outcome {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot tidy the journal, will try again");
+            tracing::warn!(error = told(&error), "cannot tidy the journal, will try again");
             if error.is_damage() {
                 self.found_damage();
             }
@@ -227,7 +227,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     fn found_damage(&mut self) {
         self.is_damaged = true;
         if let Err(error) = self.store.raise_suspicion() {
-            tracing::error!(error = &error as &dyn std::error::Error, "cannot have the next start verify the journal");
+            tracing::error!(error = told(&error), "cannot have the next start verify the journal");
         }
     }
 

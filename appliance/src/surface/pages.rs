@@ -102,3 +102,26 @@ async fn font(State(app): State<Shared>, Path(name): Path<String>) -> Response {
 fn unknown(app: &Shared) -> Response {
     Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_address", None).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_page_is_packed_for_whoever_can_unpack_it() {
+        let text = "<p>待合</p>".repeat(100);
+        let mut asked = HeaderMap::new();
+        let plain = sent(HTML, text.clone().into_bytes(), &asked);
+        assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+        asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("br, gzip"));
+        let packed_one = sent(HTML, text.clone().into_bytes(), &asked);
+        assert_eq!(packed_one.headers().get(header::CONTENT_ENCODING).unwrap(), "gzip");
+
+        let bytes = packed(text.as_bytes()).unwrap();
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(bytes.as_slice()).read_to_string(&mut unpacked).unwrap();
+        assert!(bytes.len() < text.len() / 4 && unpacked == text);
+    }
+}

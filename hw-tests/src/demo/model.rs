@@ -79,6 +79,7 @@ impl Model {
             "RulesSet" => self.rules = fact.body.clone(),
             "LineSet" => self.lines.entry(fact.number("line")).or_default().settings = fact.body.clone(),
             "RoomSet" => drop(self.rooms.insert(fact.text("room").to_owned(), fact.body.clone())),
+            "DayOpened" => self.open_day(),
             "LineOpened" => {
                 let line = self.lines.entry(line).or_default();
                 line.is_open = true;
@@ -94,6 +95,11 @@ impl Model {
             "Finished" => self.all(fact, Stand::Over),
             _ => {}
         }
+    }
+
+    fn open_day(&mut self) {
+        self.visits.clear();
+        self.lines.values_mut().for_each(|line| line.is_open = false);
     }
 
     fn issue(&mut self, fact: &Fact, line: u64) {

@@ -18,11 +18,17 @@ use super::progress::Progress;
 use super::row::{Action, Row};
 
 /// The kiosk waits while so many tickets are being printed: the daemon refuses to queue many more.
-const MOST_PRINTING: u64 = 400;
+const MOST_PRINTING: u32 = 400;
+/// What is left to print at noon must be out before the business day ends: so many seconds of the daemon's clock, at
+/// so many papers in a second of real time.
+const REST_OF_DAY_S: u32 = 14 * 3_600;
+const PAPERS_PER_S: u32 = 2;
 /// A board is looked at after every so manieth press in a room.
 const LOOK_EVERY: usize = 3;
 /// The longest sleep before the clock is read again.
 const NAP: Duration = Duration::from_secs(1);
+/// How much older a reading of the daemon's clock may be than it seems.
+const SLOP: Duration = Duration::from_millis(50);
 /// How long paper, and the last call's frame, may take in real time.
 const SETTLE_FOR: Duration = Duration::from_secs(120);
 
@@ -44,8 +50,8 @@ pub struct Sent {
     pub row_idx: usize,
     /// Why.
     pub role: Role,
-    /// The daemon's clock shortly before, milliseconds of UTC.
-    pub clock_ms: i64,
+    /// The daemon's clock shortly before and shortly after, milliseconds of UTC.
+    pub clock_ms: (i64, i64),
     /// The answer.
     pub answered: Answered,
 }
@@ -84,6 +90,22 @@ pub struct Player<'a> {
     played: Played,
     wanted: BTreeSet<Moment>,
     progress: Progress,
+}
+
+/// What the daemon's clock said, and when it was read.
+#[derive(Clone, Copy)]
+struct Clock {
+    now_ms: i64,
+    read_at: Duration,
+    speed: u32,
+}
+
+impl Clock {
+    /// Returns the instants between which a press was decided.
+    fn around(self, answered: &Answered) -> (i64, i64) {
+        let since = (answered.answered.saturating_sub(self.read_at) + SLOP) * self.speed;
+        (self.now_ms, self.now_ms + i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
 }
 
 /// The presses of one row, one after the other.
@@ -135,7 +157,8 @@ impl<'a> Player<'a> {
         loop {
             let status = self.api.status().await?;
             let left = Duration::from_millis((at_ms - status.now_ms).try_into().unwrap_or(0)) / self.speed;
-            let is_printer_behind = row.action == Action::Take && status.n_printing > MOST_PRINTING;
+            let most = MOST_PRINTING.min(REST_OF_DAY_S / self.speed * PAPERS_PER_S);
+            let is_printer_behind = row.action == Action::Take && status.n_printing > u64::from(most);
             if left.is_zero() && !is_printer_behind {
                 return Ok(status);
             }
@@ -144,6 +167,7 @@ impl<'a> Player<'a> {
     }
 
     async fn play_batch(&mut self, batch: Range<usize>, status: Status) -> Result<()> {
+        let clock = Clock { read_at: self.api.elapsed(), now_ms: status.now_ms, speed: self.speed };
         let first = &self.rows[batch.start];
         let is_double = batch.len() > 1 && self.rows[batch.clone()].iter().all(|row| row == first);
         let mut lanes: Vec<Lane> = Vec::new();
@@ -161,16 +185,16 @@ impl<'a> Player<'a> {
                 lanes.push(Lane { row_idx, role, presses });
             }
         }
-        let answered = self.send(lanes, status.now_ms).await?;
+        let answered = self.send(lanes, clock).await?;
         for sent in &answered {
             self.clinic.note(&self.rows[sent.row_idx], sent);
         }
         self.played.sent.extend(answered);
-        self.hand_back(status.now_ms).await
+        self.hand_back(clock).await
     }
 
     /// Sends each lane's presses in order, the lanes side by side.
-    async fn send(&self, lanes: Vec<Lane>, clock_ms: i64) -> Result<Vec<Sent>> {
+    async fn send(&self, lanes: Vec<Lane>, clock: Clock) -> Result<Vec<Sent>> {
         let mut sending = JoinSet::new();
         for (nth, lane) in lanes.into_iter().enumerate() {
             let api = self.api.clone();
@@ -179,7 +203,12 @@ impl<'a> Player<'a> {
                 for (idx, press) in lane.presses.into_iter().enumerate() {
                     let key = format!("demo-{}-{nth}-{idx}", lane.row_idx);
                     let answered = api.press(press, key).await?;
-                    sent.push(Sent { row_idx: lane.row_idx, role: lane.role, clock_ms, answered });
+                    sent.push(Sent {
+                        row_idx: lane.row_idx,
+                        role: lane.role,
+                        clock_ms: clock.around(&answered),
+                        answered,
+                    });
                 }
                 anyhow::Ok(sent)
             });
@@ -193,10 +222,11 @@ impl<'a> Player<'a> {
     }
 
     /// Hands back the second number of a double press so slow that it counted as two.
-    async fn hand_back(&mut self, clock_ms: i64) -> Result<()> {
+    async fn hand_back(&mut self, clock: Clock) -> Result<()> {
         for (row_idx, visit) in self.clinic.second_numbers() {
             let press = Clinic::taken_back(&visit);
             let answered = self.api.press(press, format!("demo-{row_idx}-back-{visit}")).await?;
+            let clock_ms = clock.around(&answered);
             self.played.sent.push(Sent { row_idx, role: Role::TakenBack, clock_ms, answered });
         }
         Ok(())

@@ -71,7 +71,16 @@ pub struct Tally {
 /// Failures that are kept in words.
 const MAX_WORDS: usize = 5;
 
-/// Cuts a run at every change, again and again with other sectors kept, until there were `n_cuts` cuts.
+/// How often to cut, and with which random numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How many cuts to make at least.
+    pub n_cuts: u64,
+    /// Plans of other seeds keep other sectors.
+    pub seed: u64,
+}
+
+/// Cuts a run at every change, again and again with other sectors kept, as often as planned.
 ///
 /// `check` starts the journal from the disk, is told what was promised before the cut, and a number of its own.
 ///
@@ -79,7 +88,7 @@ const MAX_WORDS: usize = 5;
 /// When SQLite does not take the VFS.
 pub fn cut_everywhere(
     recording: &Recording,
-    n_cuts: u64,
+    plan: Plan,
     check: &dyn Fn(&Disk, u64, u64) -> Result<(), String>,
 ) -> io::Result<Tally> {
     let disk = Disk::new(Platter::default(), 1)?;
@@ -93,12 +102,12 @@ pub fn cut_everywhere(
         };
         let mut platter = recording.start.clone();
         for n_changes in 0..=recording.changes.len() {
-            if tally.n_cuts >= n_cuts && round >= 2 {
+            if tally.n_cuts >= plan.n_cuts && round >= 2 {
                 return Ok(tally);
             }
             tally.n_cuts += 1;
-            let mut chance = Chance::new(tally.n_cuts);
-            disk.replace(platter.after_cut(keep, &mut chance), tally.n_cuts);
+            let seed = plan.seed.wrapping_mul(1 << 32).wrapping_add(tally.n_cuts);
+            disk.replace(platter.after_cut(keep, &mut Chance::new(seed)), seed);
             if let Err(failure) = check(&disk, recording.promised(n_changes), tally.n_cuts) {
                 tally.n_failed += 1;
                 if tally.failures.len() < MAX_WORDS {

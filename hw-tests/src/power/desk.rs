@@ -90,7 +90,7 @@ impl Rules for Desk {
         let texts = std::iter::once(first).chain((0..n_more).map(|_| format!("more of {number} {padding}")));
         let secrets = command.secret.iter().map(|value| {
             let key_id = b"visit".to_vec();
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 SecretChange::Delete { key_id }
             } else {
                 SecretChange::Put { key_id, purpose: "visit".to_owned(), value: value.clone() }

@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use machiai_core::facts::OpenedAfter;
-use machiai_hw_tests::power::cuts::{Promises, Recording, Tally, cut_everywhere, times_torture};
+use machiai_hw_tests::power::cuts::{Plan, Promises, Recording, Tally, cut_everywhere, times_torture};
 use machiai_hw_tests::power::desk::{Desk, Give, about, ask, turns};
 use machiai_hw_tests::power::disk::Disk;
 use machiai_hw_tests::power::platter::{Chance, Keep, Platter};
 use machiai_journal::files::Files;
 use machiai_journal::{Open, OpenError, Reader, Store, backup, restore, verify};
 
-/// Cuts of ordinary work, which is most of what a journal does; half of them in each of two tests.
+/// Cuts of ordinary work, which is most of what a journal does; a quarter of them in each of four tests.
 const N_CUTS: u64 = 20_000;
 
 /// Cuts of each rare act: backup, restore, salvage.
-const N_RARE_CUTS: u64 = 1_000;
+const N_RARE_CUTS: u64 = 500;
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from("/state").join(name)
@@ -25,10 +25,10 @@ fn open_at(disk: &Disk, opening: u64) -> Open {
 }
 
 fn give(number: u64) -> Give {
-    let n_facts = if number % 5 == 0 { 3 } else { 1 };
+    let n_facts = if number.is_multiple_of(5) { 3 } else { 1 };
     // One in seven does not fit its page, and overflows into others.
-    let n_bytes = if number % 7 == 0 { 5_000 } else { 150 };
-    let secret = (number % 3 == 0).then(|| vec![0x5a; 40]);
+    let n_bytes = if number.is_multiple_of(7) { 5_000 } else { 150 };
+    let secret = number.is_multiple_of(3).then(|| vec![0x5a; 40]);
     Give { n_facts, n_bytes, secret }
 }
 
@@ -49,7 +49,7 @@ fn work(disk: &Disk, promises: &mut Promises, store: Store, batches: &[u64]) {
         }
     }
     // An opening in two ends in good order, the other as by a kill.
-    if n_given % 2 == 0 {
+    if n_given.is_multiple_of(2) {
         turns.finish();
     }
 }
@@ -84,43 +84,65 @@ fn go_on(store: Store) -> Result<u64, String> {
     }
 }
 
-fn cut(what: &str, recording: &Recording, n_cuts: u64, check: &dyn Fn(&Disk, u64, u64) -> Result<(), String>) -> Tally {
-    let tally = cut_everywhere(recording, n_cuts, check).unwrap();
-    println!("{what}: {} cuts at {} changes, {} failed", tally.n_cuts, recording.n_changes(), tally.n_failed);
-    assert!(tally.n_cuts >= n_cuts);
+#[expect(clippy::print_stdout, reason = "how many cuts there were is what a run has to show")]
+fn cut(recording: &Recording, plan: Plan, check: &dyn Fn(&Disk, u64, u64) -> Result<(), String>) -> Tally {
+    let tally = cut_everywhere(recording, plan, check).unwrap();
+    println!("{} cuts at {} changes, {} failed", tally.n_cuts, recording.n_changes(), tally.n_failed);
+    assert!(tally.n_cuts >= plan.n_cuts);
     tally
+}
+
+fn plan(n_cuts: u64, seed: u64) -> Plan {
+    Plan { n_cuts: times_torture(n_cuts), seed }
 }
 
 fn assert_none_failed(tally: &Tally) {
     assert_eq!(tally.n_failed, 0, "{:#?}", tally.failures);
 }
 
-#[test]
-fn no_power_cut_in_the_first_days_loses_what_was_answered() {
+fn first_days_are_safe(seed: u64) {
     let run = |disk: &Disk, promises: &mut Promises| first_days(disk, promises, Store::open);
     let recording = Recording::of(Platter::default(), run).unwrap();
-    assert_none_failed(&cut("first days", &recording, times_torture(N_CUTS / 2), &goes_on));
+    assert_none_failed(&cut(&recording, plan(N_CUTS / 4, seed), &goes_on));
 }
 
-#[test]
-fn no_power_cut_in_a_busy_hour_loses_what_was_answered() {
+fn a_busy_hour_is_safe(seed: u64) {
     let start = Recording::of(Platter::default(), |disk, promises| {
         work(disk, promises, Store::open(open_at(disk, 1)).unwrap(), &[1, 3, 2]);
     });
-    let start = start.unwrap().end();
     let run = |disk: &Disk, promises: &mut Promises| {
         work(disk, promises, Store::open(open_at(disk, 2)).unwrap(), &[8, 1, 1, 5, 1, 12]);
         work(disk, promises, Store::open(open_at(disk, 3)).unwrap(), &[1, 1]);
     };
-    let recording = Recording::of(start, run).unwrap();
-    assert_none_failed(&cut("busy hour", &recording, times_torture(N_CUTS / 2), &goes_on));
+    let recording = Recording::of(start.unwrap().end(), run).unwrap();
+    assert_none_failed(&cut(&recording, plan(N_CUTS / 4, seed), &goes_on));
+}
+
+#[test]
+fn no_power_cut_in_the_first_days_loses_what_was_answered() {
+    first_days_are_safe(1);
+}
+
+#[test]
+fn no_power_cut_in_the_first_days_does_so_with_other_sectors_kept() {
+    first_days_are_safe(2);
+}
+
+#[test]
+fn no_power_cut_in_a_busy_hour_loses_what_was_answered() {
+    a_busy_hour_is_safe(3);
+}
+
+#[test]
+fn no_power_cut_in_a_busy_hour_does_so_with_other_sectors_kept() {
+    a_busy_hour_is_safe(4);
 }
 
 #[test]
 fn commits_that_do_not_wait_for_the_disk_do_lose_what_was_answered() {
     let run = |disk: &Disk, promises: &mut Promises| first_days(disk, promises, Store::open_as_losing_control);
     let recording = Recording::of(Platter::default(), run).unwrap();
-    let tally = cut("control, synchronous=NORMAL", &recording, 1_000, &goes_on);
+    let tally = cut(&recording, Plan { n_cuts: 700, seed: 5 }, &goes_on);
     let n_lost = tally.failures.iter().filter(|failure| failure.contains("lost:")).count();
     assert!(n_lost > 0, "the harness cannot see a loss: {:#?}", tally.failures);
 }
@@ -156,7 +178,7 @@ fn a_power_cut_while_backing_up_leaves_the_old_backup_or_the_new_one() {
         6 if n_promised == 0 => goes_on(disk, 12, seed),
         n_given => Err(format!("a backup of {n_given} numbers")),
     };
-    assert_none_failed(&cut("backup", &recording, times_torture(N_RARE_CUTS), &check));
+    assert_none_failed(&cut(&recording, plan(N_RARE_CUTS, 6), &check));
 }
 
 #[test]
@@ -181,7 +203,7 @@ fn a_power_cut_while_restoring_leaves_the_old_journal_or_the_backup() {
             after == OpenedAfter::Run && n_promised == 0 || names.iter().any(|name| name.contains("replaced"));
         if is_kept { Ok(()) } else { Err(format!("the replaced journal is gone: {names:?}")) }
     };
-    assert_none_failed(&cut("restore", &recording, times_torture(N_RARE_CUTS), &check));
+    assert_none_failed(&cut(&recording, plan(N_RARE_CUTS, 6), &check));
 }
 
 #[test]
@@ -206,5 +228,5 @@ fn a_power_cut_while_salvaging_loses_no_more_than_the_damage_did() {
         let is_kept = names.iter().any(|name| name.starts_with("journal.db.damaged"));
         if is_kept { Ok(()) } else { Err(format!("the damaged journal is gone: {names:?}")) }
     };
-    assert_none_failed(&cut("salvage", &recording, times_torture(N_RARE_CUTS), &check));
+    assert_none_failed(&cut(&recording, plan(N_RARE_CUTS, 6), &check));
 }

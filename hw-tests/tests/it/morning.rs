@@ -74,7 +74,7 @@ fn play(morning: &Path, folder: &Path, speed: &str) -> Left {
 fn a_recorded_morning_ends_with_every_check_held() {
     let folder = tempfile::tempdir().unwrap();
     let morning = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/morning.csv");
-    let left = play(&morning, folder.path(), "1200");
+    let left = play(&morning, folder.path(), "900");
 
     let papers = left.files("tickets", ".png");
     assert_eq!(papers, left.files("tickets", ".bin"));
@@ -99,7 +99,7 @@ fn a_morning_drawn_at_random_holds_as_well() {
     let morning = folder.path().join("morning.csv");
     let drawn = demo(&["random", "--seed", "20261124", "--patients", "400", "--out", morning.to_str().unwrap()]);
     assert!(drawn.status.success(), "{drawn:?}");
-    let left = play(&morning, &folder.path().join("left"), "1000");
+    let left = play(&morning, &folder.path().join("left"), "600");
 
     assert!(left.number("tickets") >= 400);
     let refusals = left.detail("every refusal is explained");

@@ -20,7 +20,7 @@ pub(super) fn undo(clinic: &Clinic, of: VisitId, by: &By) -> Result<Vec<Draft>, 
         Some(last) => {
             let own_before = visit.acts.iter().any(|act| act.by.device == by.device);
             if own_before && last.by.device != by.device {
-                return Err(acted_since(visit, &last.by));
+                return Err(acted_since(visit, who(&last.by)));
             }
             let undone = undone_with(clinic, last);
             refuse_taken_room(clinic, &undone)?;
@@ -69,8 +69,8 @@ fn refuse_taken_room(clinic: &Clinic, undone: &[UndoneOf<'_>]) -> Result<(), Ref
             !goes && !were_called_together(visit, back.visit)
         };
         if let Some(occupant) = clinic.in_room(room).into_iter().find(is_other) {
-            let by = occupant.acts.last().map(|act| &act.by);
-            return Err(by.map_or_else(|| Refusal::new(RefusalCode::ActedSince), |by| acted_since(occupant, by)));
+            let who = occupant.acts.last().map_or("–", |act| who(&act.by));
+            return Err(acted_since(occupant, who));
         }
     }
     Ok(())
@@ -93,6 +93,6 @@ fn issued_with(clinic: &Clinic, visit: &Visit) -> Vec<FactId> {
     clinic.visits.values().filter(of_press).map(|other| other.issued_by).collect()
 }
 
-fn acted_since(visit: &Visit, by: &By) -> Refusal {
-    Refusal::new(RefusalCode::ActedSince).with("label", &visit.label).with("who", &who(by))
+fn acted_since(visit: &Visit, who: &str) -> Refusal {
+    Refusal::new(RefusalCode::ActedSince).with("label", &visit.label).with("who", &who)
 }

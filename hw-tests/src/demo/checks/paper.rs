@@ -23,12 +23,12 @@ fn is_printed(channel: &str) -> bool {
 /// Every ticket given here began to be printed once and ended as printed; no other did.
 pub(super) fn attempts(evidence: &Evidence<'_>) -> Check {
     let mut begun: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut ended: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut ended: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for (_, fact) in evidence.of_kind("PrintBegun") {
         *begun.entry(fact.text("visit")).or_default() += 1;
     }
     for (_, fact) in evidence.of_kind("PrintEnded") {
-        ended.entry(fact.text("visit")).or_default().push(fact.text("outcome"));
+        ended.entry(fact.text("visit")).or_default().push((fact.text("outcome"), fact.text("trouble")));
     }
     let mut faults = Vec::new();
     for (_, fact) in evidence.of_kind("TicketIssued") {
@@ -36,7 +36,7 @@ pub(super) fn attempts(evidence: &Evidence<'_>) -> Check {
         let n_begun = begun.remove(visit).unwrap_or_default();
         let outcomes = ended.remove(visit).unwrap_or_default();
         let wanted = u64::from(is_printed(fact.text("channel")));
-        if n_begun != wanted || outcomes.len() as u64 != wanted || outcomes.iter().any(|one| *one != "printed") {
+        if n_begun != wanted || outcomes.len() as u64 != wanted || outcomes.iter().any(|one| one.0 != "printed") {
             faults.push(format!("{label} was begun {n_begun} times and ended as {outcomes:?}"));
         }
     }

@@ -10,7 +10,9 @@ pub(super) fn emergencies(evidence: &Evidence<'_>) -> Check {
     for (place, fact) in evidence.of_kind("TicketIssued").filter(|(_, fact)| fact.text("channel") == "emergency") {
         n_urgent += 1;
         let (visit, label) = (fact.text("visit"), fact.text("label"));
-        let later = (1..).zip(evidence.facts).filter(|(at, later)| *at > place && later.line == fact.line);
+        let later = (1..).zip(evidence.facts).filter(|(at, _)| *at > place);
+        let later =
+            later.take_while(|(_, later)| later.kind != "DayOpened").filter(|(_, later)| later.line == fact.line);
         let mut waits = vec![visit];
         for (_, later) in later {
             let is_urgent = later.kind == "TicketIssued" && later.text("channel") == "emergency";

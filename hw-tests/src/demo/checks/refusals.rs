@@ -157,8 +157,8 @@ fn are_used_up(model: &Model, line: u64, family: u64) -> bool {
     top.unwrap_or(0).saturating_add(family) > last
 }
 
-/// Whether an instant, and the minute after it, lie within the hours of some session as a line's window widens them.
-fn is_within(model: &Model, line: &Line, window: &str, at_ms: i64) -> bool {
+/// Whether two instants both lie within the hours of some session as a line's window widens them.
+fn is_within(model: &Model, line: &Line, window: &str, (from_ms, to_ms): (i64, i64)) -> bool {
     let minute = |at_ms: i64| (at_ms.div_euclid(MINUTE_MS) + TOKYO_MIN).rem_euclid(DAY_MIN);
     let wider = |end: &str| line.settings[window][end].as_i64().unwrap_or(0);
     let sessions = model.hours["sessions"].as_array().into_iter().flatten();
@@ -167,7 +167,7 @@ fn is_within(model: &Model, line: &Line, window: &str, at_ms: i64) -> bool {
         .map(|(from, to)| (from + wider("opens_min"), to + wider("closes_min")))
         .collect();
     let is_open = |at: i64| hours.iter().any(|(from, to)| (*from..*to).contains(&at));
-    is_open(minute(at_ms)) && is_open(minute(at_ms + MINUTE_MS))
+    is_open(minute(from_ms)) && is_open(minute(to_ms))
 }
 
 /// Returns the minute of the day that a time names.

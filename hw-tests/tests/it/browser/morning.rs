@@ -54,6 +54,11 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     scene.until(&says("#room .undo", &format!("{next} の呼出"))).await;
     scene.press("#room .undo").await;
     scene.until(&format!("document.querySelector('#now').textContent === '{label}'")).await;
+    // A press that leaves the room empty can be taken back too.
+    scene.press("#finish").await;
+    scene.until(&says("#room .undo", &format!("{label} の終了"))).await;
+    scene.press("#room .undo").await;
+    scene.until(&format!("document.querySelector('#now').textContent === '{label}'")).await;
     scene.is_quiet().await;
     scene.browser.turn_to(&other).await.unwrap();
     scene.until(&says("#list", &next)).await;

@@ -2,7 +2,6 @@
 
 use machiai::surface::printer::profile::Profile;
 use machiai::surface::printer::{Limits, Outcome, encode};
-use machiai_core::view::TicketView;
 use machiai_hw_tests::printer::Line;
 use machiai_panel::{FontPaths, Panel, Paper, samples};
 use rstest::rstest;
@@ -52,8 +51,8 @@ fn a_ticket_of_ours_comes_out_whole_and_its_code_reads_back(
 ) {
     let panel = panel();
     let printer = printer_for(name, Line::Tcp);
-    let mut views: Vec<TicketView> = samples::tickets().into_iter().map(|(_, view)| view).collect();
-    views.retain(|view| view.url.is_some());
+    let shown = ["ja", "reprint-en", "family", "letters", "everything"];
+    let views = samples::tickets().into_iter().filter(|(name, _)| shown.contains(name)).map(|(_, view)| view);
     for (number, view) in (1..).zip(views) {
         let dots = panel.ticket_dots(&view, paper_of(profile(name))).unwrap();
         assert_eq!(print_on(&printer, name, &dots, &Limits::USUAL), Outcome::Printed);
