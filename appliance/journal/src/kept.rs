@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_business_day_is_eight_figures() {
-        assert_eq!(day_column("2026-11-24".parse().ok()), 2026_11_24);
+        assert_eq!(day_column("2026-11-24".parse().ok()), 20_261_124);
         assert_eq!(day_column(None), 0);
     }
 

@@ -113,7 +113,7 @@ fn work(app: &App, settings: &Printer, jobs: &Receiver<PrintBegun>) {
             continue;
         }
         let outcome = carry_out(app, settings, &begun, &clock, last);
-        last = Some(outcome);
+        last = outcome.told_next(last);
         finish(app, &begun, outcome);
     }
 }
