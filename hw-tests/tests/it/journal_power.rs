@@ -124,7 +124,7 @@ fn no_power_cut_in_the_first_days_loses_what_was_answered() {
 }
 
 #[test]
-fn no_power_cut_in_the_first_days_does_so_with_other_sectors_kept() {
+fn no_power_cut_in_the_first_days_loses_it_with_other_sectors_kept() {
     first_days_are_safe(2);
 }
 
@@ -134,7 +134,7 @@ fn no_power_cut_in_a_busy_hour_loses_what_was_answered() {
 }
 
 #[test]
-fn no_power_cut_in_a_busy_hour_does_so_with_other_sectors_kept() {
+fn no_power_cut_in_a_busy_hour_loses_it_with_other_sectors_kept() {
     a_busy_hour_is_safe(4);
 }
 

@@ -1,3 +1,5 @@
+//! A scripted line and clock: what is refused and what is unconfirmed, late answers, limits.
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The bytes of a ticket: strips, feeds, margins, the cut.
+
 use super::*;
 
 fn picture(width: u32, rows: &[u8]) -> Dots {

@@ -1,3 +1,5 @@
+//! Cutting a picture into strips that a printer can take.
+
 use proptest::prelude::*;
 
 use super::*;
