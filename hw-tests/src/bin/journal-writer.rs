@@ -18,13 +18,13 @@ fn main() -> Result<()> {
     let mut turns = turns(store).map_err(|torn| anyhow!("{torn:?}"))?;
     loop {
         let number = turns.rules().n_given() + 1;
-        let n_facts = if number % 4 == 0 { 3 } else { 1 };
+        let n_facts = if number.is_multiple_of(4) { 3 } else { 1 };
         for answer in ask(&mut turns, &[Give { n_facts, n_bytes: 200, secret: None }]) {
             println!("{}", answer?);
             std::io::stdout().flush()?;
         }
         turns.after_answers();
-        if number % 10 == 0 {
+        if number.is_multiple_of(10) {
             turns.idle();
         }
     }

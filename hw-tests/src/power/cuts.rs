@@ -97,7 +97,7 @@ pub fn cut_everywhere(
         let keep = match round {
             0 => Keep::Nothing,
             1 => Keep::Everything,
-            _ if round % 2 == 0 => Keep::Some,
+            _ if round.is_multiple_of(2) => Keep::Some,
             _ => Keep::Garbage,
         };
         let mut platter = recording.start.clone();

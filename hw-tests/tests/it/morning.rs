@@ -116,8 +116,9 @@ fn a_morning_that_cannot_be_read_is_refused_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let morning = folder.path().join("morning.csv");
     write(&morning, "at,action,line,who,detail\n08:30:00,dance,1,,\n").unwrap();
-    let done = demo(&["--morning", morning.to_str().unwrap(), "--out", folder.path().join("left").to_str().unwrap()]);
+    let (morning, left) = (morning.to_str().unwrap(), folder.path().join("left"));
+    let done = demo(&["--own-daemon", "--morning", morning, "--out", left.to_str().unwrap()]);
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(!done.status.success() && said.contains("line 2"), "{said}");
-    assert!(!folder.path().join("left").exists());
+    assert!(!left.exists());
 }

@@ -182,7 +182,7 @@ pub(crate) fn fact(origin: Origin, seq: u64, n_bytes: usize) -> NewFact {
         mono_ms: 0,
         clock: Trust::Free,
         by: By { device: "kiosk".parse().unwrap(), person: None },
-        cmd: (seq % 3 == 0).then(|| cmd(&format!("key-{seq}"), "d")),
+        cmd: seq.is_multiple_of(3).then(|| cmd(&format!("key-{seq}"), "d")),
     };
     let text = format!("{seq}{}", "x".repeat(n_bytes));
     let day = day(usize::try_from(seq).unwrap());

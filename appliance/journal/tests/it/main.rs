@@ -1,5 +1,5 @@
 //! The journal's promises, each tried on files of its own.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::disallowed_methods, reason = "the tests damage files of their own")]
 
 mod copies;

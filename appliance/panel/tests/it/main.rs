@@ -1,5 +1,5 @@
 //! The drawings, looked at by machine: what is on them, where it stands, and what they refuse.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "what helps a test may fail it")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "what helps a test may fail it")]
 
 mod boards;
 mod colours;
