@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, SiteId};
+use machiai_core::time::AtMs;
 use machiai_panel::Panel;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
@@ -18,6 +19,17 @@ pub(crate) struct Frame {
     pub(crate) nth: u64,
     /// The event as it goes over the wire.
     pub(crate) event: axum::body::Bytes,
+    /// The facts that it shows.
+    pub(crate) n_facts: u64,
+    /// When time alone makes it untrue.
+    pub(crate) until: AtMs,
+}
+
+impl Frame {
+    /// Whether it still shows what is true, of so many facts and at this instant.
+    pub(crate) fn is_true(&self, n_facts: u64, now: AtMs) -> bool {
+        !self.event.is_empty() && self.n_facts == n_facts && now < self.until
+    }
 }
 
 /// Something that staff or IT should know; its words stand in the assets under the same code.

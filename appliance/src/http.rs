@@ -44,7 +44,9 @@ pub(crate) async fn serve(listener: TcpListener, app: Shared) -> std::io::Result
         // A board waits for single small frames; without this each one waits for the last one's receipt.
         drop(stream.set_nodelay(true));
     });
-    let served = axum::serve(listener, router(app)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    // A bare router would be made anew for every connection, with all its routes: 20 KiB each.
+    let service = router(app).into_make_service();
+    let served = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     tokio::select! {
         done = served.into_future() => done,
         () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_FOR).await } => Ok(()),

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod camera;
 pub mod checks;
+pub mod clock;
 pub mod daemon;
 pub mod facts;
 pub mod frames;
@@ -23,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use machiai_panel::{FontPaths, Panel};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::printer;
 use camera::Camera;
@@ -66,28 +67,40 @@ pub struct Options {
 /// # Errors
 /// Something could not be started, or the daemon could not be reached.
 pub async fn run(options: &Options) -> Result<bool> {
+    // From here on a signal is an orderly end.
+    let mut stop = Stop::listen()?;
     match &options.morning {
-        None => visit(options).await,
+        None => visit(options, &mut stop).await,
         Some(morning) => tokio::select! {
             done = play(options, morning) => done,
-            asked = stop_asked_for() => asked.map(|()| false),
+            () = stop.asked_for() => Ok(false),
         },
     }
 }
 
-async fn stop_asked_for() -> Result<()> {
-    let handler = |kind| signal(kind).context("cannot listen for a signal");
-    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that end the demo.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for a signal");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
-    out("\nstopping\n");
-    Ok(())
+
+    async fn asked_for(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        out("\nstopping\n");
+    }
 }
 
 /// Lets a visitor try: two open lines, a few patients, and the addresses to open.
-async fn visit(options: &Options) -> Result<bool> {
+async fn visit(options: &Options, stop: &mut Stop) -> Result<bool> {
     let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
     prepare(&folder)?;
     let papers = folder.join("tickets");
@@ -106,10 +119,7 @@ async fn visit(options: &Options) -> Result<bool> {
     ));
     tokio::select! {
         ended = stage.daemon.ended() => ended.map(|()| false),
-        asked = stop_asked_for() => {
-            asked?;
-            stage.daemon.stop().await.map(|status| status.success())
-        }
+        () = stop.asked_for() => stage.daemon.stop().await.map(|status| status.success()),
     }
 }
 

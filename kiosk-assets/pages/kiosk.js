@@ -10,7 +10,7 @@ const site = document.documentElement.dataset.site;
 const device = `kiosk/${(new URLSearchParams(location.search).get('place') ?? '1').replace(/[^\w.-]/g, '').slice(0, 30) || '1'}`;
 
 let board = null, chosen = { lang: 'ja', people: 1, text: false };
-let locked = false, idle = null, going = null, turn = 0, prefixes = [];
+let locked = false, arriving = false, idle = null, going = null, turn = 0, prefixes = [];
 
 const say = (key, values = {}) => words[chosen.lang][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 const name = (text, lang = chosen.lang) => text?.[lang] ?? text?.ja ?? '';
@@ -152,8 +152,9 @@ function sayFault(title, detail) {
 
 async function touch(lineNo) {
   const line = board.lines.find((line) => line.line === lineNo);
-  if (locked || !line) return;
+  if (!line) return;
   if (!line.open) return sayFault(`${name(line.name)}　${hours()}`, say('ask'));
+  if (locked) return;
   locked = true;
   const unlock = new Promise((go) => setTimeout(go, LOCK_MS));
   const slow = setTimeout(() => over([make('h2', say('wait_please'))]), 700);
@@ -226,8 +227,8 @@ function openKeys() {
 }
 
 async function arrive(label) {
-  if (locked) return;
-  locked = true;
+  if (arriving) return;
+  arriving = true;
   const found = await ask(`/api/v1/visits?label=${encodeURIComponent(label)}`);
   const state = found.body.state;
   if (found.status === 0) sayFault(say('off'), say('ask'));
@@ -238,7 +239,7 @@ async function arrive(label) {
     if (status === 200) over([numberOf([{ label }]), make('h2', say('arrived')), make('p', say('called_by'), 'second')], TAKE_MS);
     else sayFault(label, { ja: body.title_ja, en: body.title }[chosen.lang] ?? say('ask'));
   }
-  locked = false;
+  arriving = false;
 }
 
 function choose(change) {

@@ -14,8 +14,8 @@ use crate::error::{OnFile, OpenError, Step, StoreError};
 use crate::open::{Disk, beside};
 use crate::reader::Reader;
 use crate::schema;
-use crate::store::insert_row;
 use crate::swap::folder_of;
+use crate::write::insert_row;
 
 /// A journal in the making.
 pub(crate) struct Filling {

@@ -29,6 +29,7 @@ pub mod store;
 mod suspicion;
 mod swap;
 pub mod turn;
+mod write;
 
 pub use check::{Report, verify};
 pub use copy::{backup, export, restore};

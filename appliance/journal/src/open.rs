@@ -15,8 +15,9 @@ use crate::kept::Position;
 use crate::log::Log;
 use crate::reader::Reader;
 use crate::schema::{self, Synchronous};
-use crate::store::{Store, Tips, checkpoint};
+use crate::store::Store;
 use crate::suspicion::{self, Suspicion};
+use crate::write::{Tips, checkpoint};
 use crate::{anchor, check, copy, salvage, swap};
 
 /// Size of the ballast that a full disk gets back, unless configured otherwise.
@@ -123,7 +124,8 @@ pub(crate) fn open(about: Open, synchronous: Synchronous) -> Result<Store, OpenE
         tips,
         must_clear_mark,
         log_pages: 0,
-        must_scrub: false,
+        // A log left by a kill may hold what was destroyed just before.
+        must_scrub: true,
         anchored: Position(0),
         _lock: lock,
     })

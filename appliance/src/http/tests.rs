@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use machiai_core::time::AtMs;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::app::Shared;
+use crate::app::{Frame, Shared};
 use crate::config::Config;
 use crate::{daemon, http};
 
@@ -77,6 +78,14 @@ impl Clinic {
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         Told { status, kind: kind.unwrap_or_default(), body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) }
+    }
+
+    /// Opens a board and returns its stream with the first frame that it shows.
+    async fn look(&self) -> (Body, String) {
+        let asked = Request::get("/api/v1/board/events").header("host", "localhost").body(Body::empty()).unwrap();
+        let mut body = http::router(Arc::clone(&self.app)).oneshot(asked).await.unwrap().into_body();
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        (body, String::from_utf8(first.to_vec()).unwrap())
     }
 
     fn n_facts(&self) -> u64 {
@@ -271,6 +280,28 @@ async fn hostile_names_come_back_as_they_were_given_and_only_to_staff() {
     let board = clinic.get("/api/v1/board").await.body.to_string();
     let desk = clinic.get("/api/v1/desk").await.body.to_string();
     assert!(!board.contains("山田") && !desk.contains("山田"));
+}
+
+#[tokio::test]
+async fn a_board_shows_what_is_true_when_it_opens_whoever_looked_before() {
+    let clinic = Clinic::open().await;
+    let (first, shown_first) = clinic.look().await;
+    assert!(shown_first.starts_with(&format!("id: {}\nevent: board\ndata: <svg", clinic.n_facts())), "{shown_first}");
+    let (second, shown_second) = clinic.look().await;
+    assert_eq!(shown_first, shown_second);
+    drop((first, second));
+    assert_eq!(clinic.press("lines/1001-1/tickets", "{}").await.status, StatusCode::OK);
+    let (_third, shown_third) = clinic.look().await;
+    assert!(shown_third.starts_with(&format!("id: {}\n", clinic.n_facts())), "{shown_third}");
+    assert_ne!(shown_third, shown_second);
+}
+
+#[test]
+fn a_frame_is_true_of_its_facts_until_its_time() {
+    let frame = Frame { nth: 1, event: "x".into(), n_facts: 7, until: AtMs(100) };
+    assert!(frame.is_true(7, AtMs(99)));
+    assert!(!frame.is_true(8, AtMs(99)) && !frame.is_true(7, AtMs(100)));
+    assert!(!Frame::default().is_true(0, AtMs(-1)), "an empty frame was never drawn");
 }
 
 #[tokio::test]

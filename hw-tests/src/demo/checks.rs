@@ -4,6 +4,8 @@ mod journal;
 mod paper;
 mod queue;
 mod refusals;
+#[cfg(test)]
+mod tests;
 mod tickets;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::api::Api;
 
+/// What an event ends with.
+const END: &[u8] = b"\n\n";
+
 /// A frame as it came.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame {
@@ -44,26 +47,29 @@ pub async fn look(api: &Api) -> Result<(Frames, JoinHandle<()>)> {
     let (frames, api) = (Frames::default(), api.clone());
     let seen = frames.clone();
     let looking = tokio::spawn(async move {
-        let mut event: Vec<u8> = Vec::new();
+        let mut received: Vec<u8> = Vec::new();
         // A stream that breaks ends here: the checks miss the frames.
         while let Ok(Some(bytes)) = stream.chunk().await {
-            event.extend_from_slice(&bytes);
-            while let Some(end) = event.windows(2).position(|two| two == b"\n\n") {
-                let rest = event.split_off(end + 2);
-                if let Some(n_facts) = n_facts(&event) {
-                    seen.add(Frame { n_facts, at: api.elapsed(), size_bytes: event.len() });
-                }
-                event = rest;
+            received.extend_from_slice(&bytes);
+            if !received.ends_with(END) {
+                continue;
             }
+            let at = api.elapsed();
+            let text = String::from_utf8_lossy(&received);
+            for event in text.split_terminator("\n\n") {
+                if let Some(n_facts) = n_facts(event) {
+                    seen.add(Frame { n_facts, at, size_bytes: event.len() + END.len() });
+                }
+            }
+            received.clear();
         }
     });
     Ok((frames, looking))
 }
 
 /// Returns the id of a board's event; none for a sign of life.
-fn n_facts(event: &[u8]) -> Option<u64> {
-    let head = event.split(|byte| *byte == b'\n').next()?;
-    std::str::from_utf8(head).ok()?.strip_prefix("id: ")?.trim().parse().ok()
+fn n_facts(event: &str) -> Option<u64> {
+    event.strip_prefix("id: ")?.lines().next()?.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -72,7 +78,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_told_from_a_sign_of_life() {
-        assert_eq!(n_facts(b"id: 42\nevent: board\ndata: <svg/>\n\n"), Some(42));
-        assert_eq!(n_facts(b"event: alive\ndata: 1\n\n"), None);
+        assert_eq!(n_facts("id: 42\nevent: board\ndata: <svg/>"), Some(42));
+        assert_eq!(n_facts("event: alive\ndata: 1"), None);
     }
 }

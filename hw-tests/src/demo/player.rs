@@ -13,22 +13,19 @@ use tokio::task::JoinSet;
 
 use super::api::{Answered, Api, Press, Status};
 use super::camera::{Camera, Moment};
+use super::clock::{Clock, Pace};
 use super::press::{Clinic, KIOSKS};
 use super::progress::Progress;
 use super::row::{Action, Row};
 
-/// The kiosk waits while so many tickets are being printed: the daemon refuses to queue many more.
-const MOST_PRINTING: u32 = 400;
-/// What is left to print at noon must be out before the business day ends: so many seconds of the daemon's clock, at
-/// so many papers in a second of real time.
-const REST_OF_DAY_S: u32 = 14 * 3_600;
-const PAPERS_PER_S: u32 = 2;
 /// A board is looked at after every so manieth press in a room.
 const LOOK_EVERY: usize = 3;
+/// How long a paper takes that is waited for.
+const PAPER_FOR: Duration = Duration::from_millis(25);
 /// The longest sleep before the clock is read again.
 const NAP: Duration = Duration::from_secs(1);
-/// How much older a reading of the daemon's clock may be than it seems.
-const SLOP: Duration = Duration::from_millis(50);
+/// How old a reading of the daemon's clock may be before it is read again.
+const CLOCK_OLD: Duration = Duration::from_millis(100);
 /// How long paper, and the last call's frame, may take in real time.
 const SETTLE_FOR: Duration = Duration::from_secs(120);
 
@@ -89,23 +86,10 @@ pub struct Player<'a> {
     midnight_ms: i64,
     played: Played,
     wanted: BTreeSet<Moment>,
+    clock: Option<Clock>,
+    n_refused: usize,
+    pace: Pace,
     progress: Progress,
-}
-
-/// What the daemon's clock said, and when it was read.
-#[derive(Clone, Copy)]
-struct Clock {
-    now_ms: i64,
-    read_at: Duration,
-    speed: u32,
-}
-
-impl Clock {
-    /// Returns the instants between which a press was decided.
-    fn around(self, answered: &Answered) -> (i64, i64) {
-        let since = (answered.answered.saturating_sub(self.read_at) + SLOP) * self.speed;
-        (self.now_ms, self.now_ms + i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
 }
 
 /// The presses of one row, one after the other.
@@ -126,7 +110,20 @@ impl<'a> Player<'a> {
         let clinic = Clinic::new(api.clone(), Duration::from_millis(lock_ms.unsigned_abs()) / speed);
         let played = Played { lock_ms, ..Played::default() };
         let progress = Progress::new(rows.len());
-        Ok(Self { api, rows, camera, clinic, speed, midnight_ms, played, wanted: BTreeSet::new(), progress })
+        Ok(Self {
+            api,
+            rows,
+            camera,
+            clinic,
+            speed,
+            midnight_ms,
+            played,
+            wanted: BTreeSet::new(),
+            clock: None,
+            n_refused: 0,
+            pace: Pace::default(),
+            progress,
+        })
     }
 
     /// Plays every row, then waits until the paper is out.
@@ -138,12 +135,12 @@ impl<'a> Player<'a> {
         let mut next = 0;
         while next < self.rows.len() {
             let batch = batch(self.rows, next);
-            let status = self.wait_for(&self.rows[next]).await?;
+            let clock = self.wait_for(&self.rows[next]).await?;
             let n_before = self.played.sent.len();
-            self.play_batch(batch.clone(), status).await?;
+            self.play_batch(batch.clone(), clock).await?;
             next = batch.end;
             self.look(n_before).await?;
-            self.say(next, status);
+            self.say(next, clock.status);
         }
         let status = self.settle().await?;
         self.say(next, status);
@@ -152,22 +149,36 @@ impl<'a> Player<'a> {
     }
 
     /// Waits until the daemon's clock has come to a row, and until the printer has caught up.
-    async fn wait_for(&self, row: &Row) -> Result<Status> {
+    async fn wait_for(&mut self, row: &Row) -> Result<Clock> {
         let at_ms = self.midnight_ms + i64::from(row.at_s) * 1_000;
         loop {
-            let status = self.api.status().await?;
-            let left = Duration::from_millis((at_ms - status.now_ms).try_into().unwrap_or(0)) / self.speed;
-            let most = MOST_PRINTING.min(REST_OF_DAY_S / self.speed * PAPERS_PER_S);
-            let is_printer_behind = row.action == Action::Take && status.n_printing > u64::from(most);
+            let clock = self.clock().await?;
+            // Since it was read the clock has gone on, at least so far.
+            let now_ms = clock.now_ms(self.api.elapsed());
+            let left = Duration::from_millis((at_ms - now_ms).try_into().unwrap_or(0)) / self.speed;
+            let is_printer_behind = row.action == Action::Take && self.pace.is_behind(clock, self.midnight_ms);
             if left.is_zero() && !is_printer_behind {
-                return Ok(status);
+                return Ok(clock);
             }
-            tokio::time::sleep(left.clamp(Duration::from_millis(1), NAP)).await;
+            let least = if is_printer_behind { PAPER_FOR } else { Duration::from_millis(1) };
+            tokio::time::sleep(left.clamp(least, NAP)).await;
+            self.clock = None;
         }
     }
 
-    async fn play_batch(&mut self, batch: Range<usize>, status: Status) -> Result<()> {
-        let clock = Clock { read_at: self.api.elapsed(), now_ms: status.now_ms, speed: self.speed };
+    /// Returns a reading of the daemon's clock that is not old.
+    async fn clock(&mut self) -> Result<Clock> {
+        if let Some(clock) = self.clock.filter(|clock| self.api.elapsed() < clock.read_at + CLOCK_OLD) {
+            return Ok(clock);
+        }
+        let asked_at = self.api.elapsed();
+        let status = self.api.status().await?;
+        let clock = Clock { status, asked_at, read_at: self.api.elapsed(), speed: self.speed };
+        self.clock = Some(clock);
+        Ok(clock)
+    }
+
+    async fn play_batch(&mut self, batch: Range<usize>, clock: Clock) -> Result<()> {
         let first = &self.rows[batch.start];
         let is_double = batch.len() > 1 && self.rows[batch.clone()].iter().all(|row| row == first);
         let mut lanes: Vec<Lane> = Vec::new();
@@ -188,6 +199,8 @@ impl<'a> Player<'a> {
         let answered = self.send(lanes, clock).await?;
         for sent in &answered {
             self.clinic.note(&self.rows[sent.row_idx], sent);
+            self.n_refused += usize::from(!sent.answered.is_done());
+            self.pace.note(&sent.answered);
         }
         self.played.sent.extend(answered);
         self.hand_back(clock).await
@@ -286,7 +299,7 @@ impl<'a> Player<'a> {
 
     fn say(&mut self, n_done: usize, status: Status) {
         let face = self.rows[..n_done].last().map(Row::clock_face).unwrap_or_default();
-        let n_refused = self.played.sent.iter().filter(|sent| !sent.answered.is_done()).count();
+        let n_refused = self.n_refused;
         let text = format!(
             "{face}  {} facts, {} waiting, {} printing, {n_refused} refused",
             status.n_facts, status.n_waiting, status.n_printing

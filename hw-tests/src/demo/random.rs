@@ -148,7 +148,7 @@ impl Drawing {
         } else {
             OPENS_S + 1_200 + self.chance.below(LAST_TAKE_S - OPENS_S - 1_200)
         };
-        let is_remote = self.chance.of_hundred(30);
+        let is_remote = self.chance.of_hundred(40);
         let took_s = if is_remote {
             let took_s = comes_s.saturating_sub(900 + self.chance.below(4_500)).max(REMOTE_OPENS_S);
             took_s.min(REMOTE_CLOSES_S - 60)

@@ -111,7 +111,7 @@ fn a_busy_hour_is_safe(seed: u64) {
         work(disk, promises, Store::open(open_at(disk, 1)).unwrap(), &[1, 3, 2]);
     });
     let run = |disk: &Disk, promises: &mut Promises| {
-        work(disk, promises, Store::open(open_at(disk, 2)).unwrap(), &[8, 1, 1, 5, 1, 12]);
+        work(disk, promises, Store::open(open_at(disk, 2)).unwrap(), &[6, 1, 3, 1, 5]);
         work(disk, promises, Store::open(open_at(disk, 3)).unwrap(), &[1, 1]);
     };
     let recording = Recording::of(start.unwrap().end(), run).unwrap();

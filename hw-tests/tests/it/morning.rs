@@ -1,10 +1,13 @@
 //! A whole morning through the real daemon and an emulated printer: everything that the demo checks, held.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use machiai_hw_tests::demo::daemon::write;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What the report tells, and nothing else.
@@ -122,4 +125,25 @@ fn a_morning_that_cannot_be_read_is_refused_before_anything_starts() {
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(!done.status.success() && said.contains("line 2"), "{said}");
     assert!(!left.exists());
+}
+
+#[test]
+fn a_visitor_is_told_the_addresses_and_everything_ends_with_the_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_machiai-demo"))
+        .args(["--own-daemon", "--out", folder.path().to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(demo.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let board = said.find_map(|line| Some(line.split_once("http://")?.1.to_owned())).expect("no address was told");
+    let address = board.strip_suffix("/board").expect("the board comes first");
+    said.find(|line| line.contains("tickets come out in")).expect("the demo ended before it had told everything");
+    assert!(TcpStream::connect(address).is_ok(), "nobody listens at {address}");
+
+    kill_process(Pid::from_child(&demo), Signal::INT).unwrap();
+    let rest: Vec<String> = said.collect();
+    assert!(demo.wait().unwrap().success(), "{rest:?}");
+    assert!(TcpStream::connect(address).is_err(), "the daemon outlived the demo");
+    assert!(folder.path().join("tickets").is_dir());
 }

@@ -130,6 +130,15 @@ fn a_corrected_clock_erases_nothing_of_a_queue_in_use() {
     assert_eq!(play.clinic.to_erase.len(), 0, "a day after the business day");
 }
 
+#[test]
+fn a_clock_that_jumped_and_is_not_trusted_erases_nothing_either() {
+    let mut play = at_1970().run(&["+1s open 1 morning", "take 1 note=1"]);
+    play.now = at("9:00");
+    play.step("+5s house");
+    assert_eq!(play.clinic.day.unwrap().to_string(), "1970-01-01");
+    assert!(play.visit("1").personal.is_some());
+}
+
 #[rstest]
 #[case::not_before_a_day_has_passed(&["51:59 house"], 1)]
 #[case::a_day_after_the_business_day(&["52:00 house"], 0)]
@@ -169,6 +178,7 @@ fn a_note_on_a_visit_of_another_day_is_erased_too() {
 #[rstest]
 #[case::not_yet(&["9:11 house"], 0)]
 #[case::after_ten_minutes(&["9:21 house"], 1)]
+#[case::not_at_once_again_after_a_long_wait(&["9:40 house", "house", "9:49 house"], 1)]
 #[case::ten_minutes_apart(&["9:40 house", "house", "9:49 house", "9:51 house"], 2)]
 #[case::twice_at_most(&["9:21 house", "9:32 house", "9:43 house", "10:00 house"], 2)]
 #[case::not_in_a_pause(&["pause 1", "9:21 house"], 0)]
@@ -186,6 +196,16 @@ fn the_absent_are_called_again_by_themselves(#[case] steps: &[&str], #[case] n_c
         .collect();
     assert_eq!(calls, vec![2; n_calls], "the family together");
     assert_eq!(play.visit("2").n_again(), u32::try_from(n_calls).unwrap() * u32::from(!steps.contains(&"return 1")));
+}
+
+#[rstest]
+#[case::not_yet("9:34 house", 1)]
+#[case::ten_minutes_later("9:36 house", 2)]
+fn a_second_absence_is_counted_from_its_own_beginning(#[case] step: &str, #[case] n_calls: usize) {
+    let first = ["8:30 open 1 morning", "take 1", "9:10 call room1", "absent room1", "9:21 house"];
+    let play = Play::new().run(&first).run(&["return 1", "9:25 call room1", "absent room1", step]);
+    let n_recalled = play.written.iter().filter(|envelope| matches!(envelope.fact, Fact::Recalled(_))).count();
+    assert_eq!(n_recalled, n_calls);
 }
 
 #[test]

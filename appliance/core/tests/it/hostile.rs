@@ -65,7 +65,7 @@ fn an_absurd_fact_does_no_harm(#[case] fact: Fact, #[case] remark: Option<Remark
     play.write(Draft { line: Some(LineNo(1)), fact }, None, "elsewhere");
     assert_eq!(play.clinic.remarks.first().map(|remark| remark.what), remark);
     assert_sound(&play.clinic, play.now);
-    assert_eq!(play.visit("1").number, Number(1), "the first keeps the label");
+    assert_eq!(play.visit("1").visit, visit_id(1), "the first keeps the label");
     // Work goes on.
     for step in ["call room1", "+5s enter room1", "+5s call room2", "+5s emergency 2", "house"] {
         play.step(step);

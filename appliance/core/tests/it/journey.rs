@@ -98,6 +98,15 @@ fn an_undone_call_makes_nobody_late() {
 }
 
 #[test]
+fn nobody_comes_back_before_an_emergency() {
+    let at_once = r#"set {"kind":"RulesSet","body":{"absent_back":0}}"#;
+    check(
+        &[OPEN, at_once, "take 1", "take 1", "call room1", "absent room1", "emergency 1", "return 1"],
+        "1: waiting 3 1 2",
+    );
+}
+
+#[test]
 fn an_absent_patient_goes_last_where_the_clinic_says_so() {
     let last = r#"set {"kind":"RulesSet","body":{"absent_back":null,"late_back":null}}"#;
     let steps = [OPEN, last, "take 1", "take 1", "take 1", "call room1", "call room1", "return 1"];

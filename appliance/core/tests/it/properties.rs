@@ -3,6 +3,8 @@
 mod presses;
 pub(crate) mod sound;
 
+use std::collections::BTreeSet;
+
 use machiai_core::envelope::{Canonical, Envelope};
 use machiai_core::facts::Fact;
 use machiai_core::ids::Origin;
@@ -111,12 +113,14 @@ proptest! {
         let (before, after) = facts.split_at(base.index(facts.len()));
         let mut arrivals = Arrivals::after(folded(before));
         let drawn = order.iter().map(|index| &facts[index.index(facts.len())]);
+        let mut seen = BTreeSet::new();
         let newest: Option<Canonical> = before.last().map(|envelope| envelope.head.canonical());
         for envelope in drawn.chain(after) {
-            let taken = arrivals.take_in(envelope.clone());
-            if newest.is_some_and(|newest| envelope.head.canonical() <= newest) {
-                prop_assert_eq!(taken, Taken::Known);
-            }
+            let id = envelope.head.id();
+            let is_known = newest.is_some_and(|newest| envelope.head.canonical() <= newest) || seen.contains(&id);
+            let expected = if is_known { Taken::Known } else { Taken::InOrder };
+            prop_assert_eq!(arrivals.take_in(envelope.clone()), expected);
+            seen.insert(id);
         }
         prop_assert_eq!(arrivals.clinic(), &expected);
     }

@@ -50,6 +50,19 @@ fn a_destroyed_secret_leaves_no_trace_when_the_answer_is_out() {
     assert_eq!(reader.secret(&key_id(2)).unwrap(), Some(value(2, 32)));
 }
 
+#[test]
+fn a_secret_destroyed_just_before_a_kill_leaves_no_trace_after_the_next_start() {
+    let folder = crate::desk::folder();
+    let mut store = open(folder.path(), 1);
+    let put = |n| SecretChange::Put { key_id: key_id(n), purpose: "visit".into(), value: value(n, 40) };
+    store.append(&Batch { facts: vec![], secrets: vec![put(1), put(2)] }).unwrap();
+    store.append(&Batch { facts: vec![], secrets: vec![SecretChange::Delete { key_id: key_id(1) }] }).unwrap();
+    drop(store);
+    assert_eq!(traces(folder.path()), BTreeSet::from([1, 2]), "the log has not been cleared yet");
+    open(folder.path(), 2).tidy().unwrap();
+    assert_eq!(traces(folder.path()), BTreeSet::from([2]));
+}
+
 fn apply(store: &mut Store, secrets: Vec<SecretChange>) {
     store.append(&Batch { facts: vec![], secrets }).unwrap();
     store.scrub().unwrap();

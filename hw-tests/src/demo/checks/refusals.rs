@@ -157,11 +157,13 @@ fn are_used_up(model: &Model, line: u64, family: u64) -> bool {
     top.unwrap_or(0).saturating_add(family) > last
 }
 
-/// Whether two instants both lie within the hours of some session as a line's window widens them.
+/// Whether two instants both lie within the hours of a session as a line's window widens them.
 fn is_within(model: &Model, line: &Line, window: &str, (from_ms, to_ms): (i64, i64)) -> bool {
     let minute = |at_ms: i64| (at_ms.div_euclid(MINUTE_MS) + TOKYO_MIN).rem_euclid(DAY_MIN);
     let wider = |end: &str| line.settings[window][end].as_i64().unwrap_or(0);
-    let sessions = model.hours["sessions"].as_array().into_iter().flatten();
+    // A kiosk gives numbers of the session that the line was opened for, a telephone those of any.
+    let is_meant = |session: &&Value| window == "remote" || session["session"] == line.session.as_str();
+    let sessions = model.hours["sessions"].as_array().into_iter().flatten().filter(is_meant);
     let hours: Vec<(i64, i64)> = sessions
         .filter_map(|session| Some((of_day(&session["from"])?, of_day(&session["to"])?)))
         .map(|(from, to)| (from + wider("opens_min"), to + wider("closes_min")))

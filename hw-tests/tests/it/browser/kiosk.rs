@@ -28,7 +28,7 @@ async fn a_kiosk_says_what_is_amiss_and_never_gives_two_numbers_for_one_touch() 
     // Two touches at once are one ticket.
     let n_before = scene.waiting(1).await;
     let touch = "const line = document.querySelector(\".line[data-line='1']\"); line.click(); line.click()";
-    // The lock of the touch before lasts 2 s.
+    // Another ticket is given 2 s after the one before.
     scene.until(&format!("(() => {{ {touch}; return !document.querySelector('#over').hidden }})()")).await;
     scene.until("document.querySelector('.big').textContent").await;
     assert_eq!(scene.waiting(1).await, n_before + 1);
