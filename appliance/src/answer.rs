@@ -1,5 +1,8 @@
 //! What a carried-out command is answered with: what happened, and the tickets and visits it concerned.
 
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use machiai_core::desk::{DeskRow, row};
 use machiai_core::facts::Fact;
 use machiai_core::ids::VisitId;
@@ -28,6 +31,16 @@ pub(crate) struct Answered {
     #[schema(value_type = Vec<Object>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     visits: Vec<DeskRow>,
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        // Written into a plain vector: axum's own buffer takes each comma by itself.
+        match serde_json::to_vec(&self) {
+            Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
 }
 
 /// Makes the answer from the facts of a command and what is true now.

@@ -180,8 +180,9 @@ pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
 
 fn run(path: &Path) -> Result<(), CliError> {
     let config = read(path)?;
-    // Two threads serve pages; the journal and each printer have their own.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread serves pages, for handing a task to another costs more than the task; the journal and each printer
+    // have their own.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let ready = |address: std::net::SocketAddr| {
         // The line that scripts wait for; nobody is harmed when it cannot be written.
         drop(writeln!(std::io::stdout(), "ready http://{address}/"));

@@ -76,7 +76,8 @@ fn key(bytes: &[u8]) -> Result<LessSafeKey, SealError> {
 
 /// Writes bytes as hexadecimal figures.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let figure = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [figure(byte >> 4), figure(byte & 0x0f)]).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

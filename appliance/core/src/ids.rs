@@ -43,8 +43,7 @@ macro_rules! random_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let figures = hex_of(&self.0);
-                f.write_str(core::str::from_utf8(&figures).unwrap_or_default())
+                f.write_str(text_of(&hex_of(&self.0)))
             }
         }
 
@@ -64,7 +63,7 @@ macro_rules! random_id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                to.serialize_str(text_of(&hex_of(&self.0)))
             }
         }
 
@@ -122,6 +121,10 @@ fn hex_of(bytes: &[u8; 16]) -> [u8; 32] {
         }
     }
     figures
+}
+
+fn text_of(figures: &[u8; 32]) -> &str {
+    core::str::from_utf8(figures).unwrap_or_default()
 }
 
 fn hex16(text: &str) -> Option<[u8; 16]> {

@@ -66,8 +66,7 @@ impl NewFact {
     /// [`Malformed`] when the fact is too long or of an unknown kind: refuse the command that made it.
     pub fn made(envelope: &Envelope, day: Option<Day>) -> Result<Self, Malformed> {
         let line = envelope.write()?;
-        let kind = kind_of(&line)?;
-        Ok(Self { head: envelope.head.clone(), kind, day, line })
+        Ok(Self { head: envelope.head.clone(), kind: envelope.fact.kind().to_owned(), day, line })
     }
 
     /// Takes a fact received from elsewhere by its bytes, for the business day to which it counts here.

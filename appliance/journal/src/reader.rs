@@ -112,7 +112,9 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] when they cannot be read; if it is damage, the journal must be set aside.
     pub fn by_cmd(&self, key: &str) -> Result<Vec<Kept>, StoreError> {
-        self.facts("SELECT position, line FROM facts WHERE cmd = ?1 ORDER BY position", params![key])
+        // The index holds no fact without a key, and a plan that is kept must not ask the bound value whether it is one.
+        let query = "SELECT position, line FROM facts WHERE cmd = ?1 AND cmd IS NOT NULL ORDER BY position";
+        self.facts(query, params![key])
     }
 
     /// Returns the newest fact of each origin, found by index.

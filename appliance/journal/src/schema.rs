@@ -84,6 +84,8 @@ pub(crate) fn set_reader(db: &Connection) -> Result<(), StoreError> {
 
 fn set_both(db: &Connection) -> Result<(), StoreError> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).step("make the schema safe")?;
+    // A plan that may depend on a bound value is made anew for each: a quarter of what a ticket costs.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).step("keep the plans of queries")?;
     db.execute_batch(&format!(
         "PRAGMA busy_timeout = {BUSY_MS}; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;"

@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Json, Router};
 use machiai_core::command::{Command, Showing, Take};
 use machiai_core::facts::{CancelReason, Channel, Fact, Lang};
 use machiai_core::ids::{DeviceId, Label, LineAddress, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
@@ -23,7 +23,7 @@ use crate::problem::{Problem, Told};
 use crate::rules::Ask;
 use crate::settings::Settings;
 
-type Answer = Result<Json<Answered>, Problem>;
+type Answer = Result<Answered, Problem>;
 
 /// Returns the routes of every command.
 pub(crate) fn routes() -> Router<Shared> {
@@ -387,7 +387,7 @@ fn ask<T>(order: Order<T>, command: Command) -> Ask {
 
 async fn carry(app: &Shared, ask: Ask) -> Answer {
     match app.gate.ask(ask).await {
-        Ok(done) => Ok(Json(answer(app, &done))),
+        Ok(done) => Ok(answer(app, &done)),
         Err(cause) => Err(Problem::gate(app.panel.words(), &cause)),
     }
 }

@@ -114,7 +114,7 @@ fn the_ticket_has_the_measures_of_its_specification() {
     }
     let svg = PANEL.ticket_svg(&sample("ja"), Paper::W384).unwrap();
     assert!(svg.contains(r#"<text x="72 192 312" y="322" font-size="172""#), "{svg}");
-    assert!(svg.contains(r#"height="824""#), "{}", &svg[..200]);
+    assert!(svg.contains(r#"height="864""#), "{}", &svg[..200]);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn dots_are_written_as_a_picture() {
     let view = TicketView { label: Label("7".to_owned()), ..sample("ja") };
     let png = PANEL.ticket_dots(&view, Paper::W384).unwrap().png().unwrap();
     let reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
-    assert_eq!(reader.info().size(), (384, 824));
+    assert_eq!(reader.info().size(), (384, 864));
 }
 
 #[test]

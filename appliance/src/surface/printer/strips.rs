@@ -1,8 +1,9 @@
 //! How a picture is cut into raster strips, so that few bytes say all of it.
 //!
 //! Blank rows are fed, strips end at the last inked byte of their rows (and begin at the first where the printer has a
-//! left margin), and the cuts are placed where they save most: the cheapest way to each row is found once, from the
-//! top down. Nothing here speaks ESC/POS.
+//! left margin), rows that are drawn two by two dots, as a QR code is, go out at half resolution, and the cuts are
+//! placed where they save most: the cheapest way to each row is found once, from the top down. Nothing here speaks
+//! ESC/POS.
 
 use std::ops::Range;
 
@@ -15,6 +16,8 @@ use super::profile::Profile;
 const STRIP_COST: u32 = 150;
 /// What one feed may cost, in bytes.
 const FEED_COST: u32 = 40;
+/// What it costs to feed over a gap instead of sending it.
+const GAP_COST: usize = (STRIP_COST + FEED_COST) as usize;
 
 /// One piece of the paper, from the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,9 +122,8 @@ impl Bits {
     /// Returns the same at half resolution: of each two by two dots, two black ones make a black one, so that thin
     /// strokes stay whole wherever they lie.
     fn halved(&self) -> Self {
-        let row_bytes = self.row_bytes.div_ceil(2);
-        let rows = self.rows.chunks(2).map(|pair| halved_rows(pair, row_bytes)).collect();
-        Self { doubled: true, row_bytes, rows }
+        let rows = halved_pairs(&self.rows, self.row_bytes);
+        Self { doubled: true, row_bytes: self.row_bytes.div_ceil(2), rows }
     }
 
     /// Returns the first inked byte of a row and the one after its last.
@@ -130,6 +132,10 @@ impl Bits {
         let last = row.iter().rposition(|byte| *byte != 0)?;
         Some((first, last + 1))
     }
+}
+
+fn halved_pairs(rows: &[Vec<u8>], row_bytes: usize) -> Vec<Vec<u8>> {
+    rows.chunks(2).map(|pair| halved_rows(pair, row_bytes.div_ceil(2))).collect()
 }
 
 fn halved_rows(pair: &[Vec<u8>], row_bytes: usize) -> Vec<u8> {
@@ -156,8 +162,17 @@ struct Way {
     cost: u32,
     /// The row where its last piece begins.
     from: usize,
-    /// The bytes of each row that the last piece sends; none is a feed.
-    sent: Option<(usize, usize)>,
+    /// What the last piece sends; none is a feed.
+    sent: Option<Sent>,
+}
+
+/// What a strip sends of its rows.
+#[derive(Clone, Copy)]
+struct Sent {
+    /// The first byte of each row, and the one after the last.
+    bytes: (usize, usize),
+    /// Whether they go out at half resolution, which shows no difference.
+    halved: bool,
 }
 
 fn cut_part(part: &Bits, profile: &Profile, pieces: &mut Vec<Piece>) {
@@ -175,53 +190,94 @@ fn cut_part(part: &Bits, profile: &Profile, pieces: &mut Vec<Piece>) {
 /// Finds the cheapest way to each row.
 fn cheapest_ways(part: &Bits, profile: &Profile) -> Vec<Option<Way>> {
     let inks: Vec<_> = part.rows.iter().map(|row| Bits::ink(row)).collect();
+    let pairs = pairs(part);
     let mut ways: Vec<Option<Way>> = vec![None; inks.len() + 1];
     ways[0] = Some(Way { cost: 0, from: 0, sent: None });
     for from in 0..inks.len() {
-        let Some(Way { cost, .. }) = ways[from] else { continue };
+        let (before, after) = ways.split_at_mut(from + 1);
+        let Some(Way { cost, .. }) = before[from] else { continue };
         if inks[from].is_none() {
             let blank = inks[from..].iter().take_while(|ink| ink.is_none()).count();
-            improve(&mut ways, from + blank, Way { cost: cost + FEED_COST, from, sent: None });
+            improve(&mut after[blank - 1], Way { cost: cost + FEED_COST, from, sent: None });
             // Blank rows inside a strip are tried from the inked row above them; none needs to begin with one.
             continue;
         }
-        let mut sent = (part.row_bytes, 0);
-        for (rows, ink) in (1..=profile.strip_rows).zip(&inks[from..]) {
-            if let Some((first, end)) = ink {
-                sent = (sent.0.min(*first), sent.1.max(*end));
+        let strip = |n_sent: usize, bytes: (usize, usize), halved| {
+            let size = u32::try_from(n_sent * (bytes.1 - bytes.0)).unwrap_or(u32::MAX);
+            Way { cost: cost + STRIP_COST + size, from, sent: Some(Sent { bytes, halved }) }
+        };
+        for ((n_rows, bytes), way) in grown(&inks[from..], part.row_bytes, profile).zip(&mut *after) {
+            if is_possible(n_rows, profile) {
+                improve(way, strip(n_rows, bytes, false));
             }
-            if profile.avoids_48 && rows % 48 == 0 {
-                continue;
+        }
+        let n_pairs = pairs[from..].iter().step_by(2).take_while(|is_pair| **is_pair).count();
+        let halved = inks[from..].chunks_exact(2).take(n_pairs).map(|pair| pair[0]);
+        let halved: Vec<_> = halved.map(|ink| ink.map(|(first, end)| (first / 2, end.div_ceil(2)))).collect();
+        for ((n_rows, bytes), way) in grown(&halved, part.row_bytes, profile).zip(after.iter_mut().skip(1).step_by(2)) {
+            if is_possible(n_rows, profile) {
+                improve(way, strip(n_rows, bytes, true));
             }
-            let first = if profile.left_margin { sent.0 } else { 0 };
-            let size = rows * u32::try_from(sent.1 - first).unwrap_or(u32::MAX);
-            let way = Way { cost: cost + STRIP_COST + size, from, sent: Some((first, sent.1)) };
-            improve(&mut ways, from + usize::try_from(rows).unwrap_or(usize::MAX), way);
         }
     }
     ways
 }
 
-fn improve(ways: &mut [Option<Way>], row: usize, way: Way) {
-    if let Some(known) = ways.get_mut(row)
-        && known.is_none_or(|known| way.cost < known.cost)
-    {
-        *known = Some(way);
+/// Returns the strips that begin with an inked row, each a row longer than the last: how many rows, and which bytes of
+/// them.
+fn grown<'a>(
+    inks: &'a [Option<(usize, usize)>],
+    row_bytes: usize,
+    profile: &'a Profile,
+) -> impl Iterator<Item = (usize, (usize, usize))> + 'a {
+    let most = usize::try_from(profile.strip_rows).unwrap_or(usize::MAX);
+    let mut sent = (if profile.left_margin { row_bytes } else { 0 }, 0);
+    let mut n_blank = 0;
+    (1..=most).zip(inks).map_while(move |(n_rows, ink)| {
+        n_blank = if ink.is_none() { n_blank + 1 } else { 0 };
+        if let Some((first, end)) = ink {
+            sent = (sent.0.min(*first), sent.1.max(*end));
+        }
+        // To feed so many blank rows and begin anew costs less than to send them, whatever follows.
+        (n_blank * (sent.1 - sent.0) <= GAP_COST).then_some((n_rows, sent))
+    })
+}
+
+/// Whether a strip may have so many rows.
+const fn is_possible(n_rows: usize, profile: &Profile) -> bool {
+    !(profile.avoids_48 && n_rows.is_multiple_of(48))
+}
+
+/// Returns of each row whether it and the next one together are dots of two by two.
+fn pairs(part: &Bits) -> Vec<bool> {
+    let is_doubled = |row: &[u8]| row.iter().all(|byte| (byte ^ byte >> 1) & 0x55 == 0);
+    let below = part.rows.iter().skip(1);
+    let mut pairs: Vec<bool> =
+        part.rows.iter().zip(below).map(|(row, next)| !part.doubled && row == next && is_doubled(row)).collect();
+    pairs.resize(part.rows.len(), false);
+    pairs
+}
+
+fn improve(way: &mut Option<Way>, found: Way) {
+    if way.is_none_or(|known| found.cost < known.cost) {
+        *way = Some(found);
     }
 }
 
 fn piece_of(part: &Bits, way: Way, end: usize) -> Piece {
     let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
-    let scale = if part.doubled { 2 } else { 1 };
-    let Some((first, last)) = way.sent else {
-        return Piece::Feed { rows: count(end - way.from) * scale };
+    let Some(Sent { bytes: (first, last), halved }) = way.sent else {
+        return Piece::Feed { rows: count(end - way.from) * if part.doubled { 2 } else { 1 } };
     };
+    let rows = &part.rows[way.from..end];
+    let rows = if halved { halved_pairs(rows, part.row_bytes) } else { rows.to_vec() };
+    let doubled = part.doubled || halved;
     Piece::Strip(Strip {
-        doubled: part.doubled,
-        left_dots: count(first) * 8 * scale,
+        doubled,
+        left_dots: count(first) * if doubled { 16 } else { 8 },
         row_bytes: count(last - first),
-        rows: count(end - way.from),
-        bytes: part.rows[way.from..end].iter().flat_map(|row| &row[first..last]).copied().collect(),
+        rows: count(rows.len()),
+        bytes: rows.iter().flat_map(|row| &row[first..last]).copied().collect(),
     })
 }
 

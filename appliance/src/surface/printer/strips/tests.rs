@@ -60,16 +60,29 @@ fn square(width: u32, height: u32, (left, top, side): (u32, u32, u32)) -> Dots {
 
 #[test]
 fn a_square_in_much_white_is_one_strip_between_two_feeds() {
-    let pieces = cut(&square(576, 400, (200, 100, 80)), &profile("epson-80")).unwrap();
-    let [Piece::Feed { rows: 100 }, Piece::Strip(strip), Piece::Feed { rows: 220 }] = &pieces[..] else {
+    let pieces = cut(&square(576, 400, (201, 100, 79)), &profile("epson-80")).unwrap();
+    let [Piece::Feed { rows: 100 }, Piece::Strip(strip), Piece::Feed { rows: 221 }] = &pieces[..] else {
         panic!("{pieces:?}")
     };
-    assert_eq!((strip.left_dots, strip.row_bytes, strip.rows), (200, 10, 80));
+    assert_eq!((strip.left_dots, strip.row_bytes, strip.rows), (200, 10, 79));
+}
+
+#[test]
+fn what_is_drawn_two_by_two_dots_goes_out_at_half_resolution() {
+    for profile in Profile::all() {
+        let pieces = cut(&square(384, 400, (32, 101, 160)), profile).unwrap();
+        let [Piece::Feed { rows: 101 }, Piece::Strip(strip), Piece::Feed { rows: 139 }] = &pieces[..] else {
+            panic!("{pieces:?}")
+        };
+        let left_bytes = if profile.left_margin { 0 } else { 2 };
+        let shape = (strip.doubled, strip.left_dots, strip.row_bytes, strip.rows);
+        assert_eq!(shape, (true, 32 - left_bytes * 16, 10 + left_bytes, 80), "{}", profile.name);
+    }
 }
 
 #[test]
 fn a_printer_without_margin_gets_the_left_edge_too() {
-    let pieces = cut(&square(384, 100, (200, 0, 80)), &profile("58mm-clone")).unwrap();
+    let pieces = cut(&square(384, 100, (201, 0, 79)), &profile("58mm-clone")).unwrap();
     let [strip, ..] = strips(&pieces)[..] else { panic!("{pieces:?}") };
     assert_eq!((strip.left_dots, strip.row_bytes), (0, 35));
 }
@@ -77,7 +90,7 @@ fn a_printer_without_margin_gets_the_left_edge_too() {
 #[test]
 fn heights_of_48_rows_are_avoided_where_they_break() {
     for side in [48, 96, 144, 240] {
-        let picture = square(384, side, (8, 0, side));
+        let picture = square(384, side, (9, 0, side));
         for (name, breaks) in [("58mm", true), ("58mm-clone", true), ("epson-80", false)] {
             let pieces = cut(&picture, &profile(name)).unwrap();
             let has_48 = strips(&pieces).iter().any(|strip| strip.rows % 48 == 0);
@@ -113,7 +126,7 @@ fn an_odd_last_row_of_the_number_stays_whole() {
 
 #[test]
 fn only_slow_profiles_halve_the_number() {
-    let mut picture = square(384, 100, (8, 0, 90));
+    let mut picture = square(384, 100, (9, 0, 90));
     picture.number_rows = Some(0..90);
     for profile in Profile::all() {
         let halved = strips(&cut(&picture, profile).unwrap()).iter().any(|strip| strip.doubled);
@@ -131,8 +144,22 @@ fn what_does_not_fit_is_refused() {
     }
 }
 
-/// Pictures of rows that are mostly runs, as drawings are.
+/// Pictures of rows that are mostly runs, as drawings are; of some each dot is two by two.
 fn pictures() -> impl Strategy<Value = Dots> {
+    (fine_pictures(), any::<bool>()).prop_map(|(fine, is_coarse)| if is_coarse { coarse(&fine) } else { fine })
+}
+
+fn coarse(fine: &Dots) -> Dots {
+    let row_bytes = usize::try_from(fine.width / 8).unwrap();
+    let wide = |row: &[u8]| -> Vec<u8> {
+        let bit = |dot: usize| u8::try_from(dot_of(row, dot)).unwrap() * 3;
+        (0..row_bytes * 2).map(|idx| (0..4).fold(0, |byte, two| byte << 2 | bit(idx * 4 + two))).collect()
+    };
+    let rows = fine.rows.chunks(row_bytes).flat_map(|row| [wide(row), wide(row)].concat()).collect();
+    Dots { number_rows: fine.number_rows.clone(), ..dots(fine.width * 2, rows) }
+}
+
+fn fine_pictures() -> impl Strategy<Value = Dots> {
     let byte = prop_oneof![3 => Just(0), 1 => Just(0xff), 1 => any::<u8>()];
     (1_u32..9, 0_usize..300).prop_flat_map(move |(row_bytes, height)| {
         let bytes = usize::try_from(row_bytes).unwrap() * height;
