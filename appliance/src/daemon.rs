@@ -94,6 +94,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let ended = journal_ended.clone();
     let (gate, after) = open(config, Box::new(move || ended.cancel()))?;
     let app = assemble(config, gate, after)?;
+    let printing_before = app.gate.read(|clinic| clinic.printing.values().cloned().collect());
     note_opening(&app, after).await?;
 
     // Wire.
@@ -101,7 +102,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
     let serving = tokio::spawn(http::serve(listener, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
-    let printing = tokio::spawn(paper::run(Arc::clone(&app)));
+    let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
 
     // Ready.

@@ -208,6 +208,14 @@ impl Emulator {
         self.wait_until(within, |state| state.client.is_some()).map(drop)
     }
 
+    /// Waits until it has taken at least so many bytes that it has not printed yet.
+    ///
+    /// # Errors
+    /// They did not come in time.
+    pub fn wait_for_backlog(&self, bytes: usize, within: Duration) -> Result<(), TooLate> {
+        self.wait_until(within, |state| state.buffer.len() >= bytes).map(drop)
+    }
+
     /// Waits until it has no client and has printed all it can.
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 //! A queue per printer, one job at a time. A ticket never waits for the printer: the number stands before this begins.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use machiai_core::command::Command;
@@ -28,10 +28,11 @@ use crate::surface::printer::{Job, Limits, Outcome, print};
 const MAX_JOBS: usize = 512;
 
 /// The printers at work.
-#[derive(Default)]
 pub(crate) struct Paperwork {
     workers: BTreeMap<PrinterId, Worker>,
-    in_hand: Arc<Mutex<BTreeSet<(VisitId, u32)>>>,
+    in_hand: BTreeSet<(VisitId, u32)>,
+    /// Printers that the program before may have left in the middle of a job, until they get their next one.
+    broken_off: BTreeSet<PrinterId>,
 }
 
 struct Worker {
@@ -41,8 +42,14 @@ struct Worker {
 }
 
 /// Watches for attempts that have begun and hands each to its printer, until the app stops.
-pub(crate) async fn run(app: Shared) -> Paperwork {
-    let mut paperwork = Paperwork::default();
+///
+/// `left` are the attempts that the program before left without an end: none of them is made again.
+pub(crate) async fn run(app: Shared, left: Vec<PrintBegun>) -> Paperwork {
+    let mut paperwork = Paperwork {
+        workers: BTreeMap::new(),
+        in_hand: left.iter().map(|begun| (begun.visit, begun.attempt)).collect(),
+        broken_off: left.into_iter().map(|begun| begun.printer).collect(),
+    };
     let mut changes = app.gate.changes();
     loop {
         paperwork.hand_out(&app);
@@ -61,11 +68,9 @@ impl Paperwork {
             let printers: Vec<Printer> = clinic.standing.printers.values().filter(of_them).cloned().collect();
             (begun, printers)
         });
-        let mut in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
-        in_hand.retain(|hand| begun.iter().any(|begun| (begun.visit, begun.attempt) == *hand));
+        self.in_hand.retain(|hand| begun.iter().any(|begun| (begun.visit, begun.attempt) == *hand));
         let fresh: Vec<PrintBegun> =
-            begun.into_iter().filter(|begun| in_hand.insert((begun.visit, begun.attempt))).collect();
-        drop(in_hand);
+            begun.into_iter().filter(|begun| self.in_hand.insert((begun.visit, begun.attempt))).collect();
         for begun in fresh {
             let settings = printers.iter().find(|printer| printer.printer == begun.printer);
             let Some(settings) = settings else {
@@ -88,7 +93,10 @@ impl Paperwork {
         self.workers.entry(settings.printer.clone()).or_insert_with(|| {
             let (jobs, to_do) = sync_channel(MAX_JOBS);
             let (app, of) = (Arc::clone(app), settings.clone());
-            Worker { settings: settings.clone(), jobs, thread: std::thread::spawn(move || work(&app, &of, &to_do)) }
+            let broke_off = self.broken_off.remove(&settings.printer);
+            let last = broke_off.then_some(Outcome::Unconfirmed(PrintTrouble::Restarted));
+            let thread = std::thread::spawn(move || work(&app, &of, &to_do, last));
+            Worker { settings: settings.clone(), jobs, thread }
         })
     }
 
@@ -104,9 +112,8 @@ impl Paperwork {
 }
 
 /// One printer's thread: a job after the other.
-fn work(app: &App, settings: &Printer, jobs: &Receiver<PrintBegun>) {
+fn work(app: &App, settings: &Printer, jobs: &Receiver<PrintBegun>, mut last: Option<Outcome>) {
     let clock = RealTime::start();
-    let mut last = None;
     while let Ok(begun) = jobs.recv() {
         if app.stop.is_cancelled() {
             finish(app, &begun, Outcome::Refused(PrintTrouble::Restarted));

@@ -1,4 +1,5 @@
-//! The worst mornings: a clock at 1970, and a journal that was damaged overnight. The queue goes on, and it is said.
+//! The worst mornings: a clock at 1970, a journal that was damaged overnight, a box that dies while it prints. The queue
+//! goes on, and it is said.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use machiai_hw_tests::demo::daemon::write;
+use machiai_hw_tests::printer::{Emulator, Line, Setup};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,6 +24,9 @@ line = 1
 name = { ja = "内科" }
 first_number = 101
 "#;
+
+/// How long paper may take.
+const PAPER_FOR: Duration = Duration::from_secs(20);
 
 /// A clinic's box: a folder, and a wall clock that the test sets.
 struct Clinic {
@@ -50,6 +55,14 @@ impl Clinic {
         clinic.set_wall(wall);
         clinic.carry_out(&["settings", "import", &clinic.path("settings.toml")]);
         clinic
+    }
+
+    /// Puts a printer of 80 mm at the kiosk.
+    fn connect(&self, printer: &Emulator) {
+        let address = printer.address();
+        let table = format!("[[printers]]\nprinter = \"kiosk\"\naddress = \"{address}\"\nprofile = \"epson-80\"\n");
+        write(&self.folder.path().join("settings.toml"), format!("{SETTINGS}{table}")).unwrap();
+        self.carry_out(&["settings", "import", &self.path("settings.toml")]);
     }
 
     fn path(&self, name: &str) -> String {
@@ -202,4 +215,33 @@ async fn a_damaged_journal_is_set_aside_and_said_and_no_number_is_given_twice() 
     assert!(!was_salvaged || !known.contains(&label.as_str()), "{label} was given twice");
     running.stop();
     assert!(clinic.carry_out(&["journal", "verify"]).contains("whole"));
+}
+
+#[tokio::test]
+async fn a_ticket_after_a_box_that_died_in_the_middle_of_one_is_whole() {
+    let printer = Emulator::start(Setup::new(Line::Tcp, 576)).unwrap();
+    let clinic = Clinic::new("2026-11-24 00:00:00");
+    clinic.connect(&printer);
+    let mut running = clinic.start();
+    running.press("lines/1001-1/open", json!({"session": "morning"})).await;
+    printer.turn(|knobs| knobs.bytes_per_second = Some(500));
+    running.take().await;
+    printer.wait_for_backlog(1_000, PAPER_FOR).unwrap();
+    running.child.kill().unwrap();
+    drop(running);
+    printer.turn(|knobs| knobs.bytes_per_second = None);
+    printer.wait_until_idle(PAPER_FOR).unwrap();
+
+    let mut running = clinic.start();
+    let print = running.get("visits?label=101").await["print"].clone();
+    assert_eq!(print, "unconfirmed", "nobody knows what came out");
+    running.take().await;
+    let papers = printer.wait_for_papers(2, PAPER_FOR).unwrap();
+    assert!(
+        papers[1].dots.height > 700 && papers[1].garbage == 0,
+        "{} rows, {}",
+        papers[1].dots.height,
+        papers[1].garbage
+    );
+    running.stop();
 }
