@@ -12,12 +12,12 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: test-packages tools decoder fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+test: test-packages tools decoder axe fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
 	@echo "== all is well"
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
@@ -36,7 +36,7 @@ bench: build-packages ## measure speed and memory; ratios and medians from one r
 	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
-torture: test-packages tools decoder ## run the fault harnesses and property tests with their long counts
+torture: test-packages tools decoder axe ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
 
 # Draws the README's two pictures again after a change of the templates.
@@ -69,6 +69,12 @@ deny:
 	@echo "== licences, bans, sources"
 	@$(CARGO) fetch --quiet --locked
 	@$(CARGO) deny --offline --locked --log-level error check licenses bans sources
+
+# The rules by which pages are judged for whoever cannot see them or has no mouse: axe-core, as it comes in a wheel.
+axe: target/axe/axe_playwright_python/axe.min.js
+target/axe/axe_playwright_python/axe.min.js:
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+	    --target target/axe axe-playwright-python==0.1.8
 
 # An ESC/POS decoder that is not ours reads our tickets. It asks for a newer Python than Debian's and needs none.
 decoder: target/escpos-decoder/emupos

@@ -131,6 +131,12 @@ impl Gate {
         &self.tokens
     }
 
+    /// Draws an idempotency key for a page that cannot draw one itself.
+    pub(crate) fn draw_key(&self) -> String {
+        // The origin was drawn from the same generator; without random bytes the daemon would not have started.
+        self.chance.origin().map(|drawn| drawn.to_string()).unwrap_or_default()
+    }
+
     /// Seals personal data for a command, if there is any.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Shared) -> std::io::Result
 pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .merge(intake::api::routes())
+        .merge(intake::plain::routes())
         .merge(surface::api::routes())
         .merge(surface::board::routes())
         .merge(surface::pages::routes())

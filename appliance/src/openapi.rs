@@ -29,6 +29,7 @@ use crate::surface::{api as questions, board};
         questions::desk_events,
         questions::find,
         questions::ticket_svg,
+        questions::qr_svg,
         questions::settings,
         questions::status,
         board::view,

@@ -52,9 +52,13 @@ impl Tokens {
 
     /// Returns the digest of a visit's token, as it stands in facts.
     pub(crate) fn token_hash(&self, visit: VisitId) -> String {
-        let digest = blake3::hash(self.token(visit).as_bytes());
-        hex(digest.as_bytes().get(..16).unwrap_or_default())
+        digest_of(&self.token(visit))
     }
+}
+
+/// Returns the digest by which a token is known again.
+pub(crate) fn digest_of(token: &str) -> String {
+    hex(blake3::hash(token.as_bytes()).as_bytes().get(..16).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -110,8 +110,20 @@ impl Browser {
     /// The browser refuses.
     pub async fn size(&self, width_px: u32, height_px: u32) -> Result<()> {
         let params = json!({"width": width_px, "height": height_px, "deviceScaleFactor": 1, "mobile": false});
-        let order = json!({"cmd": "Emulation.setDeviceMetricsOverride", "params": params});
-        self.command("/goog/cdp/execute", &order).await.map(drop)
+        self.devtools("Emulation.setDeviceMetricsOverride", params).await.map(drop)
+    }
+
+    /// Lets nothing come from addresses of these patterns.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn block(&self, patterns: &[&str]) -> Result<()> {
+        self.devtools("Network.enable", json!({})).await?;
+        self.devtools("Network.setBlockedURLs", json!({"urls": patterns})).await.map(drop)
+    }
+
+    async fn devtools(&self, method: &str, params: Value) -> Result<Value> {
+        self.command("/goog/cdp/execute", &json!({"cmd": method, "params": params})).await
     }
 
     /// Opens another window, as another tablet would, and brings it to the front.
@@ -204,9 +216,7 @@ impl Browser {
     /// # Errors
     /// It cannot be taken or written.
     pub async fn picture(&self, path: &Path) -> Result<()> {
-        let params = json!({"format": "png"});
-        let order = json!({"cmd": "Page.captureScreenshot", "params": params});
-        let shot = self.command("/goog/cdp/execute", &order).await?;
+        let shot = self.devtools("Page.captureScreenshot", json!({"format": "png"})).await?;
         let bytes = from_base64(shot.get("data").and_then(Value::as_str).context("no picture was taken")?)?;
         crate::demo::daemon::write(path, bytes)
     }

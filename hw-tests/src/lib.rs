@@ -1,7 +1,8 @@
-//! Placeholder.
+//! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, the bench.
 
 pub mod bench;
 pub mod browser;
+pub mod chance;
 pub mod demo;
 pub mod power;
 pub mod printer;

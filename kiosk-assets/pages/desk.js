@@ -219,7 +219,7 @@ function choosePlace() {
   });
   $('main').className = 'choose';
   document.querySelector('.bar').hidden = true;
-  $('main').replaceChildren(make('h2', say('choose')), ...links);
+  $('main').replaceChildren(make('h1', say('choose')), ...links);
   source?.close();
 }
 function sessionOf(line) {

@@ -1,7 +1,7 @@
 // The kiosk: one touch, one number. Nothing ends silently, and whatever was said goes away by itself.
 'use strict';
 
-const LOCK_MS = 2000, IDLE_MS = 30000, TAKE_MS = 6000, NOTE_MS = 60000, POLL_MS = 4000, ANSWER_MS = 6000;
+const LOCK_MS = 2000, SCAN_MS = 200, IDLE_MS = 30000, TAKE_MS = 6000, NOTE_MS = 60000, POLL_MS = 4000, ANSWER_MS = 6000;
 // A printer that has said nothing for so long is not waited for.
 const PRINT_MS = 15000;
 const $ = (id) => document.getElementById(id);
@@ -124,6 +124,7 @@ function hours() {
 function over(parts, ms, then = reset) {
   clearTimeout(going);
   $('over').replaceChildren(...parts);
+  $('over').setAttribute('aria-label', $('over').querySelector('h2, .big')?.textContent ?? '');
   $('over').hidden = false;
   $('over').querySelector('button')?.focus({ preventScroll: true });
   if (ms) going = setTimeout(then, ms);
@@ -188,7 +189,16 @@ function given(line, answer) {
   const tone = make('div', '', `tone ${line.color}`);
   tone.setAttribute('aria-hidden', 'true');
   const head = [make('p', name(line.name)), numberOf(tickets)];
-  const noted = () => over([...head, make('h2', say('keep')), make('p', say('no_paper'), 'second'), button('noted', reset)], NOTE_MS);
+  const noted = () => {
+    const codes = make('div', '', 'codes');
+    codes.append(...tickets.filter((ticket) => ticket.url).map(({ visit, label }) => {
+      const code = make('img');
+      code.src = `/api/v1/visits/${visit}/qr.svg`;
+      code.alt = `QR ${label}`;
+      return code;
+    }));
+    over([...head, codes, make('h2', say('keep')), make('p', say('no_paper'), 'second'), button('noted', reset)], NOTE_MS);
+  };
   if (!answer.happened.includes('PrintBegun')) return noted();
   over([...head, make('h2', say('take')), make('p', chosen.text ? say('text_on') : say('called_by'), 'second')], PRINT_MS + TAKE_MS);
   watchPaper(tickets, mine, performance.now(), noted);
@@ -222,15 +232,16 @@ function openKeys() {
     keys.append(at);
   }
   const choice = make('div', '', 'choice');
-  choice.append(button('back', back, 'main quiet'), button('arrive', () => typed && arrive(typed)));
+  choice.append(button('back', back, 'main quiet'), button('arrive', () => typed && arrive(`label=${encodeURIComponent(typed)}`, typed)));
   over([make('h2', say('type')), shown, keys, choice], IDLE_MS);
 }
 
-async function arrive(label) {
+// Somebody who holds a number is here: typed, or read from the code on a ticket or a telephone.
+async function arrive(which, typed) {
   if (arriving) return;
   arriving = true;
-  const found = await ask(`/api/v1/visits?label=${encodeURIComponent(label)}`);
-  const state = found.body.state;
+  const found = await ask(`/api/v1/visits?${which}`);
+  const { state, label = typed } = found.body;
   if (found.status === 0) sayFault(say('off'), say('ask'));
   else if (found.status !== 200) sayFault(label, say('unknown'));
   else if (state !== 'not_arrived') sayFault(label, say(state === 'waiting' ? 'known' : 'not_now'));
@@ -259,6 +270,25 @@ for (const event of ['pointerdown', 'keydown']) {
 }
 addEventListener('contextmenu', (event) => event.preventDefault());
 
+// A scanner types what it reads, quicker than fingers, and ends with Enter: the address on a ticket ends in its token.
+let typed = '', typedAt = 0;
+addEventListener('keydown', (event) => {
+  if (event.timeStamp - typedAt > SCAN_MS) typed = '';
+  typedAt = event.timeStamp;
+  if (event.key !== 'Enter') {
+    if (event.key.length === 1) typed = (typed + event.key).slice(-300);
+    return;
+  }
+  const token = typed.match(/[2-9A-HJ-NP-Z]{16}$/)?.[0];
+  typed = '';
+  if (!token) return;
+  event.preventDefault();
+  arrive(`token=${token}`, '');
+});
+
+// The plain forms give way to buttons that can do more.
+document.body.dataset.scripted = '';
+$('lines').replaceChildren();
 draw();
 refresh();
 setInterval(refresh, POLL_MS);

@@ -78,6 +78,20 @@ pub enum LineColor {
     Slate,
 }
 
+impl LineColor {
+    /// Returns its name as it stands in JSON and in style sheets.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Indigo => "indigo",
+            Self::Green => "green",
+            Self::Plum => "plum",
+            Self::Brown => "brown",
+            Self::Slate => "slate",
+        }
+    }
+}
+
 /// What patients wait for in a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +105,14 @@ pub enum StageKind {
     Test,
     /// 会計.
     Payment,
+}
+
+impl StageKind {
+    /// Whether patients begin there: a kiosk gives no tickets for tests and payment, which are gone to from a room.
+    #[must_use]
+    pub const fn is_entrance(self) -> bool {
+        matches!(self, Self::Reception | Self::Consultation)
+    }
 }
 
 /// When a kind of ticket may be taken, relative to a session's hours.

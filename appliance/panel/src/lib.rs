@@ -19,6 +19,7 @@ pub mod words;
 pub use fit::DoesNotFit;
 pub use fonts::{FontError, FontPaths, Fonts};
 pub use panel::{BoardPage, DrawError, Layout, MOST_ROOMS, PAGE_MS, Panel, PanelError, Paper};
+pub use qr::qr_svg;
 pub use raster::{Pixels, PngError, RasterError};
 pub use templates::lint::LintError;
 pub use templates::{TemplateError, TemplateFault, TemplateName};

@@ -31,6 +31,17 @@ pub(crate) fn draw(address: &str) -> Option<Qr> {
     Some(Qr { n_modules, path })
 }
 
+/// Draws an address as an SVG of its own, with the quiet zone of four modules; none if no QR code can hold it.
+#[must_use]
+pub fn qr_svg(address: &str) -> Option<String> {
+    let Qr { n_modules, path } = draw(address)?;
+    let side = n_modules + 8;
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-4 -4 {side} {side}\" shape-rendering=\"crispEdges\">\
+         <path fill=\"#fff\" d=\"M-4-4h{side}v{side}h-{side}z\"/><path d=\"{path}\"/></svg>"
+    ))
+}
+
 fn first(colors: &[Color], from: usize, wanted: Color) -> Option<usize> {
     let rest = colors.get(from..)?;
     rest.iter().position(|color| *color == wanted).map(|at| from + at)
@@ -45,6 +56,12 @@ mod tests {
         let qr = draw("https://m.example.jp/t/3kq9-x7fa-2mzp").unwrap();
         assert_eq!(qr.n_modules, 29);
         assert!(qr.path.starts_with("M0 0h7v1H0z"), "the finder's upper edge is one stroke");
+    }
+
+    #[test]
+    fn a_code_for_a_screen_has_its_quiet_zone() {
+        let svg = qr_svg("https://m.example.jp/t/3kq9-x7fa-2mzp").unwrap();
+        assert!(svg.contains(r#"viewBox="-4 -4 37 37""#), "{svg}");
     }
 
     #[test]

@@ -74,13 +74,16 @@ fn device_of(headers: &HeaderMap) -> Option<DeviceId> {
 }
 
 fn key_of(headers: &HeaderMap) -> Option<String> {
-    let key = headers.get(KEY_HEADER)?.to_str().ok()?;
-    let fits = (1..=64).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
-    fits.then(|| key.to_owned())
+    headers.get(KEY_HEADER)?.to_str().ok().filter(|key| is_key(key)).map(str::to_owned)
+}
+
+/// Whether a text can be an idempotency key.
+pub(super) fn is_key(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
 }
 
 /// First 8 bytes of blake3 over who pressed what.
-fn digest(device: &DeviceId, path: &str, body: &[u8]) -> String {
+pub(super) fn digest(device: &DeviceId, path: &str, body: &[u8]) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in [device.as_str().as_bytes(), path.as_bytes(), body] {
         hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());

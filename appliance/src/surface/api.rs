@@ -25,6 +25,7 @@ use crate::app::{Shared, Trouble};
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
 use crate::surface::board::not_drawn;
+use crate::token::digest_of;
 use machiai_panel::Paper;
 
 /// Returns the routes of every question.
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/desk/events", get(desk_events))
         .route("/api/v1/visits", get(find))
         .route("/api/v1/visits/{visit}/ticket.svg", get(ticket_svg))
+        .route("/api/v1/visits/{visit}/qr.svg", get(qr_svg))
         .route("/api/v1/settings", get(settings))
         .route("/api/v1/status", get(status))
         .route("/api/v1/openapi.json", get(openapi))
@@ -64,7 +66,10 @@ pub(crate) async fn desk_events(State(app): State<Shared>) -> Response {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Find {
-    label: String,
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// A visit with what is sealed, for staff.
@@ -76,14 +81,20 @@ pub(crate) struct Found {
     personal: Option<Personal>,
 }
 
-/// Finds today's visit of a label, with what is sealed, for staff.
-#[utoipa::path(get, path = "/api/v1/visits", tag = "questions", params(("label" = String, Query)),
+/// Finds today's visit of a label, with what is sealed, for staff; or that of a ticket's token, for the kiosk.
+#[utoipa::path(get, path = "/api/v1/visits", tag = "questions",
+    params(("label" = Option<String>, Query), ("token" = Option<String>, Query)),
     responses((status = 200, body = Object), (status = 404, body = Told)))]
 pub(crate) async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Json<Found>, Problem> {
     let (now, _) = app.gate.clock.now();
     let found = app.gate.read(|clinic| {
-        let visit = clinic.by_label(&Label(find.label))?;
-        Some((row(clinic, visit, now), visit.personal.clone()))
+        let Some(token) = find.token else {
+            let visit = clinic.by_label(&Label(find.label?))?;
+            return Some((row(clinic, visit, now), visit.personal.clone()));
+        };
+        let digest = digest_of(&token);
+        let visit = clinic.visits.values().find(|visit| visit.token_hash.as_ref() == Some(&digest))?;
+        Some((row(clinic, visit, now), None))
     });
     match found {
         Some((row, sealed)) => {
@@ -103,6 +114,18 @@ pub(crate) async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<Stri
     let (now, _) = app.gate.clock.now();
     let view = app.gate.read(|clinic| ticket(clinic, visit, now, false, added(&app, clinic, visit)));
     let svg = app.panel.ticket_svg(&view.ok_or_else(unknown)?, Paper::W576).map_err(|cause| not_drawn(&app, &cause))?;
+    let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
+    Ok((kind, svg).into_response())
+}
+
+/// Draws the QR code of a visit's ticket, for a screen that must stand in for the paper.
+#[utoipa::path(get, path = "/api/v1/visits/{visit}/qr.svg", tag = "questions", params(("visit" = String, Path)),
+    responses((status = 200, content_type = "image/svg+xml", body = String), (status = 404, body = Told)))]
+pub(crate) async fn qr_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
+    let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None);
+    let visit: VisitId = visit.parse().ok().ok_or_else(unknown)?;
+    let url = app.gate.read(|clinic| clinic.visits.contains_key(&visit).then(|| added(&app, clinic, visit).url));
+    let svg = url.flatten().and_then(|url| machiai_panel::qr_svg(&url)).ok_or_else(unknown)?;
     let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
     Ok((kind, svg).into_response())
 }

@@ -3,10 +3,14 @@
 use std::io::Write as _;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use machiai_core::ids::VisitId;
+use machiai_core::queue::line::Reception;
+use machiai_core::settings::Line;
+use serde::Deserialize;
 
 use crate::app::Shared;
 use crate::problem::Problem;
@@ -18,11 +22,12 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 8] = [
+const FILES: [File; 9] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
     ("kiosk.html", HTML, include_bytes!("../../../kiosk-assets/pages/kiosk.html")),
+    ("number.html", HTML, include_bytes!("../../../kiosk-assets/pages/number.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
@@ -43,18 +48,83 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/", get(async |State(app), headers| page(&app, &headers, "index.html")))
         .route("/board", get(async |State(app), headers| page(&app, &headers, "board.html")))
         .route("/desk", get(async |State(app), headers| page(&app, &headers, "desk.html")))
-        .route("/kiosk", get(async |State(app), headers| page(&app, &headers, "kiosk.html")))
+        .route("/kiosk", get(kiosk))
+        .route("/kiosk/number", get(number))
         .route("/assets/{name}", get(asset))
         .route("/fonts/{name}", get(font))
 }
 
 /// Answers with a page that knows its facility: lines are addressed by it.
 fn page(app: &Shared, asked: &HeaderMap, name: &'static str) -> Response {
+    filled(app, asked, name, &[])
+}
+
+/// Answers with a page whose gaps are filled; what is filled in has been escaped.
+fn filled(app: &Shared, asked: &HeaderMap, name: &'static str, gaps: &[(&str, &str)]) -> Response {
     let page = FILES.iter().find(|file| file.0 == name).and_then(|file| std::str::from_utf8(file.2).ok());
-    match page {
-        Some(page) => sent(HTML, page.replacen("{site}", &app.site.to_string(), 1).into_bytes(), asked),
-        None => unknown(app),
+    let Some(page) = page else { return unknown(app) };
+    let page = page.replacen("{site}", &app.site.to_string(), 1);
+    let page = gaps.iter().fold(page, |page, (gap, with)| page.replacen(gap, with, 1));
+    sent(HTML, page.into_bytes(), asked)
+}
+
+/// Answers with the kiosk, whose buttons are plain forms until its script is there, if it ever comes.
+async fn kiosk(State(app): State<Shared>, asked: HeaderMap) -> Response {
+    let key = app.gate.draw_key();
+    let forms = app.gate.read(|clinic| {
+        let lines = clinic.standing.lines.values().filter(|line| line.kind.is_entrance());
+        let form = |line: &Line| {
+            let (name, english) = (escaped(&line.name.ja), escaped(line.name.en.as_deref().unwrap_or_default()));
+            let is_open = clinic.lines.get(&line.line).is_some_and(|day| day.reception == Reception::Open);
+            let closed = if is_open { "" } else { " disabled" };
+            let hint = if is_open { "" } else { "ただいま受け付けていません" };
+            let color = line.color.name();
+            format!(
+                "<form method=\"post\" action=\"/kiosk/take\"><input type=\"hidden\" name=\"key\" value=\"{key}-{no}\">\
+                 <button class=\"line {color}\" name=\"line\" value=\"{no}\"{closed}><strong>{name}</strong>\
+                 <em lang=\"en\">{english}</em><span class=\"wait\">{hint}</span></button></form>",
+                no = line.line
+            )
+        };
+        lines.map(form).collect::<String>()
+    });
+    filled(&app, &asked, "kiosk.html", &[("{forms}", &forms)])
+}
+
+/// Whose number is shown.
+#[derive(Deserialize)]
+struct Shown {
+    #[serde(default)]
+    visit: Option<String>,
+}
+
+/// Answers a plain form: the number, or that nobody got one.
+async fn number(State(app): State<Shared>, asked: HeaderMap, Query(shown): Query<Shown>) -> Response {
+    let visit: Option<VisitId> = shown.visit.and_then(|visit| visit.parse().ok());
+    let label = app.gate.read(|clinic| Some(clinic.visits.get(&visit?)?.label.to_string()));
+    let (class, label) = match &label {
+        Some(label) => ("given", escaped(label)),
+        None => ("refused", String::new()),
+    };
+    let mut page = filled(&app, &asked, "number.html", &[("{class}", class), ("{number}", &label)]);
+    // Nobody's number stays for the next.
+    page.headers_mut().insert(header::REFRESH, HeaderValue::from_static("60; url=/kiosk"));
+    page
+}
+
+/// Makes a text safe to stand in a page.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            _ => safe.push(c),
+        }
     }
+    safe
 }
 
 async fn asset(State(app): State<Shared>, asked: HeaderMap, Path(name): Path<String>) -> Response {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::row::{Action, Row};
+use crate::chance::Chance;
 
 /// Hours of the morning in seconds of the day.
 const OPENS_S: u32 = 8 * 3_600 + 30 * 60;
@@ -84,7 +85,7 @@ impl Drawing {
         // Every second room is idle now and then; the day is full and not more.
         let seen_for_s = (rooms_s / plan.n_patients.max(1)).saturating_sub(35).clamp(30, 480);
         Self {
-            chance: Chance(plan.seed),
+            chance: Chance::new(plan.seed),
             rows: Vec::new(),
             events: BTreeMap::new(),
             n_expected: 0,
@@ -250,29 +251,6 @@ impl Drawing {
         self.row(CLOSES_S + 30, Action::Take, (Some(1), "late", ""));
         self.row(CLOSES_S + 40, Action::Remote, (Some(1), "far", ""));
         self.row(OPENS_S + 600, Action::Take, (Some(1), "many", "family=30"));
-    }
-}
-
-/// Chance that is the same for the same seed (SplitMix64, Steele, Lea and Flood 2014).
-struct Chance(u64);
-
-impl Chance {
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Draws a number below `most`, which is not zero.
-    fn below(&mut self, most: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(most.max(1))).unwrap_or(0)
-    }
-
-    /// Draws whether one of so many in a hundred is meant.
-    fn of_hundred(&mut self, share: u32) -> bool {
-        self.below(100) < share
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::disk::Disk;
-use super::platter::{Chance, Change, Keep, Platter};
+use super::platter::{Change, Keep, Platter};
+use crate::chance::Chance;
 
 /// A run of the journal on a simulated disk: what the disk held first, every change, and what was promised when.
 #[derive(Clone, Debug)]

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use machiai_journal::files::{Files, Lock};
 
-use super::platter::{Chance, Change, FileNo, Platter};
+use super::platter::{Change, FileNo, Platter};
 use super::vfs::Registered;
+use crate::chance::Chance;
 
 /// What a disk is told to do wrong.
 #[derive(Clone, Copy, Debug, Default)]

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::chance::Chance;
+
 /// The smallest part of a file that reaches the disk whole.
 const SECTOR_BYTES: usize = 512;
 
@@ -45,34 +47,6 @@ pub enum Keep {
     Some,
     /// The same, and one in eight of the sectors kept is garbage.
     Garbage,
-}
-
-/// Random numbers that a seed repeats.
-#[derive(Clone, Debug)]
-pub struct Chance(u64);
-
-impl Chance {
-    /// Makes the numbers of a seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        let mut chance = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        chance.draw();
-        chance
-    }
-
-    /// Returns the next number.
-    pub fn draw(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Returns a number below `end`, 0 if that is 0.
-    pub fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).unwrap_or(u64::MAX);
-        usize::try_from((self.draw() >> 11).checked_rem(end).unwrap_or(0)).unwrap_or(0)
-    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use machiai_core::ids::Origin;
+use machiai_hw_tests::chance::Chance;
 use machiai_hw_tests::power::desk::{Desk, Give, Ticks, about, ask, turns};
 use machiai_hw_tests::power::disk::{Disk, Faults};
-use machiai_hw_tests::power::platter::{Chance, Keep, Platter};
+use machiai_hw_tests::power::platter::{Keep, Platter};
 use machiai_journal::files::Files;
 use machiai_journal::store::Batch;
 use machiai_journal::turn::Turns;

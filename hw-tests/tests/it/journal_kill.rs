@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use machiai_core::facts::OpenedAfter;
+use machiai_hw_tests::chance::Chance;
 use machiai_hw_tests::power::cuts::times_torture;
 use machiai_hw_tests::power::desk::{Desk, about};
-use machiai_hw_tests::power::platter::Chance;
 use machiai_journal::{Disk, Store, verify};
 
 fn writer(path: &Path, opening: u64) -> Child {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use machiai_core::facts::OpenedAfter;
+use machiai_hw_tests::chance::Chance;
 use machiai_hw_tests::power::cuts::{Plan, Promises, Recording, Tally, cut_everywhere, times_torture};
 use machiai_hw_tests::power::desk::{Desk, Give, about, ask, turns};
 use machiai_hw_tests::power::disk::Disk;
-use machiai_hw_tests::power::platter::{Chance, Keep, Platter};
+use machiai_hw_tests::power::platter::{Keep, Platter};
 use machiai_journal::files::Files;
 use machiai_journal::{Open, OpenError, Reader, Store, backup, restore, verify};
 

@@ -9,3 +9,4 @@ mod journal_power;
 mod morning;
 mod printer;
 mod tidy;
+mod walk;
