@@ -146,6 +146,12 @@ async function undo(button, what) {
 }
 const act = (button, row, what, body) => press(button, `visits/${row.visit}/${what}`, body, what !== 'reprint');
 
+// Somebody who was not here is, and it is said where that puts them.
+async function comes(button, row, word) {
+  const answer = await act(button, row, word);
+  if (answer && row.on_coming?.late) note(say('put', { label: row.label, where: whereTo(row.on_coming) }), false);
+}
+
 // The numbers a finger went down on are the ones it meant.
 function showing(button, ...names) {
   const from = held?.button === button ? held.shown : shown;
@@ -182,7 +188,7 @@ function rows(list, items, word, press) {
     write(label, item.label);
     const wanted = marksOf(item);
     if (wanted.join() !== [...marks.children].map((mark) => mark.textContent).join()) marks.replaceChildren(...wanted.map((mark) => make('i', mark)));
-    write(waited, !word ? say('min', { n: item.waited_min }) : item.booked_for ? say('m_booked', { t: item.booked_for }) : '');
+    write(waited, !word ? say('min', { n: item.waited_min }) : item.on_coming?.late ? whereTo(item.on_coming) : item.booked_for ? say('m_booked', { t: item.booked_for }) : '');
     if (!late.has(button)) write(button, word ? say(word) : '⋯');
     button.setAttribute('aria-label', `${item.label} ${word ? say(word) : '⋯'}`);
     at.classList.toggle('first', !word && item.label === shown.next);
@@ -196,6 +202,8 @@ function marksOf(row) {
     isUnprinted(row) && say('m_unprinted'),
   ].filter(Boolean);
 }
+// Where somebody who comes now is put.
+const whereTo = ({ after }) => (after ? say('behind', { after }) : say('in_front'));
 const isUnprinted = (row) => row.print === 'refused' || row.print === 'unconfirmed';
 
 function draw() {
@@ -290,7 +298,7 @@ function drawOrder(nos) {
   rows($('list'), of('waiting'), null, (button, row) => openVisit(row.label));
   for (const [id, what, word] of [['absent', 'absent', 'return'], ['coming', 'not_arrived', 'arrive'], ['held', 'on_hold', 'release']]) {
     write($(`${id}-n`), say(`n_${id}`, { n: of(what).length }));
-    rows($(`${id}-list`), of(what), word, (button, row) => act(button, row, word));
+    rows($(`${id}-list`), of(what), word, (button, row) => comes(button, row, word));
   }
   $('held').hidden = !of('on_hold').length;
 }
@@ -363,7 +371,7 @@ async function openVisit(label) {
   const others = (lineOf(row.line)?.waiting ?? []).filter((other) => other.visit !== row.visit);
   const items = [
     isAny(row, 'not_arrived') && simple('arrive'), isAny(row, 'absent') && simple('return'), isAny(row, 'on_hold') && simple('release'),
-    isAny(row, 'waiting') && simple('first'), isAny(row, 'waiting', 'not_arrived', 'called', 'absent') && simple('hold'), simple('reprint'),
+    isAny(row, 'waiting') && [say('first'), () => chooseFirst(row)], isAny(row, 'waiting', 'not_arrived', 'called', 'absent') && simple('hold'), simple('reprint'),
     isAny(row, 'waiting', 'not_arrived', 'called', 'absent', 'on_hold') && [say('move'), () => chooseLine(row, 'move')],
     isAny(row, 'waiting') && others.length > 0 && [say('join'), () => chooseOther(row, others)],
     !isAny(row, 'finished', 'cancelled', 'left_over') && [say('cancel'), () => chooseReason(row)],
@@ -374,6 +382,7 @@ async function openVisit(label) {
   return menu(`${row.label}　${states[row.state]}　${name(lineOf(row.line)?.name)}`, [who, row.print_trouble && words[lang].paper[row.print_trouble], row.personal?.note].filter(Boolean).join('\n'), items);
 }
 const chooseReason = (row) => menu(say('why', row), '', ['patient', 'no_show', 'mistake', 'other'].map((reason) => [say(`c_${reason}`), (at) => act(at, row, 'cancel', { reason })]));
+const chooseFirst = (row) => menu(say('why_first', row), '', ['unwell', 'child', 'mistake', 'none'].map((reason) => [say(`f_${reason}`), (at) => act(at, row, 'first', reason === 'none' ? {} : { note: say(`f_${reason}`) })]));
 const chooseLine = (row, what) => menu(say('where', row), '', view.lines.filter((line) => line.line !== row.line).map((line) => [name(line.name), (at) => act(at, row, what, { to: line.line })]));
 const chooseOther = (row, others) => menu(say('with', row), '', others.map((other) => [other.label, (at) => press(at, 'families', { visits: [row.visit, other.visit] })]));
 
@@ -382,12 +391,28 @@ async function each(button, what, body) {
   for (const row of roomHere()?.now ?? []) await act(button, row, what, body);
 }
 const toLines = (lines) => lines.map((line) => [say('send', { line: name(line.name) }), (at) => each(at, 'send', { to: line.line })]);
+// What should be right before the first patient comes.
+function checksNow() {
+  const has = (code) => status?.troubles.includes(code);
+  const checks = [
+    ['printer', !view.unprinted.length && settings?.printers.length > 0], ['board', status?.n_boards > 0 && !has('board_not_drawn')],
+    ['time', !has('clock_lost')], ['records', !['journal_damaged', 'disk_full', 'ballast_gone', 'backup_failed'].some(has)],
+  ];
+  return checks.map(([key, is]) => `${is ? '✓' : '✕'} ${say(is ? `k_${key}` : `x_${key}`)}`).join('\n');
+}
+// Who is left when a line closes: nobody is dropped, and each has something to be done for.
+function chooseClose(line) {
+  const unpaid = ofKind('payment').flatMap(({ line: no }) => { const at = lineOf(no); return at ? [...at.waiting, ...at.absent] : []; });
+  const left = [['waiting', line.waiting], ['absent', line.absent], ['coming', line.not_arrived], ['held', line.on_hold], ['unpaid', unpaid]];
+  const told = left.filter(([, rows]) => rows.length).map(([key, rows]) => `${say(`n_${key}`, { n: rows.length })}　${rows.map((row) => row.label).join(' ')}\n　${say(`left_${key}`)}`);
+  return menu(say('closing', { line: name(line.name) }), told.join('\n') || say('left_nobody'), [[say('close_now'), (at) => press(at, `lines/${site}-${line.line}/close`, {}, false)]]);
+}
 function openLines() {
   const room = roomHere();
-  menu(say('lines'), '', view.lines.filter((line) => !room || room.lines.includes(line.line)).flatMap((line) => {
+  menu(say('lines'), checksNow(), view.lines.filter((line) => !room || room.lines.includes(line.line)).flatMap((line) => {
     const values = { line: name(line.name), n: line.waiting.length };
     const post = (key, what = key, body = {}) => [say(key, values), (at) => press(at, `lines/${site}-${line.line}/${what}`, body, false)];
-    if (line.reception === 'open') return [post('close'), line.paused ? post('resume') : post('pause')];
+    if (line.reception === 'open') return [[say('close', values), () => chooseClose(line)], line.paused ? post('resume') : post('pause')];
     return view.sessions.map(([session, text]) => post.call((values.session = name(text)), 'open', 'open', { session }));
   }));
 }

@@ -9,7 +9,7 @@ mod reception;
 pub(crate) mod room;
 mod settings;
 mod undo;
-mod visit;
+pub(crate) mod visit;
 
 use alloc::string::String;
 use alloc::vec;

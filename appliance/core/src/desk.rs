@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use crate::decide::room::next_label;
+use crate::decide::visit::place_on_coming;
 use crate::estimate;
 use crate::facts::{Channel, Lang, PrintOutcome, PrintTrouble};
 use crate::ids::{Label, LineNo, RoomId, VisitId};
@@ -53,10 +54,23 @@ pub struct DeskRow {
     pub print_trouble: Option<PrintTrouble>,
     /// What an undo would take back.
     pub last_act: Option<ActKind>,
+    /// Where it would stand on coming now; none unless it is absent or has not come.
+    pub on_coming: Option<OnComing>,
     /// Whether something is sealed with it.
     pub has_personal: bool,
     /// Whether that was erased: 消去済.
     pub erased: bool,
+}
+
+/// Where a patient who is not here would stand on coming now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OnComing {
+    /// How many would be called before.
+    pub n_ahead: usize,
+    /// Who would be called just before; none for nobody.
+    pub after: Option<Label>,
+    /// Whether the turn has passed.
+    pub late: bool,
 }
 
 /// One room as staff see it.
@@ -200,7 +214,17 @@ pub fn row(clinic: &Clinic, visit: &Visit, now: AtMs) -> DeskRow {
         print: visit.paper.outcome,
         print_trouble: visit.paper.trouble,
         last_act: visit.acts.last().map(|act| act.kind),
+        on_coming: on_coming(clinic, visit, now),
         has_personal: visit.personal.is_some(),
         erased: visit.erased,
     }
+}
+
+fn on_coming(clinic: &Clinic, visit: &Visit, now: AtMs) -> Option<OnComing> {
+    let (rank, late) = place_on_coming(clinic, visit, now)?;
+    let ahead = clinic.lines.get(&visit.turn.line).into_iter().flat_map(|day| day.in_state(State::Waiting));
+    let ahead = ahead.take_while(|place| place.rank < rank);
+    let (n_ahead, last) = ahead.fold((0_usize, None), |(n, _), place| (n.saturating_add(1), Some(place)));
+    let after = last.and_then(|place| clinic.visits.get(&place.visit)).map(|visit| visit.label.clone());
+    Some(OnComing { n_ahead, after, late })
 }

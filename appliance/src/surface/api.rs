@@ -153,6 +153,8 @@ pub(crate) struct Status {
     n_waiting: usize,
     /// Attempts to print under way.
     n_printing: usize,
+    /// Boards that look: monitors and browsers.
+    n_boards: usize,
     /// Remarks of the fold: facts that could not be followed.
     n_remarks: usize,
     /// Numbers passed over without a reason; none unless facts are missing.
@@ -176,6 +178,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
             n_facts: clinic.n_facts,
             n_waiting: clinic.count(VisitState::Waiting),
             n_printing: clinic.printing.len(),
+            n_boards: app.frames.iter().map(|frames| frames.receiver_count()).sum(),
             n_remarks: clinic.remarks.len(),
             unexplained_gaps: clinic
                 .lines

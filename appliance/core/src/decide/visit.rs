@@ -13,13 +13,13 @@ use crate::queue::visit::{OPEN_STATES, State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::seal::Sealed;
 use crate::settings::Line;
-use crate::time::{HOUR_MS, MINUTE_MS};
+use crate::time::{AtMs, HOUR_MS, MINUTE_MS};
 
 /// Decides that the holder of a remote or booked ticket has come.
 pub(super) fn arrive(clinic: &Clinic, visit: VisitId, context: &Context) -> Result<Vec<Draft>, Refusal> {
     let visit = visit_in(clinic, visit, &[State::NotArrived])?;
     let line = line_of(clinic, visit.turn.line)?;
-    let (first, late) = place_of_arrival(clinic, line, visit, context);
+    let (first, late) = place_of_arrival(clinic, line, visit, context.now);
     let ranks = place::side_by_side(clinic, line.line, first);
     let family = clinic.family_of(visit);
     let keeps_place = first == visit.turn.rank;
@@ -31,10 +31,10 @@ pub(super) fn arrive(clinic: &Clinic, visit: VisitId, context: &Context) -> Resu
 }
 
 /// Returns the place that an arriving patient gets, and whether the turn had passed.
-fn place_of_arrival(clinic: &Clinic, line: &Line, visit: &Visit, context: &Context) -> (Rank, bool) {
+fn place_of_arrival(clinic: &Clinic, line: &Line, visit: &Visit, now: AtMs) -> (Rank, bool) {
     let rules = &clinic.standing.rules;
     if visit.is_booked() {
-        return match (visit.is_overdue(rules, context.now), line.interleave) {
+        return match (visit.is_overdue(rules, now), line.interleave) {
             (true, _) => (place::behind(clinic, line.line, rules.late_back), true),
             (false, Some(rule)) => (place::interleaved(clinic, line.line, rule, visit.booked_for), false),
             (false, None) => (place::last(clinic, line.line), false),
@@ -45,6 +45,24 @@ fn place_of_arrival(clinic: &Clinic, line: &Line, visit: &Visit, context: &Conte
         return (place::behind(clinic, line.line, rules.late_back), true);
     }
     (visit.turn.rank, false)
+}
+
+/// Returns where a patient who is absent or has not come would stand on coming now, and whether the turn has passed.
+pub(crate) fn place_on_coming(clinic: &Clinic, visit: &Visit, now: AtMs) -> Option<(Rank, bool)> {
+    match visit.turn.state {
+        State::Absent => Some((place::behind(clinic, visit.turn.line, clinic.standing.rules.absent_back), true)),
+        State::NotArrived => {
+            let line = clinic.standing.lines.get(&visit.turn.line)?;
+            Some(place_of_arrival(clinic, line, visit, now))
+        }
+        State::Waiting
+        | State::Called
+        | State::InRoom
+        | State::OnHold
+        | State::Finished
+        | State::Cancelled
+        | State::LeftOver => None,
+    }
 }
 
 /// Decides that an absent patient, with the family, is back.

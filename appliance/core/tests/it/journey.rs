@@ -1,8 +1,11 @@
 //! One patient's way through the day: every act, alone and after others.
 
+use machiai_core::desk::row;
+use machiai_core::ids::LineNo;
+use machiai_core::queue::visit::State;
 use rstest::rstest;
 
-use crate::play::check;
+use crate::play::{Play, check};
 
 const OPEN: &str = "8:30 open 1 morning";
 
@@ -111,4 +114,21 @@ fn an_absent_patient_goes_last_where_the_clinic_says_so() {
     let last = r#"set {"kind":"RulesSet","body":{"absent_back":null,"late_back":null}}"#;
     let steps = [OPEN, last, "take 1", "take 1", "take 1", "call room1", "call room1", "return 1"];
     check(&steps, "1: waiting 3 1, called 2@room1");
+}
+
+#[rstest]
+#[case::absent(&["take 1", "take 1", "take 1", "take 1", "take 1", "call room1", "absent room1"], "1", "return 1")]
+#[case::absent_with_few_waiting(&["take 1", "take 1", "call room1", "absent room1"], "1", "return 1")]
+#[case::absent_behind_an_emergency(&["take 1", "take 1", "call room1", "absent room1", "emergency 1"], "1", "return 1")]
+#[case::late_by_telephone(&["remote 1", "take 1", "take 1", "take 1", "call room1"], "1", "arrive 1")]
+#[case::in_time_by_telephone(&["take 1", "remote 1", "take 1", "take 1"], "2", "arrive 2")]
+fn the_desk_knows_where_somebody_will_stand(#[case] steps: &[&str], #[case] label: &str, #[case] comes: &str) {
+    let mut play = Play::new().run(&[OPEN]).run(steps);
+    let known = row(&play.clinic, play.visit(label), play.now).on_coming.unwrap();
+    play.step(comes);
+    let line = &play.clinic.lines[&LineNo(1)];
+    let order: Vec<_> = line.in_state(State::Waiting).map(|place| &play.clinic.visits[&place.visit].label).collect();
+    let stands = order.iter().position(|at| at.as_str() == label).unwrap();
+    assert_eq!((known.n_ahead, known.after.as_ref()), (stands, stands.checked_sub(1).map(|above| order[above])));
+    assert_eq!(row(&play.clinic, play.visit(label), play.now).on_coming, None);
 }
