@@ -28,7 +28,7 @@ demo: build-packages ## run the appliance with an emulated printer; MORNING= SPE
 	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)')
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
-# make bench ONLY=start,paper        some of them: tickets, slow, boards, start, paper
+# make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper
 # make bench OUT=FILE                leaves the figures as JSON too
 bench: build-packages ## measure speed and memory; ratios and medians from one run
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-hw-tests --bins

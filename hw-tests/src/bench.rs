@@ -9,6 +9,7 @@ pub mod client;
 pub mod commits;
 pub mod crowd;
 pub mod daemon;
+pub mod desk;
 pub mod express;
 pub mod figures;
 pub mod history;
@@ -40,6 +41,8 @@ pub enum Job {
     Slow,
     /// Boards: how soon, how many, at what price.
     Boards,
+    /// Tablets at the desk: how soon a press on one is seen on the others.
+    Desk,
     /// A start on a journal of 500,000 facts.
     Start,
     /// A ticket from its view to the printer's bytes.
@@ -83,6 +86,7 @@ impl Bench {
                 Job::Tickets => tickets::measure(self, &mut report),
                 Job::Slow => slow::measure(self, &mut report),
                 Job::Boards => boards::measure(self, &mut report),
+                Job::Desk => desk::measure(self, &mut report),
                 Job::Start => start::measure(self, &mut report),
                 Job::Paper => paper::measure(&mut report),
             };
@@ -106,6 +110,7 @@ impl Job {
             Self::Tickets => "tickets",
             Self::Slow => "slow",
             Self::Boards => "boards",
+            Self::Desk => "desk",
             Self::Start => "start",
             Self::Paper => "paper",
         }

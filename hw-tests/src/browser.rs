@@ -122,6 +122,39 @@ impl Browser {
         self.devtools("Network.setBlockedURLs", json!({"urls": patterns})).await.map(drop)
     }
 
+    /// Puts the page to sleep, as a tablet does whose cover is shut, or wakes it.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn sleep(&self, is_asleep: bool) -> Result<()> {
+        let state = if is_asleep { "frozen" } else { "active" };
+        self.devtools("Page.setWebLifecycleState", json!({"state": state})).await.map(drop)
+    }
+
+    /// Runs a script in every page opened from now on, before its own.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn run_first(&self, script: &str) -> Result<()> {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await.map(drop)
+    }
+
+    /// Makes the page's processor so many times slower.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn slow_down(&self, times: u32) -> Result<()> {
+        self.devtools("Emulation.setCPUThrottlingRate", json!({"rate": times})).await.map(drop)
+    }
+
+    /// Goes back by a page.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn back(&self) -> Result<()> {
+        self.command("/back", &json!({})).await.map(drop)
+    }
+
     async fn devtools(&self, method: &str, params: Value) -> Result<Value> {
         self.command("/goog/cdp/execute", &json!({"cmd": method, "params": params})).await
     }

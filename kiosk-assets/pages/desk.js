@@ -220,7 +220,10 @@ function draw() {
   drawUndo(room);
 }
 function choosePlace() {
-  const links = [['reception', say('reception')], ...view.rooms.map((room) => [room.room, name(room.name)])].map(([id, text]) => {
+  const places = [['reception', say('reception')], ...view.rooms.map((room) => [room.room, name(room.name)])];
+  if ($('main').dataset.places === JSON.stringify(places)) return;
+  $('main').dataset.places = JSON.stringify(places);
+  const links = places.map(([id, text]) => {
     const at = make('button', text, 'next');
     at.addEventListener('click', () => { location.search = new URLSearchParams({ place: id, lang }); });
     return at;
@@ -477,6 +480,7 @@ document.addEventListener('visibilitychange', () => {
   listen();
   if (!document.hidden) poll();
 });
+document.addEventListener('resume', poll);
 
 poll().then(listen);
 setInterval(() => !document.hidden && poll(), POLL_MS);

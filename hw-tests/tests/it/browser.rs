@@ -7,6 +7,7 @@ mod desk;
 mod files;
 mod kiosk;
 mod morning;
+mod odd;
 mod stale;
 
 use std::path::{Path, PathBuf};

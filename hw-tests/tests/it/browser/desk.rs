@@ -20,7 +20,7 @@ async fn the_desk_says_where_somebody_is_put_and_who_is_left_at_the_close() {
     scene.until(&format!("document.querySelector('#absent-list').textContent.includes('{third} の次')")).await;
     scene.picture("absent").await;
     scene.press("#absent-list button").await;
-    let said = format!("{first} は {third} の次 です");
+    let said = format!("{first} は {third} の次です");
     scene.until(&format!("document.querySelector('#note').textContent.includes('{said}')")).await;
     let order = "[...document.querySelectorAll('#list .row b')].map((at) => at.textContent).join()";
     scene.until(&format!("{order} === '{second},{third},{first}'")).await;
