@@ -57,7 +57,10 @@ pub(crate) async fn serve(listener: TcpListener, app: Shared) -> std::io::Result
 pub(crate) fn router(app: Shared) -> Router {
     Router::new()
         .merge(intake::api::routes())
+        .merge(intake::settings::routes())
         .merge(surface::api::routes())
+        .merge(surface::manager::routes())
+        .merge(surface::report::routes())
         .merge(surface::board::routes())
         .merge(surface::pages::routes())
         .fallback(unknown)

@@ -18,15 +18,19 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 8] = [
+const FILES: [File; 12] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
     ("kiosk.html", HTML, include_bytes!("../../../kiosk-assets/pages/kiosk.html")),
+    ("manager.html", HTML, include_bytes!("../../../kiosk-assets/pages/manager.html")),
+    ("report.html", HTML, include_bytes!("../../../kiosk-assets/pages/report.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
     ("kiosk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/kiosk.js")),
+    ("manager.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/manager.js")),
+    ("report.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/report.js")),
 ];
 
 /// The faces that boards and pages are set in, from where Debian's package puts them.
@@ -44,6 +48,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/board", get(async |State(app), headers| page(&app, &headers, "board.html")))
         .route("/desk", get(async |State(app), headers| page(&app, &headers, "desk.html")))
         .route("/kiosk", get(async |State(app), headers| page(&app, &headers, "kiosk.html")))
+        .route("/manager", get(async |State(app), headers| page(&app, &headers, "manager.html")))
+        .route("/report", get(async |State(app), headers| page(&app, &headers, "report.html")))
         .route("/assets/{name}", get(asset))
         .route("/fonts/{name}", get(font))
 }

@@ -1,6 +1,6 @@
 //! Settings: what contradicts itself is refused whole, says where and why, and leaves nobody behind.
 
-use machiai_core::command::Command;
+use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
 use machiai_core::refusal::RefusalCode;
 use rstest::rstest;
@@ -60,7 +60,8 @@ use crate::play::{Play, check};
 fn contradictions_are_refused(#[case] json: &str, #[case] place: &str) {
     let mut play = Play::new();
     let before = play.clinic.clone();
-    let refusal = play.ask("manager", &Command::ChangeSettings { facts: vec![setting(json)] }).unwrap_err();
+    let refusal =
+        play.ask("manager", &Command::ChangeSettings { facts: vec![setting(json)], basis: Basis::Any }).unwrap_err();
     assert_eq!((refusal.code, refusal.values["where"].as_str()), (RefusalCode::BadSettings, place), "{refusal:?}");
     assert!(!refusal.values["why"].is_empty());
     assert_eq!(play.clinic, before);
@@ -72,17 +73,19 @@ fn contradictions_are_refused(#[case] json: &str, #[case] place: &str) {
 fn nobody_is_dropped_by_a_setting(#[case] steps: &[&str], #[case] json: &[&str], #[case] place: &str) {
     let mut play = Play::new().run(&["8:30 open 1 morning", "open 2 morning"]).run(steps);
     let facts: Vec<Fact> = json.iter().map(|json| setting(json)).collect();
-    let refusal = play.ask("manager", &Command::ChangeSettings { facts: facts.clone() }).unwrap_err();
+    let refusal =
+        play.ask("manager", &Command::ChangeSettings { facts: facts.clone(), basis: Basis::Any }).unwrap_err();
     assert_eq!((refusal.code, refusal.values["where"].as_str()), (RefusalCode::BadSettings, place));
     play.step(if place == "line 2" { "cancel B1" } else { "finish room1" });
-    play.ask("manager", &Command::ChangeSettings { facts }).unwrap();
+    play.ask("manager", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
 }
 
 #[test]
 fn only_settings_are_settings() {
     let mut play = Play::new();
     for fact in [Fact::LinePaused, setting(r#"{"kind":"MessageSet","body":{"text":"x"}}"#)] {
-        let refusal = play.ask("manager", &Command::ChangeSettings { facts: vec![fact] }).unwrap_err();
+        let refusal =
+            play.ask("manager", &Command::ChangeSettings { facts: vec![fact], basis: Basis::Any }).unwrap_err();
         assert_eq!(refusal.code, RefusalCode::BadValue);
     }
 }
@@ -92,9 +95,9 @@ fn a_change_is_kept_whole_or_not_at_all() {
     let mut play = Play::new();
     let good = setting(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#);
     let bad = setting(r#"{"kind":"LineSet","body":{"line":6,"name":{"ja":""}}}"#);
-    play.ask("manager", &Command::ChangeSettings { facts: vec![good.clone(), bad] }).unwrap_err();
+    play.ask("manager", &Command::ChangeSettings { facts: vec![good.clone(), bad], basis: Basis::Any }).unwrap_err();
     assert_eq!(play.clinic.standing.lines.len(), 4);
-    play.ask("manager", &Command::ChangeSettings { facts: vec![good] }).unwrap();
+    play.ask("manager", &Command::ChangeSettings { facts: vec![good], basis: Basis::Any }).unwrap();
     assert_eq!(play.clinic.standing.lines.len(), 5);
 }
 
