@@ -104,7 +104,7 @@ function grouped(text, ...inside) {
 }
 const KINDS = {
   text(record, path, of, text, isNew) {
-    const at = make('input', { type: of.type ?? 'text', value: read(record, path) ?? '', required: !!of.required, autocomplete: 'off' });
+    const at = make('input', { name: path, type: of.type ?? 'text', value: read(record, path) ?? '', required: !!of.required, autocomplete: 'off' });
     if (at.type === 'text') at.maxLength = of.long ? 200 : 60;
     if (of.pattern) at.pattern = of.pattern;
     if (of.isTime) at.placeholder = '8:30';
@@ -114,18 +114,18 @@ const KINDS = {
   },
   int(record, path, of, text, isNew) {
     const sign = of.sign ?? 1, value = read(record, path);
-    const at = make('input', { type: 'number', step: 1, min: of.min, max: of.max, value: value == null ? '' : value * sign, required: !of.optional });
+    const at = make('input', { name: path, type: 'number', step: 1, min: of.min, max: of.max, value: value == null ? '' : value * sign, required: !of.optional });
     at.readOnly = !!of.fixed && !isNew;
     at.oninput = () => put(record, path, at.value === '' ? null : at.valueAsNumber * sign || 0);
     return labelled(text, at);
   },
   bool(record, path, of, text) {
-    const at = make('input', { type: 'checkbox', checked: !!read(record, path) });
+    const at = make('input', { name: path, type: 'checkbox', checked: !!read(record, path) });
     at.onchange = () => put(record, path, at.checked);
     return labelled(text, at, 'tick');
   },
   choice(record, path, of, text) {
-    const at = make('select', {}, ...of.values.map((value) => make('option', { value, text: words[lang].c[value] ?? value })));
+    const at = make('select', { name: path }, ...of.values.map((value) => make('option', { value, text: words[lang].c[value] ?? value })));
     at.value = read(record, path);
     at.onchange = () => put(record, path, at.value);
     return labelled(text, at);

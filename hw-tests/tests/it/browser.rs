@@ -4,7 +4,9 @@
 
 mod files;
 mod kiosk;
+mod manager;
 mod morning;
+mod report;
 mod stale;
 
 use std::path::{Path, PathBuf};
