@@ -316,7 +316,8 @@ function worded(value, path) {
   if (last === 'breaks') return value.map((it) => `${it.from}–${it.to}`).join('・');
   if (last === 'interleave') return `${value.booked}：${value.walk_in}`;
   if (Array.isArray(value)) return value.join('・');
-  return titles[last] ? titles[last](value).trim() : typeof value === 'object' ? '' : String(value);
+  const kind = path.length === 2 && KEY[path[0]] ? path[0] : path.length === 3 && path[1] === 'sessions' ? 'sessions' : last;
+  return titles[kind] && typeof value === 'object' ? titles[kind](value).trim() : String(value);
 }
 function inWords({ path, from, to }) {
   const isWhole = [from, to].some((it) => it && typeof it === 'object' && !Array.isArray(it)) && (from === null || to === null);
@@ -396,7 +397,7 @@ async function preview(wanted) {
   if (stale) told.append(make('p', { className: 'bad', text: say('stale', { at: clock(stale.at), who: who(stale.by) }) }));
   if (isBad) told.append(make('ul', { className: 'bad' }, ...said.problems.map((it) => placed(it, 'bad'))));
   if (said.warnings.length) told.append(make('h3', { text: say('warnings') }), make('ul', { className: 'care' }, ...said.warnings.map((it) => placed(it, 'care'))));
-  if (!stale) told.append(make('ul', { className: 'changes' }, ...said.changes.map(inWords)));
+  if (!stale && !isBad) told.append(make('ul', { className: 'changes' }, ...said.changes.map(inWords)));
   $('keep').hidden = !stale && (isBad || !said.changes.length);
   $('keep').textContent = say(stale ? 'rebase' : 'keep');
   $('keep').onclick = async () => {
@@ -440,9 +441,8 @@ function changed() {
 }
 function show(next) {
   part = PARTS.includes(next) ? next : 'site';
-  for (const at of document.querySelectorAll('nav a')) at.toggleAttribute('aria-current', at.dataset.part === part);
+  for (const at of document.querySelectorAll('nav a')) at.ariaCurrent = at.dataset.part === part ? 'page' : null;
   for (const at of $('form').children) at.hidden = at.dataset.part !== part;
-  document.querySelector(`nav a[aria-current]`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
 }
 function draw() {
   document.documentElement.lang = lang;
@@ -454,7 +454,7 @@ function draw() {
   if (!doc) return;
   $('clinic').textContent = name(base.site.name);
   const links = PARTS.map((key) => { const at = make('a', { href: `#${key}`, text: say(`part.${key}`) }); at.dataset.part = key; return at; });
-  document.querySelector('nav').replaceChildren(...links);
+  document.querySelector('nav').replaceChildren(make('div', {}, ...links));
   n_fields = 0;
   $('form').replaceChildren(...PARTS.map((key) => {
     const at = make('section', { className: 'part' }, make('h2', { text: say(`part.${key}`) }), ...BODIES[key]());

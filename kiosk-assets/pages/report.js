@@ -31,7 +31,11 @@ function table(caption, heads, rows, kinds = []) {
     at.dataset.head = heads[nth];
     return at;
   }))));
-  return make('div', '', 'block', make('h2', caption), make('table', '', '', head, body));
+  const at = make('table', '', '', head, body);
+  // On a narrow screen rows are drawn as blocks, which would take the table from a screen reader.
+  const roles = { table: [at], rowgroup: [head, body], row: at.querySelectorAll('tr'), columnheader: head.querySelectorAll('th'), rowheader: body.querySelectorAll('th'), cell: at.querySelectorAll('td') };
+  for (const [role, all] of Object.entries(roles)) for (const of of all) of.setAttribute('role', role);
+  return make('div', '', 'block', make('h2', caption), at);
 }
 const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 function lines() {

@@ -2,7 +2,9 @@
 
 use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
+use machiai_core::ids::LineNo;
 use machiai_core::refusal::RefusalCode;
+use machiai_core::standing::history::{Change, history};
 use rstest::rstest;
 
 use crate::play::steps::setting;
@@ -120,4 +122,61 @@ fn the_message_is_one_line_that_fits_the_board(#[case] text: &str, #[case] is_ta
     let outcome = play.ask("desk", &Command::SetMessage { text: text.to_string() });
     assert_eq!(outcome.is_ok(), is_taken, "{outcome:?}");
     assert_eq!(play.clinic.standing.message.as_deref(), is_taken.then_some(text));
+}
+
+/// Returns the newest change of the settings and what would take it back.
+fn newest(play: &Play) -> (Change, Option<Vec<Fact>>) {
+    let change = history(&play.written, 20).remove(0);
+    let back = change.taken_back(&play.clinic.standing);
+    (change, back)
+}
+
+#[test]
+fn a_change_is_taken_back_unless_the_same_thing_was_set_since() {
+    let mut play = Play::new();
+    let before = play.clinic.standing.clone();
+    let line = r#"set {"kind":"LineSet","body":{"line":1,"name":{"ja":"総合内科"}}}"#;
+    let new_line = r#"set {"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#;
+    play.step(new_line);
+    let (change, back) = newest(&play);
+    assert_eq!((&change.before, &change.after), (&before, &play.clinic.standing));
+    assert_eq!(back.as_deref().map(|facts| facts[0].kind()), Some("LineRemoved"));
+
+    // Another line is another thing; the same line set again is not.
+    play.step(line);
+    assert!(change.taken_back(&play.clinic.standing).is_some());
+    play.step(r#"set {"kind":"LineSet","body":{"line":5,"name":{"ja":"皮フ科"}}}"#);
+    assert!(change.taken_back(&play.clinic.standing).is_none());
+
+    let (again, back) = newest(&play);
+    let basis = Basis::Seen(Some(again.id));
+    play.ask("manager", &Command::ChangeSettings { facts: back.unwrap(), basis }).unwrap();
+    assert_eq!(play.clinic.standing.lines[&LineNo(5)].name.ja, "皮膚科");
+    assert!(change.taken_back(&play.clinic.standing).is_some(), "what was set since is as it was");
+}
+
+#[test]
+fn the_facts_of_one_press_are_one_change() {
+    let mut play = Play::new();
+    let n_before = history(&play.written, 20).len();
+    let facts = vec![
+        setting(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#),
+        setting(r#"{"kind":"RoomSet","body":{"room":"room5","name":{"ja":"第5診察室"},"lines":[5]}}"#),
+    ];
+    play.ask("manager", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
+    assert_eq!(history(&play.written, 20).len(), n_before + 1);
+    assert_eq!(newest(&play).1.map(|facts| facts.len()), Some(2));
+    assert_eq!(history(&play.written, 1).len(), 1);
+}
+
+#[test]
+fn nobody_overwrites_what_they_have_not_seen() {
+    let mut play = Play::new();
+    let seen = Basis::Seen(play.clinic.last_set.as_ref().map(|last| last.id));
+    let facts = vec![setting(r#"{"kind":"RulesSet","body":{"absent_back":5}}"#)];
+    play.ask("one", &Command::ChangeSettings { facts, basis: seen }).unwrap();
+    let facts = vec![setting(r#"{"kind":"RulesSet","body":{"absent_back":1}}"#)];
+    let refusal = play.ask("two", &Command::ChangeSettings { facts: facts.clone(), basis: seen }).unwrap_err();
+    assert_eq!((refusal.code, refusal.values["who"].as_str()), (RefusalCode::SettingsChanged, "one"));
+    play.ask("two", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
 }
