@@ -36,8 +36,14 @@ impl Scene {
         self.stage.api.get("settings").await.unwrap()
     }
 
+    /// Presses what may lie under the bar at the foot, as a person does who scrolls it up first.
+    async fn reach(&self, selector: &str) {
+        self.run(&format!("document.querySelector(`{selector}`).scrollIntoView({{ block: 'center' }})")).await;
+        self.press(selector).await;
+    }
+
     async fn go(&self, part: &str) {
-        self.press(&format!("nav a[data-part={part}]")).await;
+        self.reach(&format!("nav a[data-part={part}]")).await;
         self.until(&format!("!document.querySelector('.part[data-part={part}]').hidden")).await;
     }
 }
@@ -100,7 +106,7 @@ async fn bad_input_is_told_and_a_line_in_use_stays() {
     scene.press("#drop").await;
 
     // A second line with the first one's number, and a line taken away under its patient.
-    scene.press("[data-add=lines]").await;
+    scene.reach("[data-add=lines]").await;
     scene.until("document.querySelectorAll('[data-kind=lines] > details').length === 3").await;
     let last = "[...document.querySelectorAll('[data-kind=lines] > details')].at(-1)";
     let input = "at.dispatchEvent(new Event('input', { bubbles: true }))";
@@ -146,7 +152,7 @@ async fn a_clinic_closed_at_once_says_so_until_it_is_withdrawn() {
     let label = scene.ticket(1).await;
     scene.open("/manager#closed").await;
     scene.until("!!document.querySelector('#shut')").await;
-    scene.press("#shut").await;
+    scene.reach("#shut").await;
     scene.until("document.querySelector('#preview').open").await;
     let said = scene.run("return document.querySelector('#preview').innerText").await;
     assert!(said.as_str().unwrap().contains("いま受付中です（1 人）"), "{said}");
@@ -163,7 +169,7 @@ async fn a_clinic_closed_at_once_says_so_until_it_is_withdrawn() {
     scene.until("document.body.textContent.includes('本日は休診いたします')").await;
     scene.picture("board").await;
     scene.browser.turn_to(&manager).await.unwrap();
-    scene.press("#unshut").await;
+    scene.reach("#unshut").await;
     scene.until("!!document.querySelector('#shut')").await;
     assert_eq!(phase(&scene).await, "open");
     assert_eq!(scene.settings().await["hours"]["closures"].as_array().unwrap().len(), 0);
