@@ -54,7 +54,7 @@ const SHAPES = {
     ['turns', [['minutes', int(1, 240)], ['interleave', { kind: 'pair' }], ['breaks', { kind: 'rows', shape: [['from', TIME], ['to', TIME]], fresh: () => ({ from: '12:00', to: '13:00' }) }]]],
   ],
   rooms: [['name', [['room', ID], ...NAMES, ['short', { kind: 'text' }], ['lines', { kind: 'lines', required: true }], ['order', int(0, 999)], ['arrow', choice('none', 'left', 'right', 'up', 'back')]]]],
-  sessions: [['', [['session', ID], ...NAMES, ['from', TIME], ['to', TIME]]]],
+  sessions: [['', [['session', ID], ['from', TIME], ['to', TIME], ...NAMES]]],
   week: [['', [['days', { kind: 'days' }], ['nth', { kind: 'nth' }], ['sessions', { kind: 'sessions' }]]]],
   closures: [['', [['from', DAY], ['to', DAY], ...WHY]]],
   openings: [['', [['day', DAY], ['sessions', { kind: 'sessions' }]]]],
@@ -476,6 +476,8 @@ function check() {
   return null;
 }
 $('check').onclick = check;
+// What was said belongs to the act before; a change that can be undone stays said for its time.
+$('form').addEventListener('input', () => { $('note').hidden ||= !undoing; });
 $('form').onsubmit = (event) => { event.preventDefault(); check(); };
 $('drop').onclick = () => { doc = copy(base); draw(); tell(say('dropped'), false); };
 $('leave').onclick = () => $('preview').close();
