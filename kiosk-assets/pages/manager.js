@@ -12,6 +12,7 @@ localStorage.setItem('manager', device.slice(8));
 // What stands, what is typed, which settings were seen, and the part in front.
 let base = null, doc = null, about = null, part = location.hash.slice(1), undoing = null;
 
+const locale = () => (lang === 'en' ? 'en-GB' : 'ja-JP');
 function say(key, values = {}) {
   const text = key.split('.').reduce((at, name) => at?.[name], words[lang]) ?? key;
   return String(text).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
@@ -266,7 +267,7 @@ function drawWeek() {
 function todayCard() {
   const closure = base.hours.closures.find((it) => it.from <= about.today && about.today <= it.to);
   const isMine = closure && closure.from === closure.to;
-  const date = new Intl.DateTimeFormat(lang, { month: 'long', day: 'numeric', weekday: 'short', timeZone: 'UTC' }).format(new Date(about.today));
+  const date = new Intl.DateTimeFormat(locale(), { month: 'long', day: 'numeric', weekday: 'short', timeZone: 'UTC' }).format(new Date(about.today));
   const card = make('section', { className: 'today' }, make('h3', {}, make('span', { text: `${say('today', { day: date })}　` }), make('b', { text: say(closure ? 'shut_today' : 'open_today') })));
   card.append(make('p', { className: 'hint', text: closure && !isMine ? say('in_closure', closure) : say('shut_text') }));
   if (!closure) {
@@ -329,7 +330,7 @@ function inWords({ path, from, to }) {
   return at;
 }
 const who = (by) => by.person ?? by.device;
-const clock = (ms) => new Intl.DateTimeFormat(lang, { timeZone: 'Asia/Tokyo', month: 'numeric', day: 'numeric', hour: 'numeric', minute: '2-digit' }).format(ms);
+const clock = (ms) => new Intl.DateTimeFormat(locale(), { timeZone: 'Asia/Tokyo', month: 'numeric', day: 'numeric', hour: 'numeric', minute: '2-digit' }).format(ms);
 function placed({ place, code, values }, kind) {
   const [first, ...id] = place.split(' ');
   const key = `${first}s`, all = doc[key] ?? [];

@@ -8,6 +8,7 @@ const words = JSON.parse($('words').textContent);
 let lang = [query.get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
 let report = null;
 
+const locale = () => (lang === 'en' ? 'en-GB' : 'ja-JP');
 function say(key, values = {}) {
   const text = key.split('.').reduce((at, name) => at?.[name], words[lang]) ?? key;
   return String(text).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
@@ -20,8 +21,8 @@ function make(tag, text = '', className = '', ...inside) {
   at.append(...inside);
   return at;
 }
-const date = (day) => new Intl.DateTimeFormat(lang, { dateStyle: 'full', timeZone: 'UTC' }).format(new Date(day));
-const clock = (ms) => new Intl.DateTimeFormat(lang, { timeZone: 'Asia/Tokyo', dateStyle: 'short', timeStyle: 'short' }).format(ms);
+const date = (day) => new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeZone: 'UTC' }).format(new Date(day));
+const clock = (ms) => new Intl.DateTimeFormat(locale(), { timeZone: 'Asia/Tokyo', dateStyle: 'short', timeStyle: 'short' }).format(ms);
 
 function table(caption, heads, rows, kinds = []) {
   const head = make('thead', '', '', make('tr', '', '', ...heads.map((text, nth) => Object.assign(make('th', text, kinds[nth]), { scope: 'col' }))));
