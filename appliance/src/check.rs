@@ -84,7 +84,7 @@ fn about_settings(standing: &Standing) -> Vec<Line> {
         lines
             .push(Line::Bad("settings: no line yet; bring settings in with `machiai settings import FILE`".to_owned()));
     }
-    if let Err(cause) = Settings::of(standing).check_printers() {
+    if let Err(cause) = Settings::of(standing).check() {
         lines.push(Line::Bad(cause.to_string()));
     }
     for room in standing.rooms.values() {

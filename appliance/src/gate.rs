@@ -10,7 +10,7 @@ use machiai_core::ids::DeviceId;
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::Refusal;
 use machiai_core::seal::{Personal, Sealed};
-use machiai_journal::{Health, Journal, JournalError, Readers, Submission};
+use machiai_journal::{Health, Journal, JournalError, Reader, Readers, StoreError, Submission};
 use tokio::sync::{oneshot, watch};
 
 use crate::chance::Chance;
@@ -28,6 +28,9 @@ pub(crate) enum GateError {
     /// The journal could not keep it.
     #[error("the journal did not keep the command")]
     Journal(#[source] JournalError),
+    /// The journal could not be read.
+    #[error("the journal could not be read")]
+    Unreadable(#[source] StoreError),
     /// Personal data could not be sealed, and is never written in clear.
     #[error("personal data could not be sealed")]
     Seal(#[source] SealError),
@@ -114,6 +117,21 @@ impl Gate {
     /// Reads the clinic as the facts on disk have it.
     pub(crate) fn read<T>(&self, question: impl FnOnce(&Clinic) -> T) -> T {
         self.published.read(question)
+    }
+
+    /// Asks the journal for what no view holds: days that are over, settings of old.
+    ///
+    /// # Errors
+    /// [`GateError::Unreadable`], or that the program is stopping.
+    pub(crate) async fn ask_journal<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, GateError> {
+        let readers = self.readers.clone();
+        match tokio::task::spawn_blocking(move || readers.ask(question)).await {
+            Ok(answer) => answer.map_err(GateError::Unreadable),
+            Err(_) => Err(GateError::Journal(JournalError::Stopped)),
+        }
     }
 
     /// Returns a watch on the number of facts published.

@@ -3,3 +3,4 @@
 pub(crate) mod api;
 pub(crate) mod body;
 pub(crate) mod plain;
+pub(crate) mod settings;

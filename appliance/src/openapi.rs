@@ -2,8 +2,8 @@
 
 use utoipa::OpenApi;
 
-use crate::intake::api;
-use crate::surface::{api as questions, board};
+use crate::intake::{api, settings};
+use crate::surface::{api as questions, board, manager, report};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -24,7 +24,8 @@ use crate::surface::{api as questions, board};
         api::join_family,
         api::set_message,
         api::consultation,
-        api::change_settings,
+        settings::change_settings,
+        settings::undo_settings,
         questions::desk_now,
         questions::desk_events,
         questions::find,
@@ -32,6 +33,9 @@ use crate::surface::{api as questions, board};
         questions::qr_svg,
         questions::settings,
         questions::status,
+        manager::manager,
+        manager::preview,
+        report::report_of_day,
         board::view,
         board::svg,
         board::events

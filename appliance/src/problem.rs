@@ -54,6 +54,7 @@ impl Problem {
         let none = BTreeMap::new();
         let (status, code) = match error {
             GateError::Refused(refusal) => return Self::refused(words, refusal),
+            GateError::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_read"),
             GateError::Seal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_sealed"),
             GateError::Journal(JournalError::Conflict) => (StatusCode::CONFLICT, "key_conflict"),
             GateError::Journal(JournalError::Unwritable(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "too_long"),
@@ -114,6 +115,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::NothingToUndo
         | RefusalCode::ActedSince
         | RefusalCode::SameLine
+        | RefusalCode::SettingsChanged
         | RefusalCode::PrintRunning
         | RefusalCode::NoPrinter => StatusCode::CONFLICT,
     }

@@ -1,6 +1,6 @@
 //! Commands of the command line: through the daemon where it runs, else on the journal itself.
 
-use machiai_core::command::Command;
+use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
 use machiai_core::ids::DeviceId;
 use machiai_journal::OpenError;
@@ -24,7 +24,7 @@ pub(crate) async fn import(config: &Config, settings: &Settings) -> Result<usize
     };
     let facts: Vec<Fact> = gate.read(|clinic| settings.changes(&clinic.standing));
     let n_changes = facts.len();
-    let asked = gate.ask(Gate::by(device(), None, Command::ChangeSettings { facts })).await;
+    let asked = gate.ask(Gate::by(device(), None, Command::ChangeSettings { facts, basis: Basis::Any })).await;
     let has_stopped = daemon::close(&gate).await;
     asked.map_err(|cause| CliError::Refused(cause.to_string()))?;
     if has_stopped { Ok(n_changes) } else { Err(CliError::Refused("the journal did not stop as it should".to_owned())) }

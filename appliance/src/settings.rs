@@ -1,12 +1,22 @@
 //! Settings as one file: read whole, compared with what stands, and turned into the facts that change it.
 
+pub(crate) mod difference;
+pub(crate) mod seen;
+
+use std::collections::BTreeSet;
+
 use machiai_core::facts::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
+use machiai_core::ids::PrinterId;
+use machiai_core::settings::problems::Place;
 use machiai_core::settings::{Hours, Line, Printer, Room, Rules, Site};
 use machiai_core::standing::Standing;
 use serde::{Deserialize, Serialize};
 
 use crate::surface::printer::address::Address;
 use crate::surface::printer::profile::Profile;
+
+/// The largest document of settings, in bytes: a clinic of twelve rooms has a tenth of it.
+pub(crate) const MAX_SETTINGS_BYTES: usize = 256 * 1024;
 
 /// Everything a clinic decides, as `machiai settings export` writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,11 +50,22 @@ pub enum SettingsError {
     /// They cannot be written as TOML.
     #[error("cannot write settings")]
     Unwritable(#[source] Box<toml::ser::Error>),
-    /// A printer's address or profile is not known.
+    /// Two lines, rooms or printers have the same number or id.
+    #[error("{0} stands there twice")]
+    Twice(Place),
+    /// A printer's address is not known.
     #[error("printer {printer}: {why}")]
-    Printer {
+    Address {
         /// Which printer.
-        printer: String,
+        printer: PrinterId,
+        /// What about it.
+        why: String,
+    },
+    /// A printer's profile is not known.
+    #[error("printer {printer}: {why}")]
+    Profile {
+        /// Which printer.
+        printer: PrinterId,
         /// What about it.
         why: String,
     },
@@ -57,7 +78,7 @@ impl Settings {
     /// [`SettingsError`] names the line.
     pub fn read(text: &str) -> Result<Self, SettingsError> {
         let settings: Self = toml::from_str(text).map_err(|cause| SettingsError::Malformed(Box::new(cause)))?;
-        settings.check_printers()?;
+        settings.check()?;
         Ok(settings)
     }
 
@@ -69,17 +90,30 @@ impl Settings {
         toml::to_string_pretty(self).map_err(|cause| SettingsError::Unwritable(Box::new(cause)))
     }
 
-    /// Checks what core cannot know: that printers can be reached and drawn for.
+    /// Checks what core cannot know: that nothing stands there twice, that printers can be reached and drawn for.
     ///
     /// # Errors
-    /// [`SettingsError::Printer`].
-    pub fn check_printers(&self) -> Result<(), SettingsError> {
-        for printer in &self.printers {
-            let refused = |why: String| SettingsError::Printer { printer: printer.printer.to_string(), why };
-            printer.address.parse::<Address>().map_err(|cause| refused(cause.to_string()))?;
-            Profile::named(&printer.profile).map_err(|cause| refused(cause.to_string()))?;
+    /// The first of [`Settings::faults`].
+    pub fn check(&self) -> Result<(), SettingsError> {
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Lists what core cannot know to be wrong.
+    #[must_use]
+    pub fn faults(&self) -> Vec<SettingsError> {
+        let lines = twice(self.lines.iter().map(|line| Place::Line(line.line)));
+        let rooms = twice(self.rooms.iter().map(|room| Place::Room(room.room.clone())));
+        let printers = twice(self.printers.iter().map(|printer| Place::Printer(printer.printer.clone())));
+        let mut faults: Vec<_> = [lines, rooms, printers].into_iter().flatten().map(SettingsError::Twice).collect();
+        for Printer { printer, address, profile, .. } in &self.printers {
+            if let Err(cause) = address.parse::<Address>() {
+                faults.push(SettingsError::Address { printer: printer.clone(), why: cause.to_string() });
+            }
+            if let Err(cause) = Profile::named(profile) {
+                faults.push(SettingsError::Profile { printer: printer.clone(), why: cause.to_string() });
+            }
         }
-        Ok(())
+        faults
     }
 
     /// Returns the settings that stand.
@@ -131,4 +165,10 @@ impl Settings {
         }
         facts
     }
+}
+
+/// Returns those that stand there more than once.
+fn twice(places: impl Iterator<Item = Place>) -> BTreeSet<Place> {
+    let mut seen = BTreeSet::new();
+    places.filter(|place| !seen.insert(place.clone())).collect()
 }

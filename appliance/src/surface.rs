@@ -2,6 +2,8 @@
 
 pub(crate) mod api;
 pub(crate) mod board;
+pub(crate) mod manager;
 pub(crate) mod pages;
 pub(crate) mod paper;
 pub mod printer;
+pub(crate) mod report;

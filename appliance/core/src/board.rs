@@ -6,7 +6,7 @@ mod calls;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::calendar::{Calendar, Held};
+use crate::calendar::{Calendar, Closed, Held};
 use crate::envelope::Trust;
 use crate::estimate;
 use crate::ids::Label;
@@ -137,18 +137,26 @@ fn absent(clinic: &Clinic) -> Vec<Label> {
     absent.into_iter().map(|visit| visit.label.clone()).collect()
 }
 
+/// Whether patients are still being seen to: their numbers stay on the board, whatever the calendar says.
+fn is_seeing(clinic: &Clinic) -> bool {
+    [State::Waiting, State::Called, State::InRoom, State::OnHold].into_iter().any(|state| clinic.count(state) > 0)
+}
+
 /// Returns what reception is doing.
 #[must_use]
 pub fn phase(clinic: &Clinic, now: AtMs) -> Phase {
-    let name_of = |line: &LineDay| line.session.as_ref().and_then(|session| clinic.standing.session(session));
     let day = Day::holding(now, clinic.standing.rules.day_starts.0);
+    let calendar = Calendar::new(&clinic.standing.hours);
+    if matches!(calendar.closed_on(day), Some(Closed::Closure(_))) && !is_seeing(clinic) {
+        return Phase::Suspended { next_day: calendar.next_open_day(day) };
+    }
+    let name_of = |line: &LineDay| line.session.as_ref().and_then(|session| clinic.standing.session(session));
     // A day that is over says nothing of this one, unless its queue still runs.
     let is_running = clinic.day.is_some_and(|running| running >= day) || clinic.is_in_use();
     let lines = || clinic.lines.values().filter(|_| is_running);
     if let Some(open) = lines().find(|line| line.reception == Reception::Open) {
         return Phase::Open { session: name_of(open).map(|session| session.name.clone()) };
     }
-    let calendar = Calendar::new(&clinic.standing.hours);
     let today = calendar.sessions_on(day);
     let closed = lines().filter(|line| line.reception == Reception::Closed);
     let over = closed.filter_map(name_of).max_by_key(|session| session.to);

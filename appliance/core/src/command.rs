@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome, PrintTrouble};
-use crate::ids::{DeviceId, Label, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
+use crate::ids::{DeviceId, FactId, Label, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
 use crate::seal::Sealed;
 use crate::time::AtMs;
 
@@ -42,6 +42,16 @@ pub struct Showing {
     pub next: Option<Label>,
 }
 
+/// Which settings somebody had before them who asks to change some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Whichever stand: a file brought in says what shall be, not what was.
+    Any,
+    /// Those up to this fact, the newest that set anything; none where nothing had been set yet.
+    Seen(Option<FactId>),
+}
+
 /// Everything that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -59,6 +69,8 @@ pub enum Command {
     ChangeSettings {
         /// The new settings.
         facts: Vec<Fact>,
+        /// What the asker had seen of the settings.
+        basis: Basis,
     },
     /// Opens reception of a line.
     OpenLine {

@@ -119,7 +119,7 @@ fn decide_today(
             Ok(drafts)
         }
         Command::KeepHouse => Ok(visit::keep_house(clinic, context)),
-        Command::ChangeSettings { facts } => settings::change(clinic, facts),
+        Command::ChangeSettings { facts, basis } => settings::change(clinic, facts, *basis),
         Command::OpenLine { line, session } => reception::open(clinic, *line, session),
         Command::CloseLine { line } => reception::close(clinic, *line, context.now),
         Command::PauseLine { line } => reception::pause(clinic, *line),

@@ -20,6 +20,7 @@ pub mod facts;
 pub mod ids;
 pub mod queue;
 pub mod refusal;
+pub mod report;
 pub mod seal;
 pub mod settings;
 pub mod standing;

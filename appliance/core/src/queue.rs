@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::envelope::{Canonical, Head};
+use crate::envelope::{By, Canonical, Head};
 use crate::facts::PrintBegun;
 use crate::ids::{BootId, DeviceId, FactId, Label, LineNo, Number, Origin, RoomId, Seq, SessionId, VisitId};
 use crate::queue::line::LineDay;
@@ -23,7 +23,7 @@ use crate::standing::Standing;
 use crate::time::{AtMs, Day};
 
 /// Version of this fold: a checkpoint written by another is not used.
-pub const FOLD_VERSION: u32 = 1;
+pub const FOLD_VERSION: u32 = 2;
 
 /// How many calls are remembered for the board's call frames.
 const MAX_MOMENTS: usize = 32;
@@ -60,6 +60,17 @@ pub struct Moment {
 pub struct Press {
     /// Digest of what was pressed.
     pub digest: String,
+    /// When.
+    pub at: AtMs,
+}
+
+/// The newest change of the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSet {
+    /// The last fact of it.
+    pub id: FactId,
+    /// By whom.
+    pub by: By,
     /// When.
     pub at: AtMs,
 }
@@ -140,6 +151,8 @@ pub enum Taken {
 pub struct Clinic {
     /// Settings and message.
     pub standing: Standing,
+    /// Who changed the settings last, so that nobody overwrites what they have not seen.
+    pub last_set: Option<LastSet>,
     /// The business day; none before the first.
     pub day: Option<Day>,
     /// Its lines.

@@ -73,6 +73,8 @@ codes! {
     SameLine = "same_line",
     /// Settings that contradict themselves; `where` and `why` say how.
     BadSettings = "bad_settings",
+    /// Somebody changed the settings since they were shown; `who` did, at `at`.
+    SettingsChanged = "settings_changed",
     /// A text longer than allowed; `field` and `most` say which and how long.
     TooLong = "too_long",
     /// No printer prints this line's tickets.

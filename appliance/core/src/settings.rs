@@ -1,5 +1,8 @@
 //! What a clinic decides once and folds read ever after: each struct here is the body of a fact.
 
+pub mod problems;
+pub mod warnings;
+
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,5 +1,7 @@
 //! The standing state: what stays true from day to day until somebody changes it.
 
+pub mod history;
+
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

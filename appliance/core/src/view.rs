@@ -145,6 +145,11 @@ pub enum Phase {
         /// When it begins, `15:00`.
         from: String,
     },
+    /// The clinic is closed for the day, suddenly or by plan: 本日は休診いたします.
+    Suspended {
+        /// The next day with a session, where the calendar knows one.
+        next_day: Option<Day>,
+    },
     /// No more today.
     Closed {
         /// The next day with a session, where the calendar knows one.

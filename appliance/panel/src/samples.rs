@@ -79,6 +79,11 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     boards.push(("between", BoardView { clock: Some("13:05".to_owned()), ..quiet(between, 3, 0) }));
     let closed = Phase::Closed { next_day: "2026-11-25".parse().ok() };
     boards.push(("closed", BoardView { clock: Some("19:20".to_owned()), night: true, ..quiet(closed, 3, 0) }));
+    let suspended = Phase::Suspended { next_day: "2026-11-25".parse().ok() };
+    boards.push(("suspended", quiet(suspended.clone(), 3, 0)));
+    let told = Some("院長急病のため、本日は休診いたします".to_owned());
+    let crowd = BoardView { message: told, absent: labels(&["98", "101"]), ..quiet(suspended, 8, 0) };
+    boards.push(("suspended-eight-rooms", crowd));
     boards.push(("closed-for-long", quiet(Phase::Closed { next_day: None }, 2, 0)));
     boards
 }

@@ -86,7 +86,7 @@ impl Assets {
         let n_calls = if view.calls.len() > MOST_IN_FRAME { FIRST_OF_MANY } else { view.calls.len() };
         let today = Day::holding(view.as_of, 0);
         let next_day = match &view.phase {
-            Phase::Closed { next_day } => *next_day,
+            Phase::Closed { next_day } | Phase::Suspended { next_day } => *next_day,
             Phase::Before { .. } | Phase::Open { .. } | Phase::Between { .. } => None,
         };
         context! {

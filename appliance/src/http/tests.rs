@@ -1,5 +1,7 @@
 //! Bad input: each request gets a clear refusal and changes nothing.
 
+mod manager;
+
 use std::sync::Arc;
 
 use axum::body::Body;

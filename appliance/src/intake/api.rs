@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use machiai_core::command::{Command, Showing, Take};
-use machiai_core::facts::{CancelReason, Channel, Fact, Lang};
+use machiai_core::facts::{CancelReason, Channel, Lang};
 use machiai_core::ids::{DeviceId, Label, LineAddress, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
 use machiai_core::seal::{Personal, Sealed};
 use machiai_core::time::AtMs;
@@ -21,9 +21,8 @@ use crate::app::{App, Shared};
 use crate::gate::Gate;
 use crate::problem::{Problem, Told};
 use crate::rules::Ask;
-use crate::settings::Settings;
 
-type Answer = Result<Answered, Problem>;
+pub(super) type Answer = Result<Answered, Problem>;
 
 /// Returns the routes of every command.
 pub(crate) fn routes() -> Router<Shared> {
@@ -42,7 +41,6 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/families", post(join_family))
         .route("/api/v1/message", post(set_message))
         .route("/api/v1/consultations/{reservation}/{act}", post(consultation))
-        .route("/api/v1/settings", post(change_settings).layer(axum::extract::DefaultBodyLimit::max(256 * 1024)))
 }
 
 /// No fields: a body may be left out.
@@ -370,22 +368,11 @@ async fn consultation(
     carry(&app, ask(order, command)).await
 }
 
-/// Takes the clinic's settings as one document; only what differs becomes facts.
-#[utoipa::path(post, path = "/api/v1/settings", request_body = Object, tag = "clinic",
-    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
-async fn change_settings(State(app): State<Shared>, order: Order<Settings>) -> Answer {
-    order.body.check_printers().map_err(|cause| {
-        Problem::request(app.panel.words(), StatusCode::UNPROCESSABLE_ENTITY, "bad_printer", Some(cause.to_string()))
-    })?;
-    let facts: Vec<Fact> = app.gate.read(|clinic| order.body.changes(&clinic.standing));
-    carry(&app, ask(order, Command::ChangeSettings { facts })).await
-}
-
-fn ask<T>(order: Order<T>, command: Command) -> Ask {
+pub(super) fn ask<T>(order: Order<T>, command: Command) -> Ask {
     Gate::by(order.device, Some(order.cmd), command)
 }
 
-async fn carry(app: &Shared, ask: Ask) -> Answer {
+pub(super) async fn carry(app: &Shared, ask: Ask) -> Answer {
     match app.gate.ask(ask).await {
         Ok(done) => Ok(answer(app, &done)),
         Err(cause) => Err(Problem::gate(app.panel.words(), &cause)),

@@ -6,8 +6,10 @@ mod axe;
 mod desk;
 mod files;
 mod kiosk;
+mod manager;
 mod morning;
 mod odd;
+mod report;
 mod stale;
 
 use std::path::{Path, PathBuf};

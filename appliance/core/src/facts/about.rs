@@ -54,6 +54,23 @@ impl Fact {
         }
     }
 
+    /// Whether the fact sets what a clinic decides once: all that the settings document holds.
+    #[must_use]
+    pub const fn is_setting(&self) -> bool {
+        matches!(
+            self,
+            Self::SiteSet(_)
+                | Self::LineSet(_)
+                | Self::LineRemoved(_)
+                | Self::RoomSet(_)
+                | Self::RoomRemoved(_)
+                | Self::HoursSet(_)
+                | Self::RulesSet(_)
+                | Self::PrinterSet(_)
+                | Self::PrinterRemoved(_)
+        )
+    }
+
     /// Returns the visits that the fact is about; none for settings, lines and what an undo names by its acts.
     #[must_use]
     pub fn visits(&self) -> &[VisitId] {

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Clinic, MAX_MOMENTS, MAX_REMARKS, Moment, Press, Remark, RemarkKind, Taken, Told, Touch};
+use super::{Clinic, LastSet, MAX_MOMENTS, MAX_REMARKS, Moment, Press, Remark, RemarkKind, Taken, Told, Touch};
 use crate::envelope::{Envelope, Head, Trust};
 use crate::facts::{
     Called, Fact, Family, FamilyJoined, Gap, GapReason, MovedTo, PersonalErased, Placed, PrintBegun, PrintEnded,
@@ -32,6 +32,9 @@ impl Clinic {
         self.rehearsal |= head.clock == Trust::Rehearsal;
         self.note_time(head, fact);
         self.standing.after(fact);
+        if fact.is_setting() {
+            self.last_set = Some(LastSet { id: head.id(), by: head.by.clone(), at: head.at_ms });
+        }
         self.fold(head, fact);
         if let Some(cmd) = &head.cmd {
             self.presses.insert(head.by.device.clone(), Press { digest: cmd.digest.clone(), at: head.at_ms });

@@ -252,15 +252,21 @@ fn the_board_says_what_reception_does(#[case] clock: &str, #[case] steps: &[&str
         Phase::Before { session, from } => format!("before {} {from}", session.ja),
         Phase::Open { session } => format!("open {}", session.unwrap().ja),
         Phase::Between { over, next, from } => format!("between {} {} {from}", over.ja, next.ja),
+        Phase::Suspended { next_day } => format!("suspended {}", next_day.unwrap()),
         Phase::Closed { next_day } => format!("closed {}", next_day.unwrap()),
     };
     assert_eq!(said, expected);
 }
 
 #[test]
-fn a_day_closed_at_once_shows_no_session() {
+fn a_day_closed_at_once_says_so_unless_somebody_still_waits() {
     let closure = r#"set {"kind":"HoursSet","body":{"sessions":[{"session":"morning","name":{"ja":"午前"},"from":"8:30","to":"12:00"},{"session":"afternoon","name":{"ja":"午後"},"from":"15:00","to":"18:30"}],"week":[{"days":["mon","tue","wed","thu","fri"],"sessions":["morning"]}],"closures":[{"from":"2026-11-24","to":"2026-11-24"}]}}"#;
     let play = Play::new().run(&["8:00 house", closure]);
-    assert_eq!(phase(&play.clinic, play.now), Phase::Closed { next_day: Some(tuesday().plus_days(1)) });
+    let suspended = Phase::Suspended { next_day: Some(tuesday().plus_days(1)) };
+    assert_eq!(phase(&play.clinic, play.now), suspended);
+    let mut play = Play::new().run(&["8:30 open 1 morning", "take 1", "9:00 close 1", closure]);
+    assert_ne!(phase(&play.clinic, play.now), suspended);
+    play = play.run(&["cancel 1"]);
+    assert_eq!(phase(&play.clinic, play.now), suspended);
     check(&["8:00 house", closure, "8:10 remote 1 ! remote_closed"], "");
 }

@@ -16,6 +16,7 @@ mod order;
 mod properties;
 mod reception;
 mod refusals;
+mod reports;
 mod rooms;
 mod settings;
 mod states;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use machiai_core::command::Command;
+use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
 use machiai_core::refusal::RefusalCode;
 
@@ -80,7 +80,9 @@ fn values_by_code() -> BTreeMap<String, Vec<String>> {
         Command::SetMessage { text: "あ".repeat(81) },
         Command::ChangeSettings {
             facts: vec![Fact::LineRemoved(machiai_core::facts::LineRemoved { line: machiai_core::ids::LineNo(9) })],
+            basis: Basis::Any,
         },
+        Command::ChangeSettings { facts: Vec::new(), basis: Basis::Seen(None) },
     ];
     for command in by_hand {
         let refusal = Play::new().ask("desk", &command).unwrap_err();
@@ -95,7 +97,8 @@ fn every_refusal_there_is_can_be_met() {
     let missing: Vec<&str> =
         RefusalCode::ALL.iter().map(|code| code.as_str()).filter(|code| !found.contains_key(*code)).collect();
     assert_eq!(missing, Vec::<&str>::new());
-    assert_eq!(found["bad_settings"], ["where", "why"]);
+    assert_eq!(found["bad_settings"], ["code", "where", "why"]);
+    assert_eq!(found["settings_changed"], ["at", "who"]);
     assert_eq!(found["too_long"], ["field", "most"]);
 }
 

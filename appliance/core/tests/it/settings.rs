@@ -1,8 +1,10 @@
 //! Settings: what contradicts itself is refused whole, says where and why, and leaves nobody behind.
 
-use machiai_core::command::Command;
+use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
+use machiai_core::ids::LineNo;
 use machiai_core::refusal::RefusalCode;
+use machiai_core::standing::history::{Change, history};
 use rstest::rstest;
 
 use crate::play::steps::setting;
@@ -60,7 +62,8 @@ use crate::play::{Play, check};
 fn contradictions_are_refused(#[case] json: &str, #[case] place: &str) {
     let mut play = Play::new();
     let before = play.clinic.clone();
-    let refusal = play.ask("manager", &Command::ChangeSettings { facts: vec![setting(json)] }).unwrap_err();
+    let refusal =
+        play.ask("manager", &Command::ChangeSettings { facts: vec![setting(json)], basis: Basis::Any }).unwrap_err();
     assert_eq!((refusal.code, refusal.values["where"].as_str()), (RefusalCode::BadSettings, place), "{refusal:?}");
     assert!(!refusal.values["why"].is_empty());
     assert_eq!(play.clinic, before);
@@ -72,17 +75,19 @@ fn contradictions_are_refused(#[case] json: &str, #[case] place: &str) {
 fn nobody_is_dropped_by_a_setting(#[case] steps: &[&str], #[case] json: &[&str], #[case] place: &str) {
     let mut play = Play::new().run(&["8:30 open 1 morning", "open 2 morning"]).run(steps);
     let facts: Vec<Fact> = json.iter().map(|json| setting(json)).collect();
-    let refusal = play.ask("manager", &Command::ChangeSettings { facts: facts.clone() }).unwrap_err();
+    let refusal =
+        play.ask("manager", &Command::ChangeSettings { facts: facts.clone(), basis: Basis::Any }).unwrap_err();
     assert_eq!((refusal.code, refusal.values["where"].as_str()), (RefusalCode::BadSettings, place));
     play.step(if place == "line 2" { "cancel B1" } else { "finish room1" });
-    play.ask("manager", &Command::ChangeSettings { facts }).unwrap();
+    play.ask("manager", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
 }
 
 #[test]
 fn only_settings_are_settings() {
     let mut play = Play::new();
     for fact in [Fact::LinePaused, setting(r#"{"kind":"MessageSet","body":{"text":"x"}}"#)] {
-        let refusal = play.ask("manager", &Command::ChangeSettings { facts: vec![fact] }).unwrap_err();
+        let refusal =
+            play.ask("manager", &Command::ChangeSettings { facts: vec![fact], basis: Basis::Any }).unwrap_err();
         assert_eq!(refusal.code, RefusalCode::BadValue);
     }
 }
@@ -92,9 +97,9 @@ fn a_change_is_kept_whole_or_not_at_all() {
     let mut play = Play::new();
     let good = setting(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#);
     let bad = setting(r#"{"kind":"LineSet","body":{"line":6,"name":{"ja":""}}}"#);
-    play.ask("manager", &Command::ChangeSettings { facts: vec![good.clone(), bad] }).unwrap_err();
+    play.ask("manager", &Command::ChangeSettings { facts: vec![good.clone(), bad], basis: Basis::Any }).unwrap_err();
     assert_eq!(play.clinic.standing.lines.len(), 4);
-    play.ask("manager", &Command::ChangeSettings { facts: vec![good] }).unwrap();
+    play.ask("manager", &Command::ChangeSettings { facts: vec![good], basis: Basis::Any }).unwrap();
     assert_eq!(play.clinic.standing.lines.len(), 5);
 }
 
@@ -117,4 +122,61 @@ fn the_message_is_one_line_that_fits_the_board(#[case] text: &str, #[case] is_ta
     let outcome = play.ask("desk", &Command::SetMessage { text: text.to_string() });
     assert_eq!(outcome.is_ok(), is_taken, "{outcome:?}");
     assert_eq!(play.clinic.standing.message.as_deref(), is_taken.then_some(text));
+}
+
+/// Returns the newest change of the settings and what would take it back.
+fn newest(play: &Play) -> (Change, Option<Vec<Fact>>) {
+    let change = history(&play.written, 20).remove(0);
+    let back = change.taken_back(&play.clinic.standing);
+    (change, back)
+}
+
+#[test]
+fn a_change_is_taken_back_unless_the_same_thing_was_set_since() {
+    let mut play = Play::new();
+    let before = play.clinic.standing.clone();
+    let line = r#"set {"kind":"LineSet","body":{"line":1,"name":{"ja":"総合内科"}}}"#;
+    let new_line = r#"set {"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#;
+    play.step(new_line);
+    let (change, back) = newest(&play);
+    assert_eq!((&change.before, &change.after), (&before, &play.clinic.standing));
+    assert_eq!(back.as_deref().map(|facts| facts[0].kind()), Some("LineRemoved"));
+
+    // Another line is another thing; the same line set again is not.
+    play.step(line);
+    assert!(change.taken_back(&play.clinic.standing).is_some());
+    play.step(r#"set {"kind":"LineSet","body":{"line":5,"name":{"ja":"皮フ科"}}}"#);
+    assert!(change.taken_back(&play.clinic.standing).is_none());
+
+    let (again, back) = newest(&play);
+    let basis = Basis::Seen(Some(again.id));
+    play.ask("manager", &Command::ChangeSettings { facts: back.unwrap(), basis }).unwrap();
+    assert_eq!(play.clinic.standing.lines[&LineNo(5)].name.ja, "皮膚科");
+    assert!(change.taken_back(&play.clinic.standing).is_some(), "what was set since is as it was");
+}
+
+#[test]
+fn the_facts_of_one_press_are_one_change() {
+    let mut play = Play::new();
+    let n_before = history(&play.written, 20).len();
+    let facts = vec![
+        setting(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"皮膚科"}}}"#),
+        setting(r#"{"kind":"RoomSet","body":{"room":"room5","name":{"ja":"第5診察室"},"lines":[5]}}"#),
+    ];
+    play.ask("manager", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
+    assert_eq!(history(&play.written, 20).len(), n_before + 1);
+    assert_eq!(newest(&play).1.map(|facts| facts.len()), Some(2));
+    assert_eq!(history(&play.written, 1).len(), 1);
+}
+
+#[test]
+fn nobody_overwrites_what_they_have_not_seen() {
+    let mut play = Play::new();
+    let seen = Basis::Seen(play.clinic.last_set.as_ref().map(|last| last.id));
+    let facts = vec![setting(r#"{"kind":"RulesSet","body":{"absent_back":5}}"#)];
+    play.ask("one", &Command::ChangeSettings { facts, basis: seen }).unwrap();
+    let facts = vec![setting(r#"{"kind":"RulesSet","body":{"absent_back":1}}"#)];
+    let refusal = play.ask("two", &Command::ChangeSettings { facts: facts.clone(), basis: seen }).unwrap_err();
+    assert_eq!((refusal.code, refusal.values["who"].as_str()), (RefusalCode::SettingsChanged, "one"));
+    play.ask("two", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
 }

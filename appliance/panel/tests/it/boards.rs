@@ -143,6 +143,8 @@ fn a_state_is_said_in_words() {
         has("before", &["午前の受付", "8:30 から", "3人待ち"]);
         has("between", &["午前の受付は終了しました", "午後は 15:00 から", "–"]);
         has("closed", &["本日の受付は終了しました", "次の診療日は 11月25日（水）"]);
+        has("suspended", &["本日は休診いたします", "We are closed today", "次の診療日は 11月25日（水）"]);
+        has("suspended-eight-rooms", &["本日は休診いたします", "98", "院長急病のため"]);
         has("waits", &["計算中", "中断", "15 分"]);
         has("undone", &["105・107番の方", "もう少しお待ちください", "please wait a little longer"]);
         has("rehearsal", &["練習"]);

@@ -35,8 +35,9 @@ fn traps(script: &str) -> Vec<String> {
 fn no_page_writes_markup_or_asks_outside_the_box() {
     assert_eq!(traps("at.innerHTML = name;").len(), 1);
     assert_eq!(traps("fetch('https://cdn.example/x.js')").len(), 1);
-    for name in ["board.js", "desk.js", "kiosk.js", "board.html", "desk.html", "kiosk.html", "index.html", "style.css"]
-    {
+    let scripts = ["board.js", "desk.js", "kiosk.js", "manager.js", "report.js", "style.css"];
+    let pages = ["board.html", "desk.html", "kiosk.html", "manager.html", "report.html", "index.html"];
+    for name in scripts.into_iter().chain(pages) {
         assert_eq!(traps(&text_of(name)), Vec::<String>::new(), "{name}");
     }
 }
@@ -51,7 +52,7 @@ fn keys(value: &Value, name: &str, found: &mut BTreeSet<String>) {
 
 #[test]
 fn a_page_says_the_same_things_in_each_of_its_languages() {
-    for (page, languages) in [("kiosk.html", 4), ("desk.html", 2)] {
+    for (page, languages) in [("kiosk.html", 4), ("desk.html", 2), ("manager.html", 2), ("report.html", 2)] {
         let page_text = text_of(page);
         let (_, words) = page_text.split_once("id=\"words\">").unwrap();
         let (words, _) = words.split_once("</script>").unwrap();

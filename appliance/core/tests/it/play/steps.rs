@@ -1,6 +1,6 @@
 //! The steps of a script, and the commands they stand for.
 
-use machiai_core::command::{Command, Showing, Take};
+use machiai_core::command::{Basis, Command, Showing, Take};
 use machiai_core::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome};
 use machiai_core::ids::{KeyId, Label, LineNo, Number, RoomId};
 use machiai_core::refusal::Refusal;
@@ -141,7 +141,7 @@ impl Play {
             "erase" => Command::Erase { visit: visit(0) },
             "house" => Command::KeepHouse,
             "opened" => Command::NoteOpening { version: "1".into(), after: opened_after(step.word(0)) },
-            "set" => Command::ChangeSettings { facts: vec![setting(&step.words.join(" "))] },
+            "set" => Command::ChangeSettings { facts: vec![setting(&step.words.join(" "))], basis: Basis::Any },
             other => panic!("no such step: {other}"),
         }
     }

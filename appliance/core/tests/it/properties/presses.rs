@@ -1,6 +1,6 @@
 //! Random presses: any button of any device, on anybody, at any time, with any clock.
 
-use machiai_core::command::{Command, Showing, Take};
+use machiai_core::command::{Basis, Command, Showing, Take};
 use machiai_core::envelope::Trust;
 use machiai_core::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome};
 use machiai_core::ids::{Label, LineNo, Number, RoomId, VisitId};
@@ -156,7 +156,10 @@ impl Press {
             92 => self.end_print(play)?,
             93 => Command::CloseLine { line },
             94 => Command::JumpNumbers { line, to: Number(u32::from(self.n)) },
-            95 => Command::ChangeSettings { facts: vec![setting(SETTINGS[usize::from(self.n) % SETTINGS.len()])] },
+            95 => Command::ChangeSettings {
+                facts: vec![setting(SETTINGS[usize::from(self.n) % SETTINGS.len()])],
+                basis: Basis::Any,
+            },
             96 => Command::NoteOpening {
                 version: "1".into(),
                 after: [OpenedAfter::Run, OpenedAfter::Restore][usize::from(self.n) % 2],

@@ -1,0 +1,178 @@
+//! The manager's page: what is changed is seen before it is kept, kept only on what was seen, and taken back.
+
+use serde_json::{Value, json};
+
+use super::{SITE, Scene};
+
+/// A name that would be markup, with letters that few fonts have.
+const NAME: &str = "<b>髙𠮷&\"内科 🩺";
+
+impl Scene {
+    /// Types into a field of a part, as a person does.
+    async fn fill(&self, part: &str, name: &str, value: &str) {
+        let at = format!("document.querySelector('[data-part={part}] [name=\"{name}\"]')");
+        self.until(&format!("!!{at}")).await;
+        let value = json!(value);
+        self.run(&format!(
+            "const at = {at}; at.value = {value}; at.dispatchEvent(new Event('input', {{ bubbles: true }}))"
+        ))
+        .await;
+    }
+
+    /// Asks for the preview and returns what it says.
+    async fn preview(&self) -> String {
+        self.press("#check").await;
+        self.until("document.querySelector('#preview').open").await;
+        self.run("return document.querySelector('#preview').innerText").await.as_str().unwrap().to_owned()
+    }
+
+    /// Keeps what the preview shows and waits for the answer.
+    async fn keep(&self) {
+        self.press("#keep").await;
+        self.until("document.querySelector('#note').textContent.includes('設定を変更しました')").await;
+    }
+
+    async fn settings(&self) -> Value {
+        self.stage.api.get("settings").await.unwrap()
+    }
+
+    /// Presses what may lie under the bar at the foot, as a person does who scrolls it up first.
+    async fn reach(&self, selector: &str) {
+        self.run(&format!("document.querySelector(`{selector}`).scrollIntoView({{ block: 'center' }})")).await;
+        self.press(selector).await;
+    }
+
+    async fn go(&self, part: &str) {
+        self.reach(&format!("nav a[data-part={part}]")).await;
+        self.until(&format!("!document.querySelector('.part[data-part={part}]').hidden")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_is_looked_at_kept_and_taken_back() {
+    let mut scene = Scene::set("manager").await;
+    scene.browser.size(1280, 800).await.unwrap();
+    scene.open("/manager#rules").await;
+    scene.fill("rules", "absent_back", "5").await;
+    let said = scene.preview().await;
+    assert!(said.contains("戻られた方を何人後に") && said.contains("3 → 5"), "{said}");
+    assert_eq!(scene.settings().await["rules"]["absent_back"], 3, "a preview writes nothing");
+    scene.picture("preview").await;
+    scene.keep().await;
+    scene.picture("kept").await;
+    assert_eq!(scene.settings().await["rules"]["absent_back"], 5);
+    scene.press("#back").await;
+    scene.until("document.querySelector('#note').textContent.includes('元に戻しました')").await;
+    assert_eq!(scene.settings().await["rules"]["absent_back"], 3);
+    scene.go("history").await;
+    scene.picture("history").await;
+    scene.is_light().await;
+
+    // Somebody else was quicker: what was typed stays, and goes on top of what stands now.
+    scene.go("rules").await;
+    scene.fill("rules", "family_most", "4").await;
+    let mut settings = scene.settings().await;
+    settings["rules"]["booked_grace_min"] = json!(20);
+    scene.tell("settings", settings).await;
+    let said = scene.preview().await;
+    assert!(said.contains("ほかの方が設定を変えました") && said.contains("scene/"), "{said}");
+    scene.picture("stale").await;
+    scene.press("#keep").await;
+    scene.until("document.querySelector('#preview').innerText.includes('次のように変わります')").await;
+    scene.keep().await;
+    let rules = scene.settings().await["rules"].clone();
+    assert_eq!((rules["family_most"].as_u64(), rules["booked_grace_min"].as_u64()), (Some(4), Some(20)));
+    scene.is_quiet().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_told_and_a_line_in_use_stays() {
+    let mut scene = Scene::set("manager-bad").await;
+    scene.browser.size(1280, 800).await.unwrap();
+    scene.ticket(2).await;
+    scene.open("/manager#lines").await;
+    scene.fill("lines", "name.ja", NAME).await;
+    assert!(scene.preview().await.contains(NAME));
+    scene.keep().await;
+    assert_eq!(scene.settings().await["lines"][0]["name"]["ja"], NAME);
+    assert_eq!(scene.run("return document.querySelectorAll('.part b b').length").await, 0, "a name became markup");
+
+    // An empty name is not even sent.
+    scene.fill("lines", "name.ja", "").await;
+    scene.press("#check").await;
+    scene.until("document.querySelector('#note').textContent.includes('名前（日本語）')").await;
+    assert_eq!(scene.run("return document.activeElement.name").await, "name.ja");
+    scene.picture("empty-name").await;
+    scene.press("#drop").await;
+
+    // A second line with the first one's number, and a line taken away under its patient.
+    scene.reach("[data-add=lines]").await;
+    scene.until("document.querySelectorAll('[data-kind=lines] > details').length === 3").await;
+    let last = "[...document.querySelectorAll('[data-kind=lines] > details')].at(-1)";
+    let input = "at.dispatchEvent(new Event('input', { bubbles: true }))";
+    for (name, value) in [("line", "1"), ("name.ja", "皮膚科"), ("prefix", "")] {
+        scene
+            .run(&format!("const at = {last}.querySelector('[name=\"{name}\"]'); at.value = '{value}'; {input}"))
+            .await;
+    }
+    let said = scene.preview().await;
+    assert!(said.contains("このままでは変更できません") && said.contains("同じ番号や記号が2つ"), "{said}");
+    assert_eq!(scene.run("return document.querySelector('#keep').hidden").await, true);
+    scene.picture("twice").await;
+    scene.press("#leave").await;
+    scene.press("#drop").await;
+    scene.run("[...document.querySelectorAll('[data-kind=lines] .gone')][1].click()").await;
+    let said = scene.preview().await;
+    assert!(said.contains("まだ患者さまがいます"), "{said}");
+    scene.picture("in-use").await;
+    scene.press("#leave").await;
+    assert_eq!(scene.settings().await["lines"].as_array().unwrap().len(), 2);
+    scene.press("#drop").await;
+    scene.is_quiet().await;
+
+    // Every part, on a narrow screen too, runs over no edge.
+    for (width, name) in [(1280, "wide"), (320, "narrow")] {
+        scene.browser.size(width, 800).await.unwrap();
+        for part in ["site", "lines", "rooms", "hours", "closed", "rules", "printers", "history"] {
+            scene.go(part).await;
+            scene.run("for (const at of document.querySelectorAll('details')) at.open = true").await;
+            let over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+            assert_eq!(scene.run(over).await, 0, "{part} at {width}");
+            scene.picture(&format!("{name}-{part}")).await;
+        }
+    }
+    let unlabelled = "return [...document.querySelectorAll('input, select')].filter((at) => !at.labels?.length).length";
+    assert_eq!(scene.run(unlabelled).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_closed_at_once_says_so_until_it_is_withdrawn() {
+    let mut scene = Scene::set("manager-closed").await;
+    scene.browser.size(1280, 800).await.unwrap();
+    let label = scene.ticket(1).await;
+    scene.open("/manager#closed").await;
+    scene.until("!!document.querySelector('#shut')").await;
+    scene.reach("#shut").await;
+    scene.until("document.querySelector('#preview').open").await;
+    let said = scene.run("return document.querySelector('#preview').innerText").await;
+    assert!(said.as_str().unwrap().contains("いま受付中です（1 人）"), "{said}");
+    scene.picture("preview").await;
+    scene.keep().await;
+    scene.picture("closed").await;
+    let phase = async |scene: &Scene| scene.stage.api.get("board").await.unwrap()["phase"]["phase"].clone();
+    assert_eq!(phase(&scene).await, "open", "{label} still waits");
+    let visit = scene.stage.api.get(&format!("visits?label={label}")).await.unwrap()["visit"].clone();
+    scene.tell(&format!("visits/{}/cancel", visit.as_str().unwrap()), json!({"reason": "patient"})).await;
+    assert_eq!(phase(&scene).await, "suspended");
+    let manager = scene.browser.window().await.unwrap();
+    scene.open_beside("/board").await;
+    scene.until("document.body.textContent.includes('本日は休診いたします')").await;
+    scene.picture("board").await;
+    scene.browser.turn_to(&manager).await.unwrap();
+    scene.reach("#unshut").await;
+    scene.until("!!document.querySelector('#shut')").await;
+    assert_eq!(phase(&scene).await, "open");
+    assert_eq!(scene.settings().await["hours"]["closures"].as_array().unwrap().len(), 0);
+    assert!(scene.stage.api.get("board").await.unwrap()["lines"][0]["open"].as_bool().unwrap(), "{SITE}-1 is open");
+    scene.is_quiet().await;
+}
