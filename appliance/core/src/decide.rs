@@ -26,6 +26,8 @@ use crate::refusal::{Refusal, RefusalCode};
 use crate::settings::Line;
 use crate::time::{AtMs, Day, HOUR_MS};
 
+pub use people::may_pair;
+
 /// A queue that nobody touched for so long belongs to a day that is over, even if somebody is still in it.
 const QUIET_MS: i64 = 2 * HOUR_MS;
 

@@ -52,8 +52,16 @@ pub(super) fn remove(clinic: &Clinic, staff: &StaffId) -> Result<Vec<Draft>, Ref
     Ok(vec![Draft::of_site(Fact::StaffRemoved(OfStaff { staff: staff.clone() }))])
 }
 
-/// Decides a pairing: a desk stands in a room or at reception, a kiosk or board anywhere.
+/// Decides a pairing.
 pub(super) fn pair(clinic: &Clinic, kind: DeviceKind, place: &PlaceId) -> Result<Vec<Draft>, Refusal> {
+    Ok(vec![Draft::of_site(Fact::DevicePaired(may_pair(clinic, kind, place)?))])
+}
+
+/// Returns the device that would be paired: a desk stands in a room or at reception, a kiosk or board anywhere.
+///
+/// # Errors
+/// A [`Refusal`]: no such room, too long a name, or too many devices.
+pub fn may_pair(clinic: &Clinic, kind: DeviceKind, place: &PlaceId) -> Result<Pairing, Refusal> {
     let Some(pairing) = Pairing::of(kind, place) else {
         return Err(Refusal::new(RefusalCode::BadValue).with("field", &"place"));
     };
@@ -66,7 +74,7 @@ pub(super) fn pair(clinic: &Clinic, kind: DeviceKind, place: &PlaceId) -> Result
     if !known.contains_key(&pairing.device) && known.len() >= MAX_DEVICES {
         return Err(Refusal::new(RefusalCode::TooMany).with("most", &MAX_DEVICES));
     }
-    Ok(vec![Draft::of_site(Fact::DevicePaired(pairing))])
+    Ok(pairing)
 }
 
 /// Decides that a device is paired no longer.
