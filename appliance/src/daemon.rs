@@ -24,7 +24,7 @@ use crate::chance::{Chance, NoChance};
 use crate::clock::{Clock, Source};
 use crate::config::Config;
 use crate::gate::{Gate, GateError};
-use crate::lan::LanError;
+use crate::lan::{Door, LanError};
 use crate::rules::ClinicRules;
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper};
@@ -111,12 +111,9 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     // Wire.
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
-    let on_lan = match config.lan {
-        Some(at) => Some(lan::open(&app, config, at).map_err(|source| DaemonError::Lan { address: at, source })?),
-        None => None,
-    };
+    let door = open_lan(&app, config)?;
     let serving = tokio::spawn(http::serve(listener, Arc::clone(&app)));
-    let lan_serving = tokio::spawn(lan::serve(on_lan, Arc::clone(&app)));
+    let lan_serving = tokio::spawn(lan::serve(door, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
@@ -269,6 +266,15 @@ async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonErro
         }
         Err(cause) => Err(DaemonError::Opening(Box::new(cause))),
     }
+}
+
+/// Opens the door to the clinic's network, where the configuration has one.
+fn open_lan(app: &App, config: &Config) -> Result<Option<Door>, DaemonError> {
+    let Some(address) = config.lan else { return Ok(None) };
+    let (lan, door) = lan::open(app, config, address).map_err(|source| DaemonError::Lan { address, source })?;
+    // Nothing was set before: a daemon starts once.
+    drop(app.access.lan.set(lan));
+    Ok(Some(door))
 }
 
 /// Says the code by which the first manager is made, while there is none and the network is open.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::middleware;
+use axum::response::Response;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::access::guard::guard;
@@ -56,7 +57,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Shared) -> std::io::Result
 
 /// Returns every route with the checks before it, for requests that come by one door.
 pub(crate) fn router(app: Shared, via: Via) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(access::api::routes())
         .merge(access::pages::routes())
         .merge(intake::api::routes())
@@ -67,7 +68,17 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state((app.clone(), via), guard))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(app)
+        .with_state(app);
+    match via {
+        Via::Box => routes,
+        Via::Lan => Router::new().fallback_service(routes).layer(middleware::map_response(without_methods)),
+    }
+}
+
+/// Takes out what axum adds after every check: which methods an address knows would tell a stranger that it is there.
+async fn without_methods(mut response: Response) -> Response {
+    response.headers_mut().remove(header::ALLOW);
+    response
 }
 
 async fn unknown(State(app): State<Shared>) -> Problem {

@@ -86,7 +86,7 @@ pub(crate) struct Door {
 ///
 /// # Errors
 /// [`LanError`]: the clinic's tablets could not work, so the start must not look as if they did.
-pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<Door, LanError> {
+pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, Door), LanError> {
     let authority = Authority::open(&config.state, config.site).map_err(LanError::Certificate)?;
     let listener = http::listen(at).and_then(tokio::net::TcpListener::into_std).map_err(LanError::Taken)?;
     let address = listener.local_addr().map_err(LanError::Taken)?;
@@ -95,9 +95,7 @@ pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<Door, L
     let tls = authority.server(&names, now).map_err(LanError::Certificate)?;
     let lan = Lan { address, authority, extra: config.lan_names.clone(), names: RwLock::new(names) };
     tracing::info!(%address, fingerprint = lan.authority.fingerprint(), "open to paired devices of the network");
-    // There is one listener for one start.
-    drop(app.access.lan.set(lan));
-    Ok(Door { listener, tls: RustlsConfig::from_config(tls) })
+    Ok((lan, Door { listener, tls: RustlsConfig::from_config(tls) }))
 }
 
 /// Serves paired devices until the app stops; does nothing where the network is not open.

@@ -234,7 +234,7 @@ pub(crate) async fn pair(app: &Shared, code: &str) -> Result<(HeaderValue, Pairi
 }
 
 /// Takes the opening out if this is its code; every wrong one counts, and after a few there is no opening.
-fn claim(app: &Shared, code: &str, now: AtMs) -> Option<Pairing> {
+pub(super) fn claim(app: &Shared, code: &str, now: AtMs) -> Option<Pairing> {
     let mut opening = app.access.opening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut open = opening.take().filter(|open| now < open.until)?;
     if open.code == code_digest(code) {
@@ -327,7 +327,7 @@ fn person_key(typed: &str) -> String {
     format!("person {}", secret::digest(typed).to_hex())
 }
 
-fn pin_key(device: &DeviceId, typed: &str) -> String {
+pub(super) fn pin_key(device: &DeviceId, typed: &str) -> String {
     format!("pin {device} {}", secret::digest(typed).to_hex())
 }
 

@@ -35,8 +35,19 @@ fn traps(script: &str) -> Vec<String> {
 fn no_page_writes_markup_or_asks_outside_the_box() {
     assert_eq!(traps("at.innerHTML = name;").len(), 1);
     assert_eq!(traps("fetch('https://cdn.example/x.js')").len(), 1);
-    for name in ["board.js", "desk.js", "kiosk.js", "board.html", "desk.html", "kiosk.html", "index.html", "style.css"]
-    {
+    for name in [
+        "board.js",
+        "desk.js",
+        "kiosk.js",
+        "board.html",
+        "desk.html",
+        "kiosk.html",
+        "index.html",
+        "style.css",
+        "sign-in.html",
+        "pair.html",
+        "trust.html",
+    ] {
         assert_eq!(traps(&text_of(name)), Vec::<String>::new(), "{name}");
     }
 }
