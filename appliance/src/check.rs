@@ -59,7 +59,7 @@ fn about(config: &Config) -> Vec<Line> {
         Some(at) => format!("lan: https, port {}, for devices paired with `machiai pair`", at.port()),
         None => "lan: closed; boards, kiosks and tablets of the network need `lan = \"0.0.0.0:8443\"`".to_owned(),
     }));
-    lines.push(match std::fs::create_dir_all(&config.state) {
+    lines.push(match crate::daemon::make_folder(&config.state) {
         Ok(()) => Line::Good(format!("state: {}", config.state.display())),
         Err(cause) => Line::Bad(format!("state: cannot make {}: {cause}", config.state.display())),
     });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -227,8 +228,13 @@ fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
     http::listen(address).map_err(|source| DaemonError::Listen { address, source })
 }
 
-fn make_folder(path: &Path) -> Result<(), DaemonError> {
-    std::fs::create_dir_all(path).map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
+/// Makes a folder that its owner alone can look into: the journal in it holds keys and hashes.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_folder(path: &Path) -> Result<(), DaemonError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
 }
 
 /// Returns the maker of tokens, with a new secret at the first start.

@@ -10,9 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
+use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use machiai_core::time::AtMs;
+use tokio::net::TcpStream;
 
 use crate::access::Via;
 use crate::app::{App, Shared};
@@ -25,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a device may take to shake hands.
 const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
+
+/// Connections at once: thirty devices with two tabs of six connections each, and some to spare.
+const MAX_CONNECTIONS: usize = 400;
 
 /// Why the clinic's network cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +109,7 @@ pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, D
 pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()> {
     let Some(Door { listener, tls }) = door else { return Ok(()) };
     let handle = Handle::new();
-    let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(NoDelayAcceptor::new());
+    let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(Bounded(handle.clone()));
     let server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().handle(handle.clone());
     let service = http::router(Arc::clone(&app), Via::Lan).into_make_service();
     let stop = async {
@@ -116,6 +120,23 @@ pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()
     tokio::select! {
         served = server.serve(service) => served,
         () = stop => Ok(()),
+    }
+}
+
+/// Turns connections away when there are too many, so that no stranger takes the box its files and sockets.
+#[derive(Clone)]
+struct Bounded(Handle<SocketAddr>);
+
+impl<S> Accept<TcpStream, S> for Bounded {
+    type Stream = TcpStream;
+    type Service = S;
+    type Future = std::future::Ready<std::io::Result<(TcpStream, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        if self.0.connection_count() > MAX_CONNECTIONS {
+            return std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into()));
+        }
+        NoDelayAcceptor::new().accept(stream, service)
     }
 }
 

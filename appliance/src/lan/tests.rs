@@ -25,7 +25,7 @@ struct Served {
     _folder: tempfile::TempDir,
 }
 
-async fn serve() -> Served {
+fn serve() -> Served {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let text =
@@ -71,7 +71,7 @@ fn connected(at: SocketAddr) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_network_is_served_over_tls_of_the_sites_own_authority_and_to_nobody_in_clear() {
-    let served = serve().await;
+    let served = serve();
     let authority = served.app.access.lan.get().unwrap().authority().certificate().to_vec();
     for name in ["127.0.0.1", "machiai.local"] {
         let page = ask(served.at, authority.clone(), name, "/pair").await.unwrap();
