@@ -196,6 +196,11 @@ pub(crate) fn lacks_manager(app: &crate::app::App) -> bool {
     !app.gate.read(|clinic| clinic.standing.managers().any(has_password))
 }
 
+/// Whether the page offers to make a manager: there is none, or somebody drew a code because a password was forgotten.
+pub(crate) fn can_set_up(app: &crate::app::App) -> bool {
+    lacks_manager(app) || setup::code(&app.access.state).is_some()
+}
+
 /// Opens a place for ten minutes to the device that brings the code; an earlier opening ends.
 ///
 /// # Errors

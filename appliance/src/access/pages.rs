@@ -155,7 +155,7 @@ fn sign_in_page(app: &Shared, caller: &Caller, problem: Option<&Problem>) -> Res
     let values = [
         ("not_signed_in", hidden(caller.person.is_none())),
         ("nobody_to_switch", hidden(others.is_empty())),
-        ("has_manager", hidden(!acts::lacks_manager(app))),
+        ("nothing_to_set_up", hidden(!acts::can_set_up(app))),
         ("name", &name),
         ("work", &work),
         ("others", &others),

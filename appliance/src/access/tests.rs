@@ -407,6 +407,26 @@ async fn the_set_up_code_makes_one_manager_and_is_used_up() {
 }
 
 #[tokio::test]
+async fn a_manager_who_forgot_the_password_is_helped_by_whoever_owns_the_box() {
+    let clinic = Clinic::open().await;
+    clinic.staff("mori", Role::Manager).await;
+    let desk = clinic.signed_in("reception", "mori").await;
+    let is_offered = async || {
+        let page = desk.get(&clinic, "/sign-in").await.text;
+        !page.contains("<section hidden>\n<h2>管理者をつくる")
+    };
+    assert!(!is_offered().await, "there is a manager and no code");
+    let code = super::setup::code_or_new(&clinic.app.access.state).unwrap();
+    assert!(is_offered().await);
+    let form = [("code", code.as_str()), ("staff", "mori"), ("name", "森"), ("password", "tsubaki-2027!")];
+    assert_eq!(desk.form(&clinic, "/set-up", &form).await.status, StatusCode::SEE_OTHER);
+    assert!(desk.get(&clinic, "/api/v1/me").await.body["person"].is_null(), "a sign-in outlived its password");
+    let with_old = desk.form(&clinic, "/sign-in", &[("staff", "mori"), ("password", PASSWORD)]).await;
+    let with_new = desk.form(&clinic, "/sign-in", &[("staff", "mori"), ("password", "tsubaki-2027!")]).await;
+    assert_eq!((with_old.status, with_new.status), (StatusCode::UNAUTHORIZED, StatusCode::SEE_OTHER));
+}
+
+#[tokio::test]
 async fn people_switch_by_a_pin_that_is_good_on_their_own_device_alone() {
     let clinic = Clinic::open().await;
     for staff in ["sato", "ito"] {
