@@ -10,6 +10,7 @@ use machiai_panel::Panel;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
+use crate::access::Access;
 use crate::gate::Gate;
 
 /// A board frame ready to be sent.
@@ -60,6 +61,8 @@ pub(crate) struct App {
     pub(crate) site: SiteId,
     /// The way in.
     pub(crate) gate: Gate,
+    /// Who may come in.
+    pub(crate) access: Access,
     /// What draws.
     pub(crate) panel: Panel,
     /// Board frames, landscape and portrait.

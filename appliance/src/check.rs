@@ -55,7 +55,11 @@ fn about(config: &Config) -> Vec<Line> {
         Line::Good(format!("listen: http://{}/ on this machine only", config.listen)),
         Line::Good(format!("ballast: {} MiB kept back for a full disk", config.ballast_mib)),
     ];
-    lines.push(match std::fs::create_dir_all(&config.state) {
+    lines.push(Line::Good(match config.lan {
+        Some(at) => format!("lan: https, port {}, for devices paired with `machiai pair`", at.port()),
+        None => "lan: closed; boards, kiosks and tablets of the network need `lan = \"0.0.0.0:8443\"`".to_owned(),
+    }));
+    lines.push(match crate::daemon::make_folder(&config.state) {
         Ok(()) => Line::Good(format!("state: {}", config.state.display())),
         Err(cause) => Line::Bad(format!("state: cannot make {}: {cause}", config.state.display())),
     });

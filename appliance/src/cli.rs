@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+use machiai_core::people::DeviceKind;
 use machiai_journal::open::Disk;
 use machiai_journal::{Reader, StoreError};
 
+use crate::access::api::PlaceBody;
 use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
 use crate::settings::{Settings, SettingsError};
@@ -36,6 +38,17 @@ pub enum Action {
         #[command(subcommand)]
         way: SettingsWay,
     },
+    /// Opens a place for ten minutes to a board, kiosk or tablet of the clinic's network.
+    Pair {
+        /// Where it stands: a room, reception, or another word for a kiosk or board.
+        #[arg(long, default_value = "reception")]
+        place: String,
+        /// What it is for: board, kiosk or desk.
+        #[arg(long, default_value = "desk")]
+        kind: String,
+    },
+    /// Tells the code by which a manager is made, on the page /sign-in; it works once.
+    SetupCode,
     /// Looks into the journal.
     Journal {
         /// What to do with it.
@@ -170,6 +183,8 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
         Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
+        Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
+        Action::SetupCode => set_up_code(&read(&cli.config)?),
         Action::Journal { work } => on_journal(&read(&cli.config)?, work),
     }
 }
@@ -204,6 +219,30 @@ fn export_settings(config: &Config, file: Option<&Path>) -> Result<(), CliError>
     let standing = crate::rules::standing(&reader).map_err(CliError::Journal)?;
     let text = Settings::of(&standing).write().map_err(CliError::Settings)?;
     say(file, text.as_bytes())
+}
+
+fn pair(config: &Config, kind: &str, place: &str) -> Result<(), CliError> {
+    let bad = |what: &str| CliError::Refused(format!("\"{what}\" is not what it should be: see `machiai pair --help`"));
+    let kind = DeviceKind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(|| bad(kind))?;
+    let place = place.parse().ok().ok_or_else(|| bad(place))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let opened = runtime.block_on(crate::remote::pair(config, &PlaceBody { kind, place }))?;
+    let mut told = format!("Open one of these on the device, and type the code within {} minutes:\n", opened.minutes);
+    for address in &opened.addresses {
+        told.push_str(&format!("  {address}\n"));
+    }
+    told.push_str(&format!("code         {}\ndevice       {}\n", opened.code, opened.device));
+    told.push_str(&format!("fingerprint  {}\n", opened.fingerprint));
+    told.push_str(
+        "A device that does not trust the box yet opens /trust in place of /pair, and compares the fingerprint.\n",
+    );
+    say(None, told.as_bytes())
+}
+
+fn set_up_code(config: &Config) -> Result<(), CliError> {
+    let failed = |source| CliError::File { path: config.state.clone(), source };
+    let code = crate::access::setup::code_or_new(&config.state).map_err(failed)?;
+    say(None, format!("{code}\n").as_bytes())
 }
 
 fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {

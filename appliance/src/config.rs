@@ -19,6 +19,12 @@ pub struct Config {
     /// Where the pages and the API listen: a loopback address, port 0 for any free one.
     #[serde(default = "usual_listen")]
     pub listen: SocketAddr,
+    /// Where paired boards, kiosks and tablets of the clinic's network come in, over TLS; nowhere by default.
+    #[serde(default)]
+    pub lan: Option<SocketAddr>,
+    /// Names and addresses of this box on that network, beside those it finds by itself.
+    #[serde(default)]
+    pub lan_names: Vec<String>,
     /// A folder whose templates, words and pages take the place of the built-in ones.
     #[serde(default)]
     pub assets: Option<PathBuf>,
@@ -71,11 +77,17 @@ pub enum ConfigError {
     },
     /// The address is open to the network.
     #[error(
-        "listen = \"{listen}\" is open to the network: until tablets are paired only a loopback address may listen"
+        "listen = \"{listen}\" is open to the network: it must be a loopback address; paired devices come in by `lan`"
     )]
     NotLoopback {
         /// The address.
         listen: SocketAddr,
+    },
+    /// A name that no certificate can bear.
+    #[error("lan_names has \"{name}\", which is neither an address nor a host's name")]
+    LanName {
+        /// The name.
+        name: String,
     },
     /// The state folder is not an absolute path.
     #[error("state = \"{state}\" is not an absolute path")]
@@ -111,6 +123,9 @@ impl Config {
         if !self.state.is_absolute() {
             return Err(ConfigError::RelativeState { state: self.state });
         }
+        if let Some(name) = self.lan_names.iter().find(|name| !is_host(name)) {
+            return Err(ConfigError::LanName { name: name.clone() });
+        }
         match &self.rehearsal {
             Some(rehearsal) if rehearsal.speed == 0 || rehearsal.speed > 10_000 => {
                 Err(ConfigError::Rehearsal { what: "speed must be 1 to 10000" })
@@ -139,6 +154,17 @@ impl Config {
     pub fn backups(&self) -> PathBuf {
         self.state.join("backups")
     }
+}
+
+/// Whether a text is an address or a host's name (RFC 1123).
+pub(crate) fn is_host(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.parse::<std::net::IpAddr>().is_ok() || name.len() <= 253 && name.split('.').all(is_label)
 }
 
 #[cfg(test)]
@@ -170,6 +196,18 @@ mod tests {
     fn an_address_open_to_the_network_is_refused() {
         let refused = read("site = 1\nstate = \"/s\"\nlisten = \"0.0.0.0:8110\"");
         assert!(matches!(refused, Err(ConfigError::NotLoopback { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn the_network_has_a_door_of_its_own() {
+        let least = "site = 1\nstate = \"/s\"\n";
+        assert_eq!(read(least).unwrap().lan, None);
+        let open = read(&format!("{least}lan = \"0.0.0.0:8443\"\nlan_names = [\"machiai.local\", \"10.0.0.5\"]"));
+        assert_eq!(open.unwrap().lan.unwrap().port(), 8443);
+        for bad in ["", "a b", "Machiai.local", "-x", "a..b", "https://x"] {
+            let refused = read(&format!("{least}lan_names = [\"{bad}\"]"));
+            assert!(matches!(refused, Err(ConfigError::LanName { .. })), "{bad:?} was taken for a host");
+        }
     }
 
     #[test]

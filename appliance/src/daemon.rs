@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,16 +19,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Access, acts, setup};
 use crate::app::{App, Shared, Trouble};
 use crate::chance::{Chance, NoChance};
 use crate::clock::{Clock, Source};
 use crate::config::Config;
 use crate::gate::{Gate, GateError};
+use crate::lan::{Door, LanError};
 use crate::rules::ClinicRules;
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper};
 use crate::token::{TOKEN_PURPOSE, Tokens};
-use crate::{house, http};
+use crate::{house, http, lan};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
 const STOP_FOR: Duration = Duration::from_secs(8);
@@ -65,6 +68,15 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
+    /// The clinic's network cannot be served.
+    #[error("cannot listen on {address} for the clinic's network")]
+    Lan {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: LanError,
+    },
     /// The system would not start a thread or a signal handler.
     #[error("cannot start {what}")]
     Start {
@@ -100,13 +112,16 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     // Wire.
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
+    let door = open_lan(&app, config)?;
     let serving = tokio::spawn(http::serve(listener, Arc::clone(&app)));
+    let lan_serving = tokio::spawn(lan::serve(door, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
 
     // Ready.
     tracing::info!(%address, "ready");
+    say_set_up_code(&app, config);
     ready(address);
 
     // Wait.
@@ -115,6 +130,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     // Stop: no new requests, then the printers, then the journal, last.
     app.stop.cancel();
     end("pages and API", serving).await;
+    end("the clinic's network", lan_serving).await;
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
     stop_printing(printing).await;
@@ -174,6 +190,7 @@ pub(crate) fn assemble(config: &Config, gate: Gate, after: OpenedAfter) -> Resul
     }
     Ok(Arc::new(App {
         site: config.site_id(),
+        access: Access::open(&gate, config.state.clone()),
         gate,
         panel,
         frames: [watch::Sender::default(), watch::Sender::default()],
@@ -211,8 +228,13 @@ fn listen(address: SocketAddr) -> Result<TcpListener, DaemonError> {
     http::listen(address).map_err(|source| DaemonError::Listen { address, source })
 }
 
-fn make_folder(path: &Path) -> Result<(), DaemonError> {
-    std::fs::create_dir_all(path).map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
+/// Makes a folder that its owner alone can look into: the journal in it holds keys and hashes.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_folder(path: &Path) -> Result<(), DaemonError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
 }
 
 /// Returns the maker of tokens, with a new secret at the first start.
@@ -249,6 +271,26 @@ async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonErro
             Ok(())
         }
         Err(cause) => Err(DaemonError::Opening(Box::new(cause))),
+    }
+}
+
+/// Opens the door to the clinic's network, where the configuration has one.
+fn open_lan(app: &App, config: &Config) -> Result<Option<Door>, DaemonError> {
+    let Some(address) = config.lan else { return Ok(None) };
+    let (lan, door) = lan::open(app, config, address).map_err(|source| DaemonError::Lan { address, source })?;
+    // Nothing was set before: a daemon starts once.
+    drop(app.access.lan.set(lan));
+    Ok(Some(door))
+}
+
+/// Says the code by which the first manager is made, while there is none and the network is open.
+fn say_set_up_code(app: &App, config: &Config) {
+    if config.lan.is_none() || !acts::lacks_manager(app) {
+        return;
+    }
+    match setup::code_or_new(&config.state) {
+        Ok(code) => tracing::warn!(code, "no manager yet: make one with this code on the page /sign-in"),
+        Err(cause) => tracing::warn!(error = %cause, "no manager yet, and no set-up code can be kept"),
     }
 }
 

@@ -10,6 +10,7 @@ use machiai_core::ids::DeviceId;
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::Refusal;
 use machiai_core::seal::{Personal, Sealed};
+use machiai_journal::reader::NamedSecret;
 use machiai_journal::{Health, Journal, JournalError, Reader, Readers, StoreError, Submission};
 use tokio::sync::{oneshot, watch};
 
@@ -111,6 +112,7 @@ impl Gate {
 
     /// Takes the journal out, so that it can be stopped; every later command is refused.
     pub(crate) fn close(&self) -> Option<Journal<ClinicRules>> {
+        self.readers.close();
         self.journal.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -168,14 +170,22 @@ impl Gate {
         Ok(Some(sealed))
     }
 
+    /// Returns the names and values of all secrets of a purpose.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read.
+    pub(crate) fn secrets_for(&self, purpose: &str) -> Result<Vec<NamedSecret>, StoreError> {
+        self.readers.ask(|reader| reader.secrets_for(purpose))
+    }
+
     /// Opens sealed personal data; none once it is erased.
     pub(crate) fn open(&self, sealed: &Sealed) -> Option<Personal> {
         let key = self.readers.ask(|reader| reader.secret(sealed.key_id.bytes())).ok().flatten()?;
         seal::open(sealed, &key).ok()
     }
 
-    /// Makes an ask of a device.
-    pub(crate) fn by(device: DeviceId, cmd: Option<Cmd>, command: Command) -> Ask {
-        Ask { command, by: By { device, person: None }, cmd, secrets: Vec::new() }
+    /// Makes an ask of a device, or of a person at one.
+    pub(crate) fn by(by: impl Into<By>, cmd: Option<Cmd>, command: Command) -> Ask {
+        Ask { command, by: by.into(), cmd, secrets: Vec::new() }
     }
 }

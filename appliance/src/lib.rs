@@ -3,6 +3,7 @@
 //! `intake` turns the world into facts and `surface` turns views into the world; they never import each other, and
 //! [`daemon`] alone introduces them. It never waits for the network, a printer or a screen before it gives a number.
 
+mod access;
 mod answer;
 mod app;
 mod chance;
@@ -16,6 +17,7 @@ mod gate;
 mod house;
 mod http;
 mod intake;
+mod lan;
 mod openapi;
 mod problem;
 mod remote;

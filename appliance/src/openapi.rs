@@ -2,13 +2,17 @@
 
 use utoipa::OpenApi;
 
+use crate::access::api as people;
 use crate::intake::{api, settings};
 use crate::surface::{api as questions, board, manager, report};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Machiai", description = "The waiting room's commands and questions, on loopback."),
+    info(
+        title = "Machiai",
+        description = "The waiting room's commands and questions: on loopback, and over TLS for paired devices."
+    ),
     paths(
         api::open_line,
         api::on_line,
@@ -38,7 +42,15 @@ use crate::surface::{api as questions, board, manager, report};
         report::report_of_day,
         board::view,
         board::svg,
-        board::events
+        board::events,
+        people::me,
+        people::list_staff,
+        people::set_staff,
+        people::remove_staff,
+        people::end_sign_ins,
+        people::list_devices,
+        people::open_pairing,
+        people::unpair
     )
 )]
 pub(crate) struct Api;

@@ -75,6 +75,16 @@ impl Problem {
         problem
     }
 
+    /// Returns what happened, in Japanese and in English, for a page.
+    pub(crate) fn titles(&self) -> (&str, &str) {
+        (&self.0.title_ja, &self.0.title)
+    }
+
+    /// Returns the status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     fn coded(words: &Words, status: StatusCode, code: &str, values: &BTreeMap<String, String>) -> Self {
         let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let say = |lang| words.get(lang, "refusal", code).map_or_else(|| code.to_owned(), |text| fill(text, &values));
@@ -96,7 +106,9 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownRoom
         | RefusalCode::UnknownVisit
         | RefusalCode::UnknownSession
-        | RefusalCode::UnknownPrint => StatusCode::NOT_FOUND,
+        | RefusalCode::UnknownPrint
+        | RefusalCode::UnknownStaff
+        | RefusalCode::UnknownDevice => StatusCode::NOT_FOUND,
         RefusalCode::BadSettings | RefusalCode::TooLong | RefusalCode::BadValue | RefusalCode::FamilySize => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
@@ -117,13 +129,15 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::SameLine
         | RefusalCode::SettingsChanged
         | RefusalCode::PrintRunning
-        | RefusalCode::NoPrinter => StatusCode::CONFLICT,
+        | RefusalCode::NoPrinter
+        | RefusalCode::LastManager
+        | RefusalCode::TooMany => StatusCode::CONFLICT,
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status();
         let mut response = (status, Json(self.0)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);

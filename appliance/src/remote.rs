@@ -5,6 +5,7 @@ use machiai_core::facts::Fact;
 use machiai_core::ids::DeviceId;
 use machiai_journal::OpenError;
 
+use crate::access::api::{Opened, PlaceBody};
 use crate::chance::Chance;
 use crate::cli::CliError;
 use crate::config::Config;
@@ -35,22 +36,36 @@ fn device() -> DeviceId {
 }
 
 async fn through_daemon(config: &Config, settings: &Settings) -> Result<usize, CliError> {
+    let body = post(config, "settings", settings).await?;
+    Ok(body.get("happened").and_then(serde_json::Value::as_array).map_or(0, Vec::len))
+}
+
+/// Opens a place to a device of the network; the daemon must run.
+///
+/// # Errors
+/// [`CliError`]: no daemon, no such room, or a box that is not open to the network.
+pub(crate) async fn pair(config: &Config, place: &PlaceBody) -> Result<Opened, CliError> {
+    let body = post(config, "devices/pair", place).await?;
+    serde_json::from_value(body).map_err(|source| CliError::Work { what: "read the answer", source: source.into() })
+}
+
+async fn post(config: &Config, path: &str, body: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
     let failed = |source: reqwest::Error| CliError::Work { what: "reach the daemon", source: source.into() };
     let key = Chance::system().origin().map_err(|cause| CliError::Refused(cause.to_string()))?;
     let answer = reqwest::Client::builder()
         .no_proxy()
         .build()
         .map_err(failed)?
-        .post(format!("http://{}/api/v1/settings", config.listen))
+        .post(format!("http://{}/api/v1/{path}", config.listen))
         .header("idempotency-key", key.to_string())
         .header("machiai-device", device().as_str())
-        .json(settings)
+        .json(body)
         .send()
         .await
         .map_err(failed)?;
     let (status, body) = (answer.status(), answer.json::<serde_json::Value>().await.map_err(failed)?);
     if status.is_success() {
-        return Ok(body.get("happened").and_then(serde_json::Value::as_array).map_or(0, Vec::len));
+        return Ok(body);
     }
     let title = body.get("title").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused");
     Err(CliError::Refused(title.to_owned()))

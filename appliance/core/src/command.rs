@@ -6,7 +6,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome, PrintTrouble};
-use crate::ids::{DeviceId, FactId, Label, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
+use crate::ids::{
+    DeviceId, FactId, Label, LineNo, Number, PlaceId, ReservationId, RoomId, SessionId, StaffId, VisitId,
+};
+use crate::people::{DeviceKind, Means, Staff};
 use crate::seal::Sealed;
 use crate::time::AtMs;
 
@@ -250,4 +253,42 @@ pub enum Command {
         /// From where.
         endpoint: DeviceId,
     },
+    /// Adds a member of staff, or changes name and role.
+    SetStaff {
+        /// Who.
+        staff: Staff,
+    },
+    /// Takes a member of staff out.
+    RemoveStaff {
+        /// Whom.
+        staff: StaffId,
+    },
+    /// Pairs a device to a place, in the stead of the one that stands there.
+    Pair {
+        /// What it is for.
+        kind: DeviceKind,
+        /// Where it stands.
+        place: PlaceId,
+    },
+    /// Lets a device speak to this box no longer.
+    Unpair {
+        /// Which.
+        device: DeviceId,
+    },
+    /// Somebody signs in at the device that asks, in the stead of whoever is signed in there.
+    SignIn {
+        /// Who.
+        staff: StaffId,
+        /// How.
+        means: Means,
+        /// Who was signed in there.
+        before: Option<StaffId>,
+    },
+    /// Whoever is signed in at the device that asks signs out.
+    SignOut {
+        /// Who.
+        staff: StaffId,
+    },
+    /// Signs everybody out everywhere.
+    EndSignIns,
 }

@@ -3,6 +3,7 @@
 //! Nothing here changes state: the facts do, once they are on disk.
 
 mod number;
+mod people;
 mod place;
 mod print;
 mod reception;
@@ -18,12 +19,14 @@ use alloc::vec::Vec;
 use crate::command::Command;
 use crate::envelope::{By, Cmd, Trust};
 use crate::facts::{CallEnd, DayOpened, DayRedated, Fact, JournalOpened, OpenedAfter};
-use crate::ids::{LineNo, VisitId};
+use crate::ids::{LineNo, StaffId, VisitId};
 use crate::queue::Clinic;
 use crate::queue::visit::{State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::settings::Line;
 use crate::time::{AtMs, Day, HOUR_MS};
+
+pub use people::may_pair;
 
 /// A queue that nobody touched for so long belongs to a day that is over, even if somebody is still in it.
 const QUIET_MS: i64 = 2 * HOUR_MS;
@@ -157,6 +160,15 @@ fn decide_today(
             let end = CallEnd { reservation: reservation.clone(), endpoint: endpoint.clone() };
             Ok(vec![Draft::of_site(Fact::CallDisconnected(end))])
         }
+        Command::SetStaff { staff } => people::set(clinic, staff),
+        Command::RemoveStaff { staff } => people::remove(clinic, staff),
+        Command::Pair { kind, place } => people::pair(clinic, *kind, place),
+        Command::Unpair { device } => people::unpair(clinic, device),
+        Command::SignIn { staff, means, before } => {
+            people::sign_in(clinic, (staff, *means), before.as_ref(), &context.by)
+        }
+        Command::SignOut { staff } => people::sign_out(clinic, staff, &context.by),
+        Command::EndSignIns => Ok(vec![Draft::of_site(Fact::SignInsEnded)]),
     }
 }
 
@@ -257,7 +269,14 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::EndPrint { .. }
         | Command::Erase { .. }
         | Command::ConnectCall { .. }
-        | Command::DisconnectCall { .. } => None,
+        | Command::DisconnectCall { .. }
+        | Command::SetStaff { .. }
+        | Command::RemoveStaff { .. }
+        | Command::Pair { .. }
+        | Command::Unpair { .. }
+        | Command::SignIn { .. }
+        | Command::SignOut { .. }
+        | Command::EndSignIns => None,
     }
 }
 
@@ -265,9 +284,11 @@ fn line_of(clinic: &Clinic, line: LineNo) -> Result<&Line, Refusal> {
     clinic.standing.lines.get(&line).ok_or_else(|| Refusal::new(RefusalCode::UnknownLine).with("line", &line))
 }
 
-/// The person who acted, or the device where nobody is signed in.
-fn who(by: &By) -> &str {
-    by.person.as_deref().unwrap_or_else(|| by.device.as_str())
+/// The name of the person who acted, or the device where nobody was signed in.
+fn who<'a>(clinic: &'a Clinic, by: &'a By) -> &'a str {
+    let Some(person) = by.person.as_deref() else { return by.device.as_str() };
+    let known = person.parse().ok().and_then(|staff: StaffId| clinic.standing.staff.get(&staff));
+    known.map_or(person, |staff| staff.name.as_str())
 }
 
 fn visit_of(clinic: &Clinic, visit: VisitId) -> Result<&Visit, Refusal> {

@@ -62,6 +62,13 @@ pub struct By {
     pub person: Option<String>,
 }
 
+impl From<DeviceId> for By {
+    /// A device at which nobody is signed in.
+    fn from(device: DeviceId) -> Self {
+        Self { device, person: None }
+    }
+}
+
 /// A command's idempotency key and the digest of its body, written `key#digest`.
 ///
 /// A repeat with the same digest is answered from its facts; with another it is a conflict.

@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, ReservationId, RoomId, SessionId, VisitId};
+use crate::people::{OfDevice, OfStaff, Pairing, SignedIn, SignedOut, Staff};
 use crate::seal::Sealed;
 use crate::settings::{Hours, Line, Printer, Room, Rules, Site};
 use crate::time::{AtMs, Day};
@@ -105,6 +106,21 @@ pub enum Fact {
     CallConnected(CallEnd),
     /// The clinic's side of a video consultation disconnected.
     CallDisconnected(CallEnd),
+
+    /// A member of staff was added or changed.
+    StaffSet(Staff),
+    /// A member of staff left.
+    StaffRemoved(OfStaff),
+    /// A device was paired to a place, in the stead of the one that stood there.
+    DevicePaired(Pairing),
+    /// A device may speak to this box no longer.
+    DeviceUnpaired(OfDevice),
+    /// Somebody signed in.
+    SignedIn(SignedIn),
+    /// Somebody signed out.
+    SignedOut(SignedOut),
+    /// Everybody was signed out everywhere.
+    SignInsEnded,
 
     /// A kind that this version does not know: kept and passed on by its bytes.
     #[serde(skip)]

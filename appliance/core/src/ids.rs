@@ -258,6 +258,16 @@ word_id!(
     "device id of 1 to 40 letters, figures, or - _ . /"
 );
 word_id!(
+    /// A member of staff: what is typed to sign in, and what facts say of who acted.
+    StaffId,
+    "staff id of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// Where a paired device stands: a room, `reception`, `entrance`; a second tablet there is `room1/2`.
+    PlaceId,
+    "place of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
     /// A session of reception: `morning`, `afternoon`, `night`, or the clinic's own word.
     SessionId,
     "session id of 1 to 40 letters, figures, or - _ . /"

@@ -18,6 +18,7 @@ pub mod envelope;
 pub mod estimate;
 pub mod facts;
 pub mod ids;
+pub mod people;
 pub mod queue;
 pub mod refusal;
 pub mod report;

@@ -85,6 +85,14 @@ codes! {
     UnknownPrint = "unknown_print",
     /// The request holds a value that cannot be.
     BadValue = "bad_value",
+    /// No such member of staff.
+    UnknownStaff = "unknown_staff",
+    /// No such paired device.
+    UnknownDevice = "unknown_device",
+    /// Nobody would be left who can change settings.
+    LastManager = "last_manager",
+    /// So many there cannot be.
+    TooMany = "too_many",
 }
 
 impl fmt::Display for RefusalCode {

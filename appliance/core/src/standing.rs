@@ -9,7 +9,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Fact;
-use crate::ids::{LineNo, PrinterId, RoomId, SessionId};
+use crate::ids::{DeviceId, LineNo, PrinterId, RoomId, SessionId, StaffId};
+use crate::people::{Pairing, Role, Staff};
 use crate::settings::{Hours, Line, Printer, Room, Rules, Session, Site};
 use crate::view::NumberFace;
 
@@ -30,10 +31,14 @@ pub struct Standing {
     pub printers: BTreeMap<PrinterId, Printer>,
     /// The message to patients, if one stands.
     pub message: Option<String>,
+    /// Who works here.
+    pub staff: BTreeMap<StaffId, Staff>,
+    /// The devices that may speak to this box over the network.
+    pub devices: BTreeMap<DeviceId, Pairing>,
 }
 
 /// The kinds of fact that this fold reads: a start reads these of all time, and of others only today's.
-pub const STANDING_KINDS: [&str; 10] = [
+pub const STANDING_KINDS: [&str; 14] = [
     "SiteSet",
     "LineSet",
     "LineRemoved",
@@ -44,10 +49,15 @@ pub const STANDING_KINDS: [&str; 10] = [
     "PrinterSet",
     "PrinterRemoved",
     "MessageSet",
+    "StaffSet",
+    "StaffRemoved",
+    "DevicePaired",
+    "DeviceUnpaired",
 ];
 
 impl Standing {
     /// Takes in the next fact in canonical order; facts of other kinds change nothing.
+    #[expect(clippy::too_many_lines, reason = "one arm a kind of fact")]
     pub fn after(&mut self, fact: &Fact) {
         match fact {
             Fact::SiteSet(site) => self.site = site.clone(),
@@ -73,6 +83,18 @@ impl Standing {
             }
             Fact::MessageSet(message) => {
                 self.message = if message.text.is_empty() { None } else { Some(message.text.to_string()) };
+            }
+            Fact::StaffSet(staff) => {
+                self.staff.insert(staff.staff.clone(), staff.clone());
+            }
+            Fact::StaffRemoved(gone) => {
+                self.staff.remove(&gone.staff);
+            }
+            Fact::DevicePaired(pairing) => {
+                self.devices.insert(pairing.device.clone(), pairing.clone());
+            }
+            Fact::DeviceUnpaired(gone) => {
+                self.devices.remove(&gone.device);
             }
             Fact::JournalOpened(_)
             | Fact::DayOpened(_)
@@ -104,6 +126,9 @@ impl Standing {
             | Fact::PersonalErased(_)
             | Fact::CallConnected(_)
             | Fact::CallDisconnected(_)
+            | Fact::SignedIn(_)
+            | Fact::SignedOut(_)
+            | Fact::SignInsEnded
             | Fact::Unknown(_) => {}
         }
     }
@@ -112,6 +137,11 @@ impl Standing {
     #[must_use]
     pub fn session(&self, id: &SessionId) -> Option<&Session> {
         self.hours.sessions.iter().find(|session| session.session == *id)
+    }
+
+    /// Returns those who may change settings, staff and devices.
+    pub fn managers(&self) -> impl Iterator<Item = &Staff> {
+        self.staff.values().filter(|staff| staff.role == Role::Manager)
     }
 
     /// Returns how many rooms call patients of a line.

@@ -284,6 +284,11 @@ impl Readers {
         self.0.lock().free.push(reader);
         Ok(answer)
     }
+
+    /// Closes the connections that are not lent, so that the writer closes last and leaves no log behind.
+    pub fn close(&self) {
+        self.0.lock().free.clear();
+    }
 }
 
 /// Counts a connection as lent until it is dropped, whatever the question did.

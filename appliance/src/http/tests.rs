@@ -11,6 +11,8 @@ use machiai_core::time::AtMs;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::access::Via;
+use crate::access::guard::is_loopback;
 use crate::app::{Frame, Shared};
 use crate::config::Config;
 use crate::{daemon, http};
@@ -75,7 +77,7 @@ impl Clinic {
     }
 
     async fn send(&self, request: Request<Body>) -> Told {
-        let response = http::router(Arc::clone(&self.app)).oneshot(request).await.unwrap();
+        let response = http::router(Arc::clone(&self.app), Via::Box).oneshot(request).await.unwrap();
         let status = response.status();
         let kind = response.headers().get("content-type").map(|kind| kind.to_str().unwrap().to_owned());
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -85,7 +87,7 @@ impl Clinic {
     /// Opens a board and returns its stream with the first frame that it shows.
     async fn look(&self) -> (Body, String) {
         let asked = Request::get("/api/v1/board/events").header("host", "localhost").body(Body::empty()).unwrap();
-        let mut body = http::router(Arc::clone(&self.app)).oneshot(asked).await.unwrap().into_body();
+        let mut body = http::router(Arc::clone(&self.app), Via::Box).oneshot(asked).await.unwrap().into_body();
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
         (body, String::from_utf8(first.to_vec()).unwrap())
     }
@@ -347,9 +349,9 @@ async fn the_contract_describes_commands_and_questions() {
 #[test]
 fn only_this_machines_own_names_are_served() {
     for good in ["127.0.0.1:8110", "localhost:1", "localhost", "[::1]:8110", "[::1]"] {
-        assert!(http::is_loopback(good), "{good} was refused");
+        assert!(is_loopback(good), "{good} was refused");
     }
     for bad in ["", "evil.example", "evil.example:8110", "127.0.0.1.evil.example", "localhost.evil.example:80"] {
-        assert!(!http::is_loopback(bad), "{bad} was let through");
+        assert!(!is_loopback(bad), "{bad} was let through");
     }
 }

@@ -9,6 +9,7 @@ use axum::routing::post;
 use machiai_core::command::{Command, Showing, Take};
 use machiai_core::facts::{CancelReason, Channel, Lang};
 use machiai_core::ids::{DeviceId, Label, LineAddress, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
+use machiai_core::people::DeviceKind;
 use machiai_core::seal::{Personal, Sealed};
 use machiai_core::time::AtMs;
 use serde::Deserialize;
@@ -214,13 +215,18 @@ async fn on_line(
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 async fn take_ticket(State(app): State<Shared>, Path(address): Path<String>, order: Order<TicketBody>) -> Answer {
     let line = line_of(&app, &address)?;
-    let Order { body, cmd, device } = order;
+    let Order { body, cmd, by, kind } = order;
+    // A kiosk gives numbers to whoever stands before it; the rest is staff's.
+    let is_staffs = body.channel != Channel::Kiosk || body.interrupt || body.booked_for_ms.is_some();
+    if kind == Some(DeviceKind::Kiosk) && is_staffs {
+        return Err(Problem::request(app.panel.words(), StatusCode::FORBIDDEN, "not_for_this_device", None));
+    }
     let personal = Personal {
         name: checked(&app, body.name, 60)?,
         phone: checked(&app, body.phone, 20)?,
         note: checked(&app, body.note, 200)?,
     };
-    let mut ask = Gate::by(device, Some(cmd), Command::KeepHouse);
+    let mut ask = Gate::by(by, Some(cmd), Command::KeepHouse);
     let personal = sealed(&app, &personal, &mut ask)?;
     ask.command = Command::Take(Take {
         line,
@@ -369,7 +375,7 @@ async fn consultation(
 }
 
 pub(super) fn ask<T>(order: Order<T>, command: Command) -> Ask {
-    Gate::by(order.device, Some(order.cmd), command)
+    Gate::by(order.by, Some(order.cmd), command)
 }
 
 pub(super) async fn carry(app: &Shared, ask: Ask) -> Answer {
@@ -385,7 +391,7 @@ async fn carry_noted(
     command: impl FnOnce(Option<Sealed>) -> Command,
 ) -> Answer {
     let note = checked(app, order.body, 200)?;
-    let mut ask = Gate::by(order.device, Some(order.cmd), Command::KeepHouse);
+    let mut ask = Gate::by(order.by, Some(order.cmd), Command::KeepHouse);
     let note = sealed(app, &Personal { note, ..Personal::default() }, &mut ask)?;
     ask.command = command(note);
     carry(app, ask).await
@@ -423,6 +429,6 @@ fn unknown(app: &App) -> Problem {
 
 impl<T: DeserializeOwned> Order<T> {
     fn map<U>(self, change: impl FnOnce(T) -> U) -> Order<U> {
-        Order { body: change(self.body), cmd: self.cmd, device: self.device }
+        Order { body: change(self.body), cmd: self.cmd, by: self.by, kind: self.kind }
     }
 }

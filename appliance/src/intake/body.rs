@@ -5,10 +5,12 @@ use std::future::Future;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode};
-use machiai_core::envelope::Cmd;
+use machiai_core::envelope::{By, Cmd};
 use machiai_core::ids::DeviceId;
+use machiai_core::people::DeviceKind;
 use serde::de::DeserializeOwned;
 
+use crate::access::{Caller, not_paired};
 use crate::app::Shared;
 use crate::problem::Problem;
 use crate::seal::hex;
@@ -25,8 +27,10 @@ pub(crate) struct Order<T> {
     pub(crate) body: T,
     /// Its key and the digest of what was pressed.
     pub(crate) cmd: Cmd,
-    /// The device that sent it.
-    pub(crate) device: DeviceId,
+    /// Who sent it.
+    pub(crate) by: By,
+    /// What the device is for; none at the box itself.
+    pub(crate) kind: Option<DeviceKind>,
 }
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Order<T> {
@@ -36,8 +40,10 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Order<T> {
         let app = app.clone();
         async move {
             let refuse = |status, code, detail| Problem::request(app.panel.words(), status, code, detail);
-            let device =
-                device_of(request.headers()).ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "device_missing", None))?;
+            // On the network the device is the paired one, whatever the header says.
+            let caller = request.extensions().get::<Caller>().cloned().ok_or_else(|| not_paired(&app))?;
+            let by = caller.by(device_of(request.headers()));
+            let by = by.ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "device_missing", None))?;
             let key = key_of(request.headers()).ok_or_else(|| refuse(StatusCode::BAD_REQUEST, "key_missing", None))?;
             let path = request.uri().path().to_owned();
             let bytes = Bytes::from_request(request, &app).await.map_err(|rejection| {
@@ -52,8 +58,8 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Order<T> {
                 return Err(not_understood("not an object".to_owned()));
             }
             let body = serde_json::from_slice(text).map_err(|cause| not_understood(place_of(&cause)))?;
-            let digest = digest(&device, &path, text);
-            Ok(Self { body, cmd: Cmd { key, digest }, device })
+            let digest = digest(&by.device, &path, text);
+            Ok(Self { body, cmd: Cmd { key, digest }, by, kind: caller.kind() })
         }
     }
 }

@@ -1,17 +1,18 @@
 //! The kiosk without scripts: a form takes a ticket, and the browser is sent on to the page that shows its number.
 
-use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use machiai_core::command::{Command, Take};
 use machiai_core::envelope::Cmd;
 use machiai_core::facts::{Channel, Fact, Lang};
-use machiai_core::ids::{DeviceId, LineNo};
+use machiai_core::ids::LineNo;
 use serde::Deserialize;
 
 use super::body::{digest, is_key};
+use crate::access::Caller;
 use crate::app::Shared;
 use crate::gate::Gate;
 
@@ -33,19 +34,23 @@ struct Asked {
 }
 
 /// Takes a ticket for one person; whatever is amiss, the page says to ask at reception.
-async fn take(State(app): State<Shared>, asked: Result<Form<Asked>, FormRejection>) -> Response {
+async fn take(
+    State(app): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    asked: Result<Form<Asked>, FormRejection>,
+) -> Response {
     let visit = match asked {
-        Ok(Form(asked)) => ticket(&app, &asked).await,
+        Ok(Form(asked)) => ticket(&app, &caller, &asked).await,
         Err(_) => None,
     };
     let shown = visit.map_or_else(|| "/kiosk/number".to_owned(), |visit| format!("/kiosk/number?visit={visit}"));
     Redirect::to(&shown).into_response()
 }
 
-async fn ticket(app: &Shared, asked: &Asked) -> Option<String> {
-    let device: DeviceId = "kiosk/plain".parse().ok()?;
+async fn ticket(app: &Shared, caller: &Caller, asked: &Asked) -> Option<String> {
+    let by = caller.by("kiosk/plain".parse().ok())?;
     let key = is_key(&asked.key).then(|| asked.key.clone())?;
-    let digest = digest(&device, PATH, asked.line.to_string().as_bytes());
+    let digest = digest(&by.device, PATH, asked.line.to_string().as_bytes());
     let take = Take {
         line: LineNo(asked.line),
         channel: Channel::Kiosk,
@@ -57,7 +62,7 @@ async fn ticket(app: &Shared, asked: &Asked) -> Option<String> {
         interrupt: false,
         personal: None,
     };
-    let done = app.gate.ask(Gate::by(device, Some(Cmd { key, digest }), Command::Take(take))).await.ok()?;
+    let done = app.gate.ask(Gate::by(by, Some(Cmd { key, digest }), Command::Take(take))).await.ok()?;
     done.facts
         .iter()
         .find_map(|fact| if let Fact::TicketIssued(issued) = fact { Some(issued.visit.to_string()) } else { None })

@@ -7,7 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use machiai_core::desk::{DeskRow, DeskView, desk, row};
 use machiai_core::envelope::Trust;
 use machiai_core::ids::{Label, VisitId};
@@ -20,6 +20,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 use utoipa::OpenApi;
 
+use crate::access::Caller;
 use crate::answer::added;
 use crate::app::{Shared, Trouble};
 use crate::problem::{Problem, Told};
@@ -85,7 +86,11 @@ pub(crate) struct Found {
 #[utoipa::path(get, path = "/api/v1/visits", tag = "questions",
     params(("label" = Option<String>, Query), ("token" = Option<String>, Query)),
     responses((status = 200, body = Object), (status = 404, body = Told)))]
-pub(crate) async fn find(State(app): State<Shared>, Query(find): Query<Find>) -> Result<Json<Found>, Problem> {
+pub(crate) async fn find(
+    State(app): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Query(find): Query<Find>,
+) -> Result<Json<Found>, Problem> {
     let (now, _) = app.gate.clock.now();
     let found = app.gate.read(|clinic| {
         let Some(token) = find.token else {
@@ -98,7 +103,7 @@ pub(crate) async fn find(State(app): State<Shared>, Query(find): Query<Find>) ->
     });
     match found {
         Some((row, sealed)) => {
-            let personal = sealed.and_then(|sealed| app.gate.open(&sealed));
+            let personal = sealed.filter(|_| caller.may_read_personal()).and_then(|sealed| app.gate.open(&sealed));
             Ok(Json(Found { row, personal }))
         }
         None => Err(Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None)),

@@ -2,6 +2,7 @@
 //!
 //! Each scene has a daemon, a printer and a browser of its own. Pictures are left under `target/browser`.
 
+mod access;
 mod axe;
 mod desk;
 mod files;

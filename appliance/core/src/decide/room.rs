@@ -160,7 +160,7 @@ fn screen_was_old(clinic: &Clinic, room: &Room, showing: &Showing) -> Refusal {
         .with("now", &label(now))
         .with("next", &label(next_of(clinic, room)));
     match last {
-        Some(act) => refusal.with("who", &who(&act.by)),
+        Some(act) => refusal.with("who", &who(clinic, &act.by)),
         None => refusal,
     }
 }

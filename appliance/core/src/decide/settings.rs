@@ -51,7 +51,7 @@ fn refuse_unseen(clinic: &Clinic, basis: Basis) -> Result<(), Refusal> {
         Basis::Any => Ok(()),
         Basis::Seen(seen) if seen == newest.map(|last| last.id) => Ok(()),
         Basis::Seen(_) => {
-            let (by, at) = newest.map(|last| (who(&last.by), last.at.clock_face())).unwrap_or_default();
+            let (by, at) = newest.map(|last| (who(clinic, &last.by), last.at.clock_face())).unwrap_or_default();
             Err(Refusal::new(RefusalCode::SettingsChanged).with("who", &by).with("at", &at))
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn undo(clinic: &Clinic, of: VisitId, by: &By) -> Result<Vec<Draft>, 
         Some(last) => {
             let own_before = visit.acts.iter().any(|act| act.by.device == by.device);
             if own_before && last.by.device != by.device {
-                return Err(acted_since(visit, who(&last.by)));
+                return Err(acted_since(visit, who(clinic, &last.by)));
             }
             let undone = undone_with(clinic, last);
             refuse_taken_room(clinic, &undone)?;
@@ -69,7 +69,7 @@ fn refuse_taken_room(clinic: &Clinic, undone: &[UndoneOf<'_>]) -> Result<(), Ref
             !goes && !were_called_together(visit, back.visit)
         };
         if let Some(occupant) = clinic.in_room(room).into_iter().find(is_other) {
-            let who = occupant.acts.last().map_or("–", |act| who(&act.by));
+            let who = occupant.acts.last().map_or("–", |act| who(clinic, &act.by));
             return Err(acted_since(occupant, who));
         }
     }

@@ -50,6 +50,13 @@ impl Fact {
             Self::PersonalErased(_) => "PersonalErased",
             Self::CallConnected(_) => "CallConnected",
             Self::CallDisconnected(_) => "CallDisconnected",
+            Self::StaffSet(_) => "StaffSet",
+            Self::StaffRemoved(_) => "StaffRemoved",
+            Self::DevicePaired(_) => "DevicePaired",
+            Self::DeviceUnpaired(_) => "DeviceUnpaired",
+            Self::SignedIn(_) => "SignedIn",
+            Self::SignedOut(_) => "SignedOut",
+            Self::SignInsEnded => "SignInsEnded",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -112,6 +119,13 @@ impl Fact {
             | Self::Undone(_)
             | Self::CallConnected(_)
             | Self::CallDisconnected(_)
+            | Self::StaffSet(_)
+            | Self::StaffRemoved(_)
+            | Self::DevicePaired(_)
+            | Self::DeviceUnpaired(_)
+            | Self::SignedIn(_)
+            | Self::SignedOut(_)
+            | Self::SignInsEnded
             | Self::Unknown(_) => &[],
         }
     }

@@ -113,7 +113,14 @@ impl Clinic {
             | Fact::MessageSet(_)
             | Fact::NobodyCalled(_)
             | Fact::CallConnected(_)
-            | Fact::CallDisconnected(_) => {}
+            | Fact::CallDisconnected(_)
+            | Fact::StaffSet(_)
+            | Fact::StaffRemoved(_)
+            | Fact::DevicePaired(_)
+            | Fact::DeviceUnpaired(_)
+            | Fact::SignedIn(_)
+            | Fact::SignedOut(_)
+            | Fact::SignInsEnded => {}
         }
     }
 

@@ -41,7 +41,9 @@ const fn nth_kind(fact: &Fact) -> usize {
         Fact::Held(_) => 28, Fact::Released(_) => 29, Fact::Moved(_) => 30, Fact::StageEntered(_) => 31,
         Fact::Reordered(_) => 32, Fact::FamilyJoined(_) => 33, Fact::Undone(_) => 34, Fact::PrintBegun(_) => 35,
         Fact::PrintEnded(_) => 36, Fact::PersonalErased(_) => 37, Fact::CallConnected(_) => 38,
-        Fact::CallDisconnected(_) => 39, Fact::Unknown(_) => 40,
+        Fact::CallDisconnected(_) => 39, Fact::Unknown(_) => 40, Fact::StaffSet(_) => 41, Fact::StaffRemoved(_) => 42,
+        Fact::DevicePaired(_) => 43, Fact::DeviceUnpaired(_) => 44, Fact::SignedIn(_) => 45, Fact::SignedOut(_) => 46,
+        Fact::SignInsEnded => 47,
     }
 }
 
@@ -50,7 +52,7 @@ fn every_kind_has_a_golden_line() {
     let lines = GOLDEN.lines().chain(NEWER.lines());
     let facts = lines.map(|line| Envelope::read(line.as_bytes()).unwrap().fact);
     let kinds: BTreeSet<usize> = facts.map(|fact| nth_kind(&fact)).collect();
-    assert_eq!(kinds, (0..=40).collect());
+    assert_eq!(kinds, (0..=47).collect());
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub(crate) struct Play {
     pub(crate) mono_ms: u64,
     pub(crate) boot: BootId,
     pub(crate) origin: Origin,
+    /// Who is signed in at every device.
+    pub(crate) person: Option<String>,
     seq: u64,
     n_asked: u64,
     drawn: Drawn,
@@ -104,6 +106,7 @@ impl Play {
             mono_ms: 3_600_000,
             boot: BootId::from_bytes([7; 16]),
             origin: Origin::from_bytes([1; 16]),
+            person: None,
             seq: 0,
             n_asked: 0,
             drawn: Drawn::default(),
@@ -157,7 +160,7 @@ impl Play {
                 self.now.since(newest.head.at_ms)
             }
         });
-        Context { now: self.now, trust: self.trust, quiet_ms, by: by(device), cmd }
+        Context { now: self.now, trust: self.trust, quiet_ms, by: by(device, self.person.as_ref()), cmd }
     }
 
     /// Writes a fact as the journal would, and folds it in.
@@ -175,7 +178,7 @@ impl Play {
             boot: self.boot,
             mono_ms: self.mono_ms,
             clock: self.trust,
-            by: by(device),
+            by: by(device, self.person.as_ref()),
             cmd,
         };
         let envelope = Envelope { head, fact: draft.fact };
@@ -234,8 +237,8 @@ impl Play {
     }
 }
 
-fn by(device: &str) -> By {
-    By { device: device.parse().unwrap(), person: None }
+fn by(device: &str, person: Option<&String>) -> By {
+    By { device: device.parse().unwrap(), person: person.cloned() }
 }
 
 /// Plays a day and compares where everybody stands.

@@ -63,6 +63,13 @@ const ROWS: &[Row] = &[
     ("bad_value", &["field"], &[OPEN], "take 1 booked=9:00"),
     ("bad_value", &["field"], &[OPEN, "take 1", "take 1"], "join 1 1"),
     ("bad_value", &["field"], &[OPEN, "open 2 morning", "take 1", "take 2"], "join 1 B1"),
+    ("unknown_staff", &["staff"], &[], "leave sato"),
+    ("unknown_staff", &["staff"], &[], "sign_in sato"),
+    ("unknown_staff", &["staff"], &[], "sign_out sato"),
+    ("unknown_device", &["device"], &[], "unpair desk/room1"),
+    ("unknown_room", &["room"], &[], "pair desk cellar"),
+    ("last_manager", &["staff"], &["staff sato manager", "staff ito nurse"], "leave sato"),
+    ("last_manager", &["staff"], &["staff sato manager", "staff ito nurse"], "staff sato doctor"),
 ];
 
 /// Returns the values that every refusal of a code carries, over all the ways to it.
@@ -88,6 +95,10 @@ fn values_by_code() -> BTreeMap<String, Vec<String>> {
         let refusal = Play::new().ask("desk", &command).unwrap_err();
         found.insert(refusal.code.to_string(), refusal.values.into_keys().collect());
     }
+    let crowd: Vec<String> = (0..200).map(|nth| format!("staff s{nth} nurse")).collect();
+    let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
+    let refusal = Play::new().run(&crowd).refused("staff sato nurse");
+    found.insert(refusal.code.to_string(), refusal.values.into_keys().collect());
     found
 }
 

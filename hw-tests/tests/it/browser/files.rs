@@ -36,7 +36,18 @@ fn no_page_writes_markup_or_asks_outside_the_box() {
     assert_eq!(traps("at.innerHTML = name;").len(), 1);
     assert_eq!(traps("fetch('https://cdn.example/x.js')").len(), 1);
     let scripts = ["board.js", "desk.js", "kiosk.js", "manager.js", "report.js", "style.css"];
-    let pages = ["board.html", "desk.html", "kiosk.html", "manager.html", "report.html", "index.html"];
+    let pages = [
+        "board.html",
+        "desk.html",
+        "kiosk.html",
+        "manager.html",
+        "report.html",
+        "index.html",
+        "number.html",
+        "sign-in.html",
+        "pair.html",
+        "trust.html",
+    ];
     for name in scripts.into_iter().chain(pages) {
         assert_eq!(traps(&text_of(name)), Vec::<String>::new(), "{name}");
     }

@@ -9,7 +9,8 @@ use machiai_core::facts::{
     NumbersJumped, OfVisit, OpenedAfter, PersonalErased, Placed, PrintBegun, PrintEnded, PrintOutcome, PrintTrouble,
     PrinterRemoved, Rank, RoomRemoved, TicketIssued, Undone,
 };
-use machiai_core::ids::{BootId, FactId, KeyId, Label, LineNo, Number, Origin, Seq, SiteId, VisitId};
+use machiai_core::ids::{BootId, FactId, KeyId, Label, LineNo, Number, Origin, Seq, SiteId, StaffId, VisitId};
+use machiai_core::people::{DeviceKind, Means, OfDevice, OfStaff, Pairing, Role, SignedIn, SignedOut, Staff};
 use machiai_core::seal::Sealed;
 use machiai_core::settings::{
     Arrow, Break, Closure, HolidayChange, Hours, Interleave, Line, LineColor, Opening, Printer, Room, Rules, Session,
@@ -101,7 +102,24 @@ pub(super) fn samples() -> Vec<Fact> {
         Fact::CallConnected(call.clone()),
         Fact::CallDisconnected(call),
     ]);
+    facts.extend(people());
     facts
+}
+
+fn people() -> [Fact; 8] {
+    let staff: StaffId = "sato".parse().unwrap();
+    let pairing = Pairing::of(DeviceKind::Desk, &"room1/2".parse().unwrap()).unwrap();
+    let device = pairing.device.clone();
+    [
+        Fact::StaffSet(Staff { staff: staff.clone(), name: "佐藤 <&\">".into(), role: Role::Manager }),
+        Fact::StaffRemoved(OfStaff { staff: staff.clone() }),
+        Fact::DevicePaired(pairing),
+        Fact::DeviceUnpaired(OfDevice { device: device.clone() }),
+        Fact::SignedIn(SignedIn { staff: staff.clone(), device: device.clone(), means: Means::Password }),
+        Fact::SignedIn(SignedIn { staff: staff.clone(), device: device.clone(), means: Means::Pin }),
+        Fact::SignedOut(SignedOut { staff, device }),
+        Fact::SignInsEnded,
+    ]
 }
 
 fn full_ticket() -> Fact {

@@ -1,8 +1,9 @@
 //! The steps of a script, and the commands they stand for.
 
 use machiai_core::command::{Basis, Command, Showing, Take};
-use machiai_core::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome};
+use machiai_core::facts::{CancelReason, Channel, Fact, Lang, PrintOutcome};
 use machiai_core::ids::{KeyId, Label, LineNo, Number, RoomId};
+use machiai_core::people::{Means, Staff};
 use machiai_core::refusal::Refusal;
 use machiai_core::seal::Sealed;
 
@@ -140,8 +141,19 @@ impl Play {
             },
             "erase" => Command::Erase { visit: visit(0) },
             "house" => Command::KeepHouse,
-            "opened" => Command::NoteOpening { version: "1".into(), after: opened_after(step.word(0)) },
+            "opened" => Command::NoteOpening { version: "1".into(), after: word(step.word(0)) },
             "set" => Command::ChangeSettings { facts: vec![setting(&step.words.join(" "))], basis: Basis::Any },
+            "staff" => Command::SetStaff { staff: staff(step) },
+            "leave" => Command::RemoveStaff { staff: step.word(0).parse().unwrap() },
+            "pair" => Command::Pair { kind: word(step.word(0)), place: step.word(1).parse().unwrap() },
+            "unpair" => Command::Unpair { device: step.word(0).parse().unwrap() },
+            "sign_in" => Command::SignIn {
+                staff: step.word(0).parse().unwrap(),
+                means: Means::Pin,
+                before: step.value("before").map(|before| before.parse().unwrap()),
+            },
+            "sign_out" => Command::SignOut { staff: step.word(0).parse().unwrap() },
+            "end_sign_ins" => Command::EndSignIns,
             other => panic!("no such step: {other}"),
         }
     }
@@ -167,7 +179,13 @@ fn take(step: &Words<'_>, channel: Channel) -> Take {
     }
 }
 
-fn opened_after(word: &str) -> OpenedAfter {
+fn staff(step: &Words<'_>) -> Staff {
+    let name = step.value("name").unwrap_or("佐藤").to_string();
+    Staff { staff: step.word(0).parse().unwrap(), name, role: word(step.word(1)) }
+}
+
+/// Reads one of a few words, as JSON has them.
+fn word<T: serde::de::DeserializeOwned>(word: &str) -> T {
     serde_json::from_value(word.into()).unwrap()
 }
 

@@ -1,0 +1,133 @@
+//! Real TLS on a real socket: the site's authority is all that a device needs to trust, and plain HTTP learns nothing.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::{Authority, names};
+use crate::app::Shared;
+use crate::config::Config;
+use crate::{daemon, lan};
+
+/// How long an answer may take.
+const ANSWER_FOR: Duration = Duration::from_secs(20);
+
+struct Served {
+    app: Shared,
+    at: SocketAddr,
+    state: std::path::PathBuf,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+fn serve() -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let text =
+        format!("site = 1001\nstate = \"{}\"\nballast_mib = 0\nlan_names = [\"machiai.local\"]\n", state.display());
+    let config: Config = toml::from_str(&text).unwrap();
+    let (gate, after) = daemon::open(&config, Box::new(|| ())).unwrap();
+    let app = daemon::assemble(&config, gate, after).unwrap();
+    let (lan, door) = lan::open(&app, &config, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let at = lan.address;
+    app.access.lan.set(lan).unwrap();
+    let serving = tokio::spawn(lan::serve(Some(door), Arc::clone(&app)));
+    Served { app, at, state, serving, _folder: folder }
+}
+
+/// Asks over TLS, trusting one certificate, and returns the answer.
+async fn ask(
+    at: SocketAddr,
+    trusted: Vec<u8>,
+    name: &'static str,
+    path: &'static str,
+) -> Result<String, std::io::Error> {
+    let talk = move || {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(trusted)).unwrap();
+        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(ring).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let client = ClientConnection::new(Arc::new(config), ServerName::try_from(name).unwrap()).unwrap();
+        let mut stream = StreamOwned::new(client, connected(at));
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    tokio::task::spawn_blocking(talk).await.unwrap()
+}
+
+fn connected(at: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(ANSWER_FOR)).unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_network_is_served_over_tls_of_the_sites_own_authority_and_to_nobody_in_clear() {
+    let served = serve();
+    let authority = served.app.access.lan.get().unwrap().authority().certificate().to_vec();
+    for name in ["127.0.0.1", "machiai.local"] {
+        let page = ask(served.at, authority.clone(), name, "/pair").await.unwrap();
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("action=\"/pair\""), "{page}");
+        let desk = ask(served.at, authority.clone(), name, "/desk").await.unwrap();
+        assert!(desk.starts_with("HTTP/1.1 401") && desk.contains("not_paired"), "{desk}");
+    }
+    ask(served.at, authority.clone(), "evil.example", "/pair").await.expect_err("a name that is not its own");
+    let other = tempfile::tempdir().unwrap();
+    let other = Authority::open(other.path(), 1001).unwrap().certificate().to_vec();
+    ask(served.at, other, "127.0.0.1", "/pair").await.expect_err("another site's authority");
+
+    let at = served.at;
+    let plain = tokio::task::spawn_blocking(move || {
+        let mut stream = connected(at);
+        stream.write_all(b"GET /pair HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        // Whether the end is told or the line is cut makes no difference.
+        drop(stream.read_to_end(&mut answer));
+        answer
+    });
+    let plain = String::from_utf8_lossy(&plain.await.unwrap()).into_owned();
+    assert!(!plain.contains("HTTP") && plain.len() < 16, "{plain:?}");
+
+    served.app.stop.cancel();
+    let stopped = tokio::time::timeout(ANSWER_FOR, served.serving).await;
+    assert!(stopped.unwrap().unwrap().is_ok());
+    assert!(daemon::close(&served.app.gate).await);
+    let key = std::fs::metadata(served.state.join("lan-ca.key")).unwrap().permissions().mode();
+    assert_eq!(key & 0o777, 0o600);
+}
+
+#[test]
+fn the_authority_is_made_once_and_a_key_without_its_certificate_is_not_replaced() {
+    let state = tempfile::tempdir().unwrap();
+    let first = Authority::open(state.path(), 1001).unwrap();
+    let again = Authority::open(state.path(), 1001).unwrap();
+    assert_eq!(first.fingerprint(), again.fingerprint());
+    assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
+    std::fs::remove_file(state.path().join("lan-ca.crt")).unwrap();
+    Authority::open(state.path(), 1001).expect_err("every device trusts the certificate that was");
+    std::fs::remove_file(state.path().join("lan-ca.key")).unwrap();
+    assert_ne!(Authority::open(state.path(), 1001).unwrap().fingerprint(), first.fingerprint());
+}
+
+#[test]
+fn a_start_cut_off_between_certificate_and_key_makes_both_anew() {
+    let state = tempfile::tempdir().unwrap();
+    let first = Authority::open(state.path(), 1001).unwrap().fingerprint();
+    std::fs::remove_file(state.path().join("lan-ca.key")).unwrap();
+    assert_ne!(Authority::open(state.path(), 1001).unwrap().fingerprint(), first);
+}
+
+#[test]
+fn the_box_goes_by_where_it_listens_and_by_what_it_is_called() {
+    let names = names("192.168.1.10".parse().unwrap(), &["machiai.clinic.example".to_owned()]);
+    assert!(names.contains("192.168.1.10") && names.contains("machiai.clinic.example"), "{names:?}");
+    assert!(!names.contains("localhost") && !names.contains("127.0.0.1"), "{names:?}");
+}

@@ -1,0 +1,47 @@
+//! Signing in and switching, as staff do it on a tablet: plain forms, no script.
+
+use super::Scene;
+
+const PASSWORD: &str = "sakura-2026!";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_sign_in_once_and_switch_by_a_touch_and_a_pin() {
+    let scene = Scene::set("access").await;
+    scene.browser.size(1280, 800).await.unwrap();
+    let fill = async |form: &str, fields: &[(&str, &str)]| {
+        for (name, text) in fields {
+            scene.browser.write(&format!("form[action='{form}'] [name='{name}']"), text).await.unwrap();
+        }
+        scene.press(&format!("form[action='{form}'] button")).await;
+    };
+
+    // A clinic without a manager offers to make the first; a wrong code is told in both languages.
+    scene.open("/sign-in").await;
+    let made = [("staff", "mori"), ("name", "森 <b>&"), ("password", PASSWORD)];
+    let with_code = |code| [&[("code", code)], made.as_slice()].concat();
+    fill("/set-up", &with_code("ABCD-EFGH-JKLM")).await;
+    scene.until("!document.querySelector('.told').hidden && document.querySelector('.told small').textContent").await;
+    scene.picture("wrong").await;
+    let code = scene.stage.daemon.ask(&["setup-code"]).await.unwrap();
+    fill("/set-up", &with_code(code.trim())).await;
+    scene.until("document.querySelector('.told').hidden && document.querySelector('form[action=\"/set-up\"]').parentElement.hidden").await;
+
+    // A full sign-in leads to work, and from then on the name and a PIN will do.
+    fill("/sign-in", &[("staff", "mori"), ("password", PASSWORD), ("pin", "2468")]).await;
+    scene.until("location.pathname === '/desk'").await;
+    scene.open("/sign-in").await;
+    scene.until("document.querySelector('h2').textContent.includes('森 <b>&')").await;
+    scene.picture("signed-in").await;
+    scene.press("form[action='/sign-out'] button").await;
+    scene.until("document.querySelector('form[action=\"/sign-out\"]').parentElement.hidden").await;
+    scene.press("fieldset label").await;
+    fill("/sign-in/switch", &[("pin", "2468")]).await;
+    scene.until("location.pathname === '/desk'").await;
+
+    // Nothing runs off the side of a narrow tablet, and every target is large enough.
+    scene.browser.size(600, 900).await.unwrap();
+    scene.open("/sign-in").await;
+    scene.until("document.documentElement.scrollWidth <= innerWidth").await;
+    scene.until("[...document.querySelectorAll('button, input:not([type=radio]), fieldset label, a.go')].every((at) => at.offsetParent === null || at.offsetHeight >= 52)").await;
+    scene.picture("narrow").await;
+}
