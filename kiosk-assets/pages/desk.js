@@ -11,7 +11,7 @@ const place = (query.get('place') ?? '').replace(/[^\w./-]/g, '').slice(0, 32);
 const device = `desk/${place || 'new'}`;
 
 let lang = [query.get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
-let view = null, status = null, settings = null, chosen = null;
+let view = null, status = null, settings = null, me = null, chosen = null;
 // What was pressed here and can be taken back, what the room's buttons showed, and when a press was last under way.
 let mine = [], shown = {}, held = null, pressedAt = -1e9, isOn = true;
 const late = new Map();
@@ -62,7 +62,7 @@ async function look() {
 }
 async function poll() {
   try {
-    [status, settings] = await Promise.all([get('/api/v1/status'), get('/api/v1/settings')]);
+    [status, settings, me] = await Promise.all(['status', 'settings', 'me'].map((of) => get(`/api/v1/${of}`)));
   } catch {
     line(false);
   }
@@ -119,6 +119,7 @@ async function press(button, path, body = {}, keeps = true) {
     const response = await fetch(`/api/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body), signal });
     const said = await response.json();
     if (response.ok) answer = said;
+    if (said.code === 'sign_in_first') location = '/sign-in';
     note(response.ok ? '' : (lang === 'ja' && said.title_ja) || said.title);
     if (answer && keeps) remember(answer);
   } catch {
@@ -248,6 +249,7 @@ function drawBar(room) {
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
   lay($('troubles'), (status?.troubles ?? []).map((code) => make('span', words[lang].faults[code] ?? code, 'bad')));
   if (status) write($('clock'), new Date(status.now_ms).toLocaleTimeString('ja-JP', { timeZone: 'Asia/Tokyo', hour: 'numeric', minute: '2-digit' }));
+  write($('person'), me?.person ? say('person', me.person) : say('nobody_here'));
   write($('lang'), say('other'));
 }
 const joined = (list) => (list.length > 1 ? `${list[0].label}–${list[list.length - 1].label}` : list[0]?.label ?? '');
@@ -328,6 +330,13 @@ function drawUndo(room) {
     write(at, last ? say('undo', { label: last.label, act: actOf(last.kind) }) : say('no_undo'));
   }
 }
+// Who did the last thing to somebody: the place of the device, and the person signed in there.
+function whoDid({ last_by: by }) {
+  const [kind, at] = by?.device.split('/') ?? [];
+  const room = view.rooms.find((room) => room.room === at);
+  const place = room ? name(room.name) : at === 'reception' ? say('reception') : kind === 'kiosk' ? say('kiosk') : say('another');
+  return by?.person ? say('whose', { place, name: by.person }) : place;
+}
 let telling = null;
 function tellOthers(before) {
   if (!before || performance.now() - pressedAt < 1000) return;
@@ -335,7 +344,7 @@ function tellOthers(before) {
   const were = new Map(everyone(before).map((row) => [row.visit, key(row)]));
   for (const row of everyone(view).filter((row) => were.get(row.visit) !== key(row))) {
     for (const at of all('.row')) if (at.dataset.key === row.visit || at.dataset.key === row.room?.room) tint(at);
-    write($('news'), row.room && row.state === 'called' ? say('told_called', { room: name(row.room.name), label: row.label }) : say('told', { label: row.label, act: actOf(row.last_act) }));
+    write($('news'), say(row.state === 'called' ? 'told_called' : 'told', { who: whoDid(row), label: row.label, act: actOf(row.last_act) }));
     $('news').hidden = false;
     clearTimeout(telling);
     telling = setTimeout(() => { $('news').hidden = true; }, 2 * TINT_MS);

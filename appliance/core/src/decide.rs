@@ -285,7 +285,7 @@ fn line_of(clinic: &Clinic, line: LineNo) -> Result<&Line, Refusal> {
 }
 
 /// The name of the person who acted, or the device where nobody was signed in.
-fn who<'a>(clinic: &'a Clinic, by: &'a By) -> &'a str {
+pub(crate) fn who<'a>(clinic: &'a Clinic, by: &'a By) -> &'a str {
     let Some(person) = by.person.as_deref() else { return by.device.as_str() };
     let known = person.parse().ok().and_then(|staff: StaffId| clinic.standing.staff.get(&staff));
     known.map_or(person, |staff| staff.name.as_str())

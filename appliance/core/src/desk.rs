@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use crate::decide::room::next_label;
 use crate::decide::visit::place_on_coming;
+use crate::decide::who;
 use crate::estimate;
 use crate::facts::{Channel, Lang, PrintOutcome, PrintTrouble};
-use crate::ids::{Label, LineNo, RoomId, VisitId};
+use crate::ids::{DeviceId, Label, LineNo, RoomId, VisitId};
 use crate::queue::Clinic;
 use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{ActKind, State, Visit};
@@ -54,12 +55,23 @@ pub struct DeskRow {
     pub print_trouble: Option<PrintTrouble>,
     /// What an undo would take back.
     pub last_act: Option<ActKind>,
+    /// Who did that.
+    pub last_by: Option<DoneBy>,
     /// Where it would stand on coming now; none unless it is absent or has not come.
     pub on_coming: Option<OnComing>,
     /// Whether something is sealed with it.
     pub has_personal: bool,
     /// Whether that was erased: 消去済.
     pub erased: bool,
+}
+
+/// Who did something, as staff are told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DoneBy {
+    /// The device.
+    pub device: DeviceId,
+    /// The name of whoever was signed in there.
+    pub person: Option<String>,
 }
 
 /// Where a patient who is not here would stand on coming now.
@@ -214,6 +226,10 @@ pub fn row(clinic: &Clinic, visit: &Visit, now: AtMs) -> DeskRow {
         print: visit.paper.outcome,
         print_trouble: visit.paper.trouble,
         last_act: visit.acts.last().map(|act| act.kind),
+        last_by: visit.acts.last().map(|act| DoneBy {
+            device: act.by.device.clone(),
+            person: act.by.person.as_ref().map(|_| who(clinic, &act.by).to_string()),
+        }),
         on_coming: on_coming(clinic, visit, now),
         has_personal: visit.personal.is_some(),
         erased: visit.erased,

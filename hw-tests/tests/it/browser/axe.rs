@@ -47,6 +47,11 @@ async fn whoever_cannot_see_a_page_can_use_it() {
     scene.open("/board").await;
     scene.until("document.querySelector('svg')").await;
     scene.judge("board", &mut found).await;
+    for page in ["/sign-in", "/manager", "/report"] {
+        scene.open(page).await;
+        scene.until("document.querySelector('h1') && document.querySelectorAll('button').length > 0").await;
+        scene.judge(page, &mut found).await;
+    }
     scene.open("/desk").await;
     scene.until("document.querySelectorAll('.choose button').length > 2").await;
     scene.judge("desk, choice of place", &mut found).await;
@@ -81,6 +86,7 @@ async fn a_small_screen_and_large_letters_cut_nothing_off() {
             ("/kiosk", "document.querySelectorAll('.line').length === 2"),
             ("/desk?place=room1", "document.querySelectorAll('#list .row').length === 3"),
             ("/desk?place=reception", "document.querySelectorAll('#list .row').length === 3"),
+            ("/sign-in", "document.querySelectorAll('form').length > 1"),
             ("/board", "document.querySelector('svg')"),
         ] {
             scene.open(page).await;
