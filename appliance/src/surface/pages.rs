@@ -22,18 +22,20 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 13] = [
+const FILES: [File; 15] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
     ("kiosk.html", HTML, include_bytes!("../../../kiosk-assets/pages/kiosk.html")),
     ("number.html", HTML, include_bytes!("../../../kiosk-assets/pages/number.html")),
     ("manager.html", HTML, include_bytes!("../../../kiosk-assets/pages/manager.html")),
+    ("people.html", HTML, include_bytes!("../../../kiosk-assets/pages/people.html")),
     ("report.html", HTML, include_bytes!("../../../kiosk-assets/pages/report.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
     ("kiosk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/kiosk.js")),
+    ("people.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/people.js")),
     ("manager.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/manager.js")),
     ("report.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/report.js")),
 ];
@@ -55,6 +57,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/kiosk", get(kiosk))
         .route("/kiosk/number", get(number))
         .route("/manager", get(async |State(app), headers| page(&app, &headers, "manager.html")))
+        .route("/people", get(async |State(app), headers| page(&app, &headers, "people.html")))
         .route("/report", get(async |State(app), headers| page(&app, &headers, "report.html")))
         .route("/assets/{name}", get(asset))
         .route("/fonts/{name}", get(font))

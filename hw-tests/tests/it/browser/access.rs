@@ -38,6 +38,25 @@ async fn staff_sign_in_once_and_switch_by_a_touch_and_a_pin() {
     fill("/sign-in/switch", &[("pin", "2468")]).await;
     scene.until("location.pathname === '/desk'").await;
 
+    // A manager brings a colleague in, who is then known; a weak password is refused in words.
+    scene.open("/people").await;
+    scene.until("document.querySelectorAll('#staff li').length === 1").await;
+    let colleague = |password: &'static str| [("staff", "sato"), ("name", "佐藤"), ("password", password)];
+    let keep = async |fields: &[(&str, &str)]| {
+        for (name, text) in fields {
+            scene.browser.write(&format!("#person [name='{name}']"), text).await.unwrap();
+        }
+        scene.press("#person button").await;
+    };
+    keep(&colleague("short")).await;
+    scene
+        .until("!document.querySelector('#note').hidden && document.querySelector('#note').textContent.length > 9")
+        .await;
+    scene.run("document.querySelector('#person').reset()").await;
+    keep(&colleague("tsubaki-77!")).await;
+    scene.until("document.querySelectorAll('#staff li').length === 2").await;
+    scene.picture("people").await;
+
     // Nothing runs off the side of a narrow tablet, and every target is large enough.
     scene.browser.size(600, 900).await.unwrap();
     scene.open("/sign-in").await;

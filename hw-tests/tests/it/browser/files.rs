@@ -35,7 +35,7 @@ fn traps(script: &str) -> Vec<String> {
 fn no_page_writes_markup_or_asks_outside_the_box() {
     assert_eq!(traps("at.innerHTML = name;").len(), 1);
     assert_eq!(traps("fetch('https://cdn.example/x.js')").len(), 1);
-    let scripts = ["board.js", "desk.js", "kiosk.js", "manager.js", "report.js", "style.css"];
+    let scripts = ["board.js", "desk.js", "kiosk.js", "manager.js", "people.js", "report.js", "style.css"];
     let pages = [
         "board.html",
         "desk.html",

@@ -69,7 +69,7 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     scene.browser.turn_to(&kiosk).await.unwrap();
     scene.until("document.querySelector('#over').hidden").await;
     scene.open("/").await;
-    scene.until("document.querySelectorAll('a').length === 7").await;
+    scene.until("document.querySelectorAll('a').length === 8").await;
     scene.is_light().await;
     scene.is_quiet().await;
 }
