@@ -46,7 +46,7 @@ impl IntoResponse for Answered {
 /// Makes the answer from the facts of a command and what is true now.
 pub(crate) fn answer(app: &App, done: &Done) -> Answered {
     let (now, _) = app.gate.clock.now();
-    let happened = done.facts.iter().map(|fact| fact.kind().to_owned()).collect();
+    let happened = done.kinds();
     app.gate.read(|clinic| {
         let mut answered = Answered { replayed: done.replayed, happened, tickets: Vec::new(), visits: Vec::new() };
         for fact in &done.facts {

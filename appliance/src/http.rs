@@ -86,7 +86,7 @@ async fn without_methods(mut response: Response) -> Response {
 }
 
 async fn unknown(State(app): State<Shared>) -> Problem {
-    Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_address", None)
+    Problem::unknown_address(app.panel.words())
 }
 
 async fn wrong_method(State(app): State<Shared>) -> Problem {

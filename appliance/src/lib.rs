@@ -18,6 +18,7 @@ mod house;
 mod http;
 mod intake;
 mod lan;
+mod markup;
 mod openapi;
 mod problem;
 mod remote;

@@ -75,6 +75,11 @@ impl Problem {
         problem
     }
 
+    /// Makes the answer to a request for what is not there.
+    pub(crate) fn unknown_address(words: &Words) -> Self {
+        Self::request(words, StatusCode::NOT_FOUND, "unknown_address", None)
+    }
+
     /// Returns what happened, in Japanese and in English, for a page.
     pub(crate) fn titles(&self) -> (&str, &str) {
         (&self.0.title_ja, &self.0.title)

@@ -48,6 +48,13 @@ pub(crate) struct Done {
     pub(crate) replayed: bool,
 }
 
+impl Done {
+    /// Returns the kinds of what happened, in order.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        self.facts.iter().map(|fact| fact.kind().to_owned()).collect()
+    }
+}
+
 /// Business days folded at a start without a checkpoint: today's, and two before it for the erasures still due.
 const N_DAYS: usize = 3;
 

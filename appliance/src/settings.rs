@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use machiai_core::facts::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
 use machiai_core::ids::PrinterId;
-use machiai_core::settings::problems::Place;
+use machiai_core::settings::Place;
 use machiai_core::settings::{Hours, Line, Printer, Room, Rules, Site};
 use machiai_core::standing::Standing;
 use serde::{Deserialize, Serialize};

@@ -46,7 +46,6 @@ impl Tokens {
     /// Returns a visit's token.
     pub(crate) fn token(&self, visit: VisitId) -> String {
         let digest = blake3::keyed_hash(&self.secret, visit.bytes());
-        let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map_or('2', char::from);
         digest.as_bytes().iter().take(N_LETTERS).map(letter).collect()
     }
 
@@ -54,6 +53,11 @@ impl Tokens {
     pub(crate) fn token_hash(&self, visit: VisitId) -> String {
         digest_of(&self.token(visit))
     }
+}
+
+/// Writes five bits of a byte as a letter that is read and typed without doubt.
+pub(crate) fn letter(byte: &u8) -> char {
+    LETTERS.get(usize::from(byte % 32)).copied().map_or('2', char::from)
 }
 
 /// Returns the digest by which a token is known again.

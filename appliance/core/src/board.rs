@@ -14,7 +14,7 @@ use crate::queue::Clinic;
 use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{State, Visit};
 use crate::settings::{Line, LineColor, Room, StageKind};
-use crate::time::{AtMs, Day};
+use crate::time::AtMs;
 use crate::view::{BoardView, LineCard, Phase, RoomTile, TileState};
 
 /// How many labels a line's card names as next.
@@ -145,7 +145,7 @@ fn is_seeing(clinic: &Clinic) -> bool {
 /// Returns what reception is doing.
 #[must_use]
 pub fn phase(clinic: &Clinic, now: AtMs) -> Phase {
-    let day = Day::holding(now, clinic.standing.rules.day_starts.0);
+    let day = clinic.standing.rules.day_at(now);
     let calendar = Calendar::new(&clinic.standing.hours);
     if matches!(calendar.closed_on(day), Some(Closed::Closure(_))) && !is_seeing(clinic) {
         return Phase::Suspended { next_day: calendar.next_open_day(day) };

@@ -24,7 +24,7 @@ use crate::queue::Clinic;
 use crate::queue::visit::{State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::settings::Line;
-use crate::time::{AtMs, Day, HOUR_MS};
+use crate::time::{AtMs, HOUR_MS};
 
 pub use people::may_pair;
 
@@ -200,7 +200,7 @@ enum DayTurn {
 /// A day never changes under a queue in use: the clock may be wrong, and a queue is never lost.
 fn day_due(clinic: &Clinic, command: &Command, context: &Context) -> Option<DayTurn> {
     let asked = asks_for_day(command)?;
-    let due = Day::holding(context.now, clinic.standing.rules.day_starts.0);
+    let due = clinic.standing.rules.day_at(context.now);
     let Some(day) = clinic.day else {
         let opens = || DayTurn::Open(DayOpened { day: due, left: Vec::new() });
         return (asked == Asked::ByPerson).then(opens);

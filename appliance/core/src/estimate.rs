@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::ids::LineNo;
 use crate::queue::Clinic;
 use crate::queue::visit::{OPEN_STATES, Place, State, Visit};
-use crate::time::{AtMs, Day, MINUTE_MS};
+use crate::time::{AtMs, MINUTE_MS};
 use crate::view::{Band, Wait};
 
 /// Returns what to say to somebody who joins a line now.
@@ -141,7 +141,7 @@ fn step_over_breaks(clinic: &Clinic, line: LineNo, now: AtMs, wait_ms: i64) -> i
     let Some(settings) = clinic.standing.lines.get(&line) else {
         return wait_ms;
     };
-    let day = Day::holding(now, clinic.standing.rules.day_starts.0);
+    let day = clinic.standing.rules.day_at(now);
     let mut breaks = settings.breaks.clone();
     breaks.sort_by_key(|stretch| stretch.from);
     let mut end = now.plus_ms(wait_ms);

@@ -1,5 +1,6 @@
 //! What a clinic decides once and folds read ever after: each struct here is the body of a fact.
 
+mod place;
 pub mod problems;
 pub mod warnings;
 
@@ -11,7 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::Lang;
 use crate::ids::{LineNo, Number, PrinterId, RoomId, SessionId};
-use crate::time::{Day, DayTime};
+use crate::time::{AtMs, Day, DayTime};
+
+pub use place::Place;
+
+/// Most rooms that one board can show legibly.
+pub const MOST_ROOMS: usize = 12;
 
 /// The highest number a ticket can have: four figures.
 pub const MAX_NUMBER: Number = Number(9_999);
@@ -393,6 +399,14 @@ pub struct Rules {
     pub erase_after_h: u32,
     /// Most people in one family ticket.
     pub family_most: u8,
+}
+
+impl Rules {
+    /// Returns the business day that holds an instant.
+    #[must_use]
+    pub fn day_at(&self, at: AtMs) -> Day {
+        Day::holding(at, self.day_starts.0)
+    }
 }
 
 impl Default for Rules {

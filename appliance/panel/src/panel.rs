@@ -21,8 +21,7 @@ use crate::templates::{TemplateError, TemplateFault, TemplateName, Templates, Wh
 use crate::values::{AssetError, Assets, Pager};
 use crate::words::Words;
 
-/// Most rooms that one board can show legibly.
-pub const MOST_ROOMS: usize = 12;
+pub use machiai_core::settings::MOST_ROOMS;
 
 /// How long a page of what does not fit at once is shown, in milliseconds.
 pub const PAGE_MS: i64 = 8_000;

@@ -4,7 +4,6 @@ use axum::http::{HeaderValue, StatusCode};
 use machiai_core::command::Command;
 use machiai_core::decide::may_pair;
 use machiai_core::envelope::By;
-use machiai_core::facts::Fact;
 use machiai_core::ids::{DeviceId, PlaceId, StaffId};
 use machiai_core::people::{DeviceKind, Means, Pairing, Role, Staff};
 use machiai_core::time::AtMs;
@@ -342,9 +341,4 @@ pub(crate) fn who_may_switch(app: &Shared, caller: &Caller) -> Vec<Staff> {
     let day = today(app);
     let here = app.access.book(|book: &Book| book.pins_at(&device, day));
     app.gate.read(|clinic| here.iter().filter_map(|staff| clinic.standing.staff.get(staff).cloned()).collect())
-}
-
-/// Returns the kinds of what happened.
-pub(crate) fn happened(done: &Done) -> Vec<String> {
-    done.facts.iter().map(Fact::kind).map(str::to_owned).collect()
 }

@@ -119,7 +119,7 @@ pub(crate) async fn remove_staff(
     Extension(caller): Extension<Caller>,
     Path(staff): Path<String>,
 ) -> Answer {
-    let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_address", None);
+    let unknown = || Problem::unknown_address(app.panel.words());
     let staff = staff.parse().ok().ok_or_else(unknown)?;
     answer(&acts::remove_staff(&app, by(&app, &caller)?, staff).await?)
 }
@@ -209,5 +209,5 @@ fn by(app: &App, caller: &Caller) -> Result<By, Problem> {
 }
 
 fn answer(done: &crate::rules::Done) -> Answer {
-    Ok(Json(Happened { happened: acts::happened(done) }))
+    Ok(Json(Happened { happened: done.kinds() }))
 }

@@ -97,7 +97,7 @@ fn person(app: &App, via: Via, device: &DeviceId, headers: &HeaderMap) -> Option
 /// Returns the business day for which somebody signs in.
 pub(crate) fn today(app: &App) -> Day {
     let (now, _) = app.gate.clock.now();
-    app.gate.read(|clinic| Day::holding(now, clinic.standing.rules.day_starts.0))
+    app.gate.read(|clinic| clinic.standing.rules.day_at(now))
 }
 
 /// Makes the one answer that a device which is not paired gets to everything.

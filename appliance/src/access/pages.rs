@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 use super::acts::{self, Proof};
 use super::caller::{Caller, Via};
 use super::cookies::Cookie;
-use crate::app::{App, Shared};
+use crate::app::Shared;
+use crate::markup::escaped;
 use crate::problem::Problem;
 
 const SIGN_IN: &str = include_str!("../../../kiosk-assets/pages/sign-in.html");
@@ -163,8 +164,8 @@ fn sign_in_page(app: &Shared, caller: &Caller, problem: Option<&Problem>) -> Res
     page(SIGN_IN, &values, problem)
 }
 
-async fn show_pair(State(app): State<Shared>) -> Response {
-    pair_page(&app, None)
+async fn show_pair() -> Response {
+    page(PAIR, &[], None)
 }
 
 async fn pair(
@@ -185,18 +186,14 @@ async fn pair(
             };
             with_cookie(Redirect::to(to), Some(cookie))
         }
-        Err(problem) => pair_page(&app, Some(&problem)),
+        Err(problem) => page(PAIR, &[], Some(&problem)),
     }
-}
-
-fn pair_page(_: &App, problem: Option<&Problem>) -> Response {
-    page(PAIR, &[], problem)
 }
 
 async fn trust(State(app): State<Shared>) -> Response {
     match app.access.lan.get() {
         Some(lan) => page(TRUST, &[("fingerprint", &lan.authority().fingerprint())], None),
-        None => unknown(&app),
+        None => Problem::unknown_address(app.panel.words()).into_response(),
     }
 }
 
@@ -204,12 +201,8 @@ async fn certificate(State(app): State<Shared>) -> Response {
     match app.access.lan.get() {
         Some(lan) => ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], lan.authority().certificate().to_vec())
             .into_response(),
-        None => unknown(&app),
+        None => Problem::unknown_address(app.panel.words()).into_response(),
     }
-}
-
-fn unknown(app: &App) -> Response {
-    Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_address", None).into_response()
 }
 
 /// Answers with a page, and with what went wrong on it.
@@ -230,20 +223,4 @@ fn with_cookie(to: Redirect, cookie: Option<HeaderValue>) -> Response {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
-}
-
-/// Writes a text so that no browser takes it for markup.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }

@@ -6,15 +6,13 @@ use argon2::Argon2;
 
 use crate::chance::{Chance, NoChance};
 use crate::seal::hex;
+use crate::token::letter;
 
 /// The fewest characters of a password.
 const MIN_PASSWORD_CHARS: usize = 10;
 
 /// The longest password in bytes: more would only be work.
 pub(crate) const MAX_PASSWORD_BYTES: usize = 200;
-
-/// Letters that are read and typed without doubt: no 0, 1, I, O.
-const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 /// The form of a kept hash: argon2id, 19 MiB, two passes, one lane.
 const FORM: u8 = 1;
@@ -103,7 +101,6 @@ pub(crate) fn draw_token(chance: &Chance) -> Result<String, NoChance> {
 /// # Errors
 /// The system gives no random bytes.
 pub(crate) fn draw_code(chance: &Chance) -> Result<String, NoChance> {
-    let letter = |byte: &u8| LETTERS.get(usize::from(byte % 32)).copied().map_or('2', char::from);
     let letters: Vec<char> = chance.bytes::<12>()?.iter().map(letter).collect();
     Ok(letters.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join("-"))
 }

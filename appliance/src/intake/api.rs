@@ -424,7 +424,7 @@ fn parsed<T: FromStr>(app: &App, text: &str) -> Result<T, Problem> {
 }
 
 fn unknown(app: &App) -> Problem {
-    Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_address", None)
+    Problem::unknown_address(app.panel.words())
 }
 
 impl<T: DeserializeOwned> Order<T> {

@@ -7,7 +7,7 @@ use axum::routing::post;
 use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
 use machiai_core::refusal::{Refusal, RefusalCode};
-use machiai_core::settings::problems::Place;
+use machiai_core::settings::Place;
 use serde::Deserialize;
 use utoipa::ToSchema;
 

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use machiai_core::desk::{DeskRow, DeskView, desk, row};
@@ -22,10 +22,10 @@ use utoipa::OpenApi;
 
 use crate::access::Caller;
 use crate::answer::added;
-use crate::app::{Shared, Trouble};
+use crate::app::{App, Shared, Trouble};
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
-use crate::surface::board::not_drawn;
+use crate::surface::board::{drawing, not_drawn};
 use crate::token::digest_of;
 use machiai_panel::Paper;
 
@@ -106,7 +106,7 @@ pub(crate) async fn find(
             let personal = sealed.filter(|_| caller.may_read_personal()).and_then(|sealed| app.gate.open(&sealed));
             Ok(Json(Found { row, personal }))
         }
-        None => Err(Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None)),
+        None => Err(unknown_visit(&app)),
     }
 }
 
@@ -114,25 +114,25 @@ pub(crate) async fn find(
 #[utoipa::path(get, path = "/api/v1/visits/{visit}/ticket.svg", tag = "questions", params(("visit" = String, Path)),
     responses((status = 200, content_type = "image/svg+xml", body = String), (status = 404, body = Told)))]
 pub(crate) async fn ticket_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
-    let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None);
-    let visit: VisitId = visit.parse().ok().ok_or_else(unknown)?;
+    let visit: VisitId = visit.parse().ok().ok_or_else(|| unknown_visit(&app))?;
     let (now, _) = app.gate.clock.now();
     let view = app.gate.read(|clinic| ticket(clinic, visit, now, false, added(&app, clinic, visit)));
-    let svg = app.panel.ticket_svg(&view.ok_or_else(unknown)?, Paper::W576).map_err(|cause| not_drawn(&app, &cause))?;
-    let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
-    Ok((kind, svg).into_response())
+    let svg = app.panel.ticket_svg(&view.ok_or_else(|| unknown_visit(&app))?, Paper::W576);
+    svg.map(drawing).map_err(|cause| not_drawn(&app, &cause))
 }
 
 /// Draws the QR code of a visit's ticket, for a screen that must stand in for the paper.
 #[utoipa::path(get, path = "/api/v1/visits/{visit}/qr.svg", tag = "questions", params(("visit" = String, Path)),
     responses((status = 200, content_type = "image/svg+xml", body = String), (status = 404, body = Told)))]
 pub(crate) async fn qr_svg(State(app): State<Shared>, Path(visit): Path<String>) -> Result<Response, Problem> {
-    let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None);
-    let visit: VisitId = visit.parse().ok().ok_or_else(unknown)?;
+    let visit: VisitId = visit.parse().ok().ok_or_else(|| unknown_visit(&app))?;
     let url = app.gate.read(|clinic| clinic.visits.contains_key(&visit).then(|| added(&app, clinic, visit).url));
-    let svg = url.flatten().and_then(|url| machiai_panel::qr_svg(&url)).ok_or_else(unknown)?;
-    let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
-    Ok((kind, svg).into_response())
+    let svg = url.flatten().and_then(|url| machiai_panel::qr_svg(&url));
+    svg.map(drawing).ok_or_else(|| unknown_visit(&app))
+}
+
+fn unknown_visit(app: &App) -> Problem {
+    Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_visit", None)
 }
 
 /// The settings that stand, as one document.

@@ -87,9 +87,12 @@ pub(crate) async fn view(State(app): State<Shared>) -> axum::Json<BoardView> {
     responses((status = 200, content_type = "image/svg+xml", body = String)))]
 pub(crate) async fn svg(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     let drawn = app.panel.board_svg(&view_now(&app), asked.layout.layout());
-    let svg = drawn.map_err(|cause| not_drawn(&app, &cause))?;
-    let kind = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")];
-    Ok((kind, svg).into_response())
+    drawn.map(drawing).map_err(|cause| not_drawn(&app, &cause))
+}
+
+/// Answers with a drawing, which is true at this moment alone.
+pub(crate) fn drawing(svg: String) -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "private, no-store")], svg).into_response()
 }
 
 /// Answers that a drawing failed, naming the part and not what stands in it.

@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use machiai_core::envelope::By;
 use machiai_core::queue::Clinic;
-use machiai_core::settings::problems::{self, Place};
 use machiai_core::settings::warnings;
+use machiai_core::settings::{Place, problems};
 use machiai_core::standing::history::Change;
 use machiai_core::time::{AtMs, Day};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub(crate) async fn manager(State(app): State<Shared>) -> Result<Response, Probl
     let view = app.gate.read(|clinic| ManagerView {
         settings: Settings::of(&clinic.standing),
         seen: seen(clinic),
-        today: today(clinic, now),
+        today: clinic.standing.rules.day_at(now),
         profiles: Profile::all().iter().map(|profile| profile.name).collect(),
         history: changes.iter().map(|change| earlier(clinic, change)).collect(),
     });
@@ -81,10 +81,6 @@ pub(crate) async fn manager(State(app): State<Shared>) -> Result<Response, Probl
 
 fn seen(clinic: &Clinic) -> Seen {
     Seen(clinic.last_set.as_ref().map(|last| last.id))
-}
-
-fn today(clinic: &Clinic, now: AtMs) -> Day {
-    Day::holding(now, clinic.standing.rules.day_starts.0)
 }
 
 fn earlier(clinic: &Clinic, change: &Change) -> Earlier {

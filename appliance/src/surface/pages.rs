@@ -4,15 +4,17 @@ use std::io::Write as _;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use machiai_core::ids::VisitId;
 use machiai_core::queue::line::Reception;
 use machiai_core::settings::Line;
+use machiai_panel::fill;
 use serde::Deserialize;
 
 use crate::app::Shared;
+use crate::markup::escaped;
 use crate::problem::Problem;
 
 /// A file that is built in: its name, its media type, its bytes.
@@ -72,9 +74,9 @@ fn page(app: &Shared, asked: &HeaderMap, name: &'static str) -> Response {
 fn filled(app: &Shared, asked: &HeaderMap, name: &'static str, gaps: &[(&str, &str)]) -> Response {
     let page = FILES.iter().find(|file| file.0 == name).and_then(|file| std::str::from_utf8(file.2).ok());
     let Some(page) = page else { return unknown(app) };
-    let page = page.replacen("{site}", &app.site.to_string(), 1);
-    let page = gaps.iter().fold(page, |page, (gap, with)| page.replacen(gap, with, 1));
-    sent(HTML, page.into_bytes(), asked)
+    let site = app.site.to_string();
+    let values: Vec<(&str, &str)> = gaps.iter().copied().chain([("site", site.as_str())]).collect();
+    sent(HTML, fill(page, &values).into_bytes(), asked)
 }
 
 /// Answers with the kiosk, whose buttons are plain forms until its script is there, if it ever comes.
@@ -97,7 +99,7 @@ async fn kiosk(State(app): State<Shared>, asked: HeaderMap) -> Response {
         };
         lines.map(form).collect::<String>()
     });
-    filled(&app, &asked, "kiosk.html", &[("{forms}", &forms)])
+    filled(&app, &asked, "kiosk.html", &[("forms", &forms)])
 }
 
 /// Whose number is shown.
@@ -115,25 +117,10 @@ async fn number(State(app): State<Shared>, asked: HeaderMap, Query(shown): Query
         Some(label) => ("given", escaped(label)),
         None => ("refused", String::new()),
     };
-    let mut page = filled(&app, &asked, "number.html", &[("{class}", class), ("{number}", &label)]);
+    let mut page = filled(&app, &asked, "number.html", &[("class", class), ("number", &label)]);
     // Nobody's number stays for the next.
     page.headers_mut().insert(header::REFRESH, HeaderValue::from_static("60; url=/kiosk"));
     page
-}
-
-/// Makes a text safe to stand in a page.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            _ => safe.push(c),
-        }
-    }
-    safe
 }
 
 async fn asset(State(app): State<Shared>, asked: HeaderMap, Path(name): Path<String>) -> Response {
@@ -179,7 +166,7 @@ async fn font(State(app): State<Shared>, Path(name): Path<String>) -> Response {
 }
 
 fn unknown(app: &Shared) -> Response {
-    Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_address", None).into_response()
+    Problem::unknown_address(app.panel.words()).into_response()
 }
 
 #[cfg(test)]

@@ -55,10 +55,10 @@ pub(crate) async fn report_of_day(
 ) -> Result<Response, Problem> {
     let words = app.panel.words();
     let (now, _) = app.gate.clock.now();
-    let (running, starts) = app.gate.read(|clinic| (clinic.day, clinic.standing.rules.day_starts));
+    let today = app.gate.read(|clinic| clinic.day.unwrap_or_else(|| clinic.standing.rules.day_at(now)));
     let day = match wanted.day {
         Some(day) => day.parse().ok(),
-        None => Some(running.unwrap_or_else(|| Day::holding(now, starts.0))),
+        None => Some(today),
     };
     let bad = || Problem::refused(words, &Refusal::new(RefusalCode::BadValue).with("field", &"day"));
     let day: Day = day.ok_or_else(bad)?;

@@ -10,7 +10,7 @@ use crate::queue::Clinic;
 use crate::queue::visit::State;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::settings::Line;
-use crate::time::{AtMs, Day, MINUTE_MS};
+use crate::time::{AtMs, MINUTE_MS};
 
 /// How many numbers may be passed over for a family's to follow each other without a gap. Where the clinic passes over
 /// so many that they never do, the family's numbers go around those.
@@ -181,7 +181,7 @@ pub(super) fn jumps(clinic: &Clinic, after_what: OpenedAfter, now: AtMs) -> Vec<
 /// Returns the first numbers of the sessions for which a line may have given numbers today by `now`; of all sessions
 /// where the calendar cannot tell.
 fn firsts_by(clinic: &Clinic, line: &Line, now: AtMs) -> impl Iterator<Item = Number> {
-    let today = Day::holding(now, clinic.standing.rules.day_starts.0);
+    let today = clinic.standing.rules.day_at(now);
     let held = Calendar::new(&clinic.standing.hours).sessions_on(today);
     let ahead_ms = i64::from(line.desk.opens_min.min(line.remote.opens_min)).saturating_mul(MINUTE_MS);
     let (first_number, no_calendar) = (line.first_number, held.is_empty());

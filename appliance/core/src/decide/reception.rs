@@ -134,8 +134,8 @@ fn place_of_new(clinic: &Clinic, line: &Line, channel: Channel) -> Rank {
 
 /// Returns the booked time, which a booking has, within this business day, and nothing else.
 fn booked_for(clinic: &Clinic, take: &Take, now: AtMs) -> Result<Option<AtMs>, Refusal> {
-    let starts_min = clinic.standing.rules.day_starts.0;
-    let is_today = |at: AtMs| Day::holding(at, starts_min) == Day::holding(now, starts_min);
+    let rules = &clinic.standing.rules;
+    let is_today = |at: AtMs| rules.day_at(at) == rules.day_at(now);
     match (take.channel, take.booked_for) {
         (Channel::Booked, Some(at)) if is_today(at) => Ok(Some(at)),
         (Channel::Kiosk | Channel::Desk | Channel::Remote | Channel::Emergency, None) => Ok(None),
@@ -144,7 +144,7 @@ fn booked_for(clinic: &Clinic, take: &Take, now: AtMs) -> Result<Option<AtMs>, R
 }
 
 fn today(clinic: &Clinic, now: AtMs) -> Day {
-    clinic.day.unwrap_or_else(|| Day::holding(now, clinic.standing.rules.day_starts.0))
+    clinic.day.unwrap_or_else(|| clinic.standing.rules.day_at(now))
 }
 
 /// Decides an urgent patient's ticket: ahead of everyone, in a line that gives numbers or not.
@@ -295,7 +295,7 @@ fn told(at: Option<AtMs>, now: AtMs) -> String {
 }
 
 fn sessions_today(clinic: &Clinic, now: AtMs) -> Vec<Held<'_>> {
-    let day = Day::holding(now, clinic.standing.rules.day_starts.0);
+    let day = clinic.standing.rules.day_at(now);
     Calendar::new(&clinic.standing.hours).sessions_on(day)
 }
 

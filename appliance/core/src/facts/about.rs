@@ -2,8 +2,9 @@
 
 use core::slice;
 
-use super::Fact;
+use super::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
 use crate::ids::VisitId;
+use crate::settings::{Line, Place, Printer, Room};
 
 impl Fact {
     /// Returns the kind's name, as it stands in JSON.
@@ -63,19 +64,28 @@ impl Fact {
 
     /// Whether the fact sets what a clinic decides once: all that the settings document holds.
     #[must_use]
-    pub const fn is_setting(&self) -> bool {
-        matches!(
-            self,
-            Self::SiteSet(_)
-                | Self::LineSet(_)
-                | Self::LineRemoved(_)
-                | Self::RoomSet(_)
-                | Self::RoomRemoved(_)
-                | Self::HoursSet(_)
-                | Self::RulesSet(_)
-                | Self::PrinterSet(_)
-                | Self::PrinterRemoved(_)
-        )
+    pub fn is_setting(&self) -> bool {
+        self.sets().is_some()
+    }
+
+    /// Returns the part of the settings that the fact replaces; none for facts that set nothing.
+    #[must_use]
+    pub fn sets(&self) -> Option<Place> {
+        if let Self::LineSet(Line { line, .. }) | Self::LineRemoved(LineRemoved { line }) = self {
+            return Some(Place::Line(*line));
+        }
+        if let Self::RoomSet(Room { room, .. }) | Self::RoomRemoved(RoomRemoved { room }) = self {
+            return Some(Place::Room(room.clone()));
+        }
+        if let Self::PrinterSet(Printer { printer, .. }) | Self::PrinterRemoved(PrinterRemoved { printer }) = self {
+            return Some(Place::Printer(printer.clone()));
+        }
+        let whole = [
+            (matches!(self, Self::SiteSet(_)), Place::Site),
+            (matches!(self, Self::HoursSet(_)), Place::Hours),
+            (matches!(self, Self::RulesSet(_)), Place::Rules),
+        ];
+        whole.into_iter().find(|(is_it, _)| *is_it).map(|(_, place)| place)
     }
 
     /// Returns the visits that the fact is about; none for settings, lines and what an undo names by its acts.

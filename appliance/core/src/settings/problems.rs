@@ -6,11 +6,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Serialize, Serializer};
-
-use super::{Line, MAX_NUMBER, Room, Rules, Site, Text, Window};
+use super::{Line, MAX_NUMBER, Place, Room, Rules, Site, Text, Window};
 use crate::calendar::problems as calendar;
-use crate::ids::{LineNo, PrinterId, RoomId, SessionId};
+use crate::ids::{LineNo, SessionId};
 use crate::queue::Clinic;
 use crate::queue::visit::OPEN_STATES;
 use crate::standing::Standing;
@@ -26,42 +24,6 @@ const MAX_FAMILY: u8 = 20;
 
 /// The widest window around a session, in minutes: a day.
 const MAX_WINDOW_MIN: u32 = 24 * 60;
-
-/// The part of the settings that something is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
-    /// The clinic itself.
-    Site,
-    /// The calendar.
-    Hours,
-    /// The rules of the queue.
-    Rules,
-    /// A line.
-    Line(LineNo),
-    /// A room.
-    Room(RoomId),
-    /// A printer.
-    Printer(PrinterId),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Site => f.write_str("site"),
-            Self::Hours => f.write_str("hours"),
-            Self::Rules => f.write_str("rules"),
-            Self::Line(line) => write!(f, "line {line}"),
-            Self::Room(room) => write!(f, "room {room}"),
-            Self::Printer(printer) => write!(f, "printer {printer}"),
-        }
-    }
-}
-
-impl Serialize for Place {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
 
 macro_rules! whats {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $english:literal;)+) => {

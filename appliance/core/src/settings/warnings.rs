@@ -4,21 +4,17 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::Room;
-use super::problems::Place;
+use super::{MOST_ROOMS, Place, Room};
 use crate::calendar::Calendar;
 use crate::ids::{LineNo, Number, SessionId};
 use crate::queue::Clinic;
 use crate::queue::line::Reception;
 use crate::queue::visit::OPEN_STATES;
 use crate::standing::Standing;
-use crate::time::{AtMs, Day};
+use crate::time::AtMs;
 
 /// The widest name that stands on a room's tile beside a line's, in full-width characters (LOOKS, how many fit).
 const MAX_TILE_CHARS: usize = 7;
-
-/// The most rooms one board shows.
-const MAX_ROOMS: usize = 12;
 
 /// How many days ahead a session is looked for.
 const LOOK_DAYS: i32 = 14;
@@ -119,10 +115,10 @@ fn all(clinic: &Clinic, standing: &Standing, now: AtMs) -> Vec<Warning> {
     if standing.site.patient_url.as_ref().is_some_and(|url| url.starts_with("http://")) {
         note(Place::Site, What::PlainUrl);
     }
-    if standing.rooms.len() > MAX_ROOMS {
+    if standing.rooms.len() > MOST_ROOMS {
         note(Place::Site, What::ManyRooms);
     }
-    let today = Day::holding(now, standing.rules.day_starts.0);
+    let today = standing.rules.day_at(now);
     let calendar = Calendar::new(&standing.hours);
     if (0..LOOK_DAYS).all(|n_days| calendar.sessions_on(today.plus_days(n_days)).is_empty()) {
         note(Place::Hours, What::NoSessions);
