@@ -125,7 +125,9 @@ mod tests {
         cat.say("so").unwrap();
         cat.say("ready 127.0.0.1:80 ").unwrap();
         assert_eq!(cat.ready().unwrap(), "127.0.0.1:80");
-        assert!(cat.stop().unwrap_err().to_string().contains("signal"));
+        // One that does not listen: `cat` also ends when nobody talks to it any more, before the signal or after.
+        let idle = Talker::start(Command::new("sleep").arg("600")).unwrap();
+        assert!(idle.stop().unwrap_err().to_string().contains("signal"));
         let mut gone = Talker::start(&mut Command::new("true")).unwrap();
         assert!(gone.line().unwrap_err().to_string().contains("ended with"));
     }
