@@ -9,9 +9,12 @@ use machiai_core::time::AtMs;
 use machiai_panel::Panel;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::config::Config;
 use crate::gate::Gate;
+use crate::rehearsal::Rehearsals;
 
 /// A board frame ready to be sent.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +67,7 @@ pub(crate) struct App {
     /// Who may come in.
     pub(crate) access: Access,
     /// What draws.
-    pub(crate) panel: Panel,
+    pub(crate) panel: Arc<Panel>,
     /// Board frames, landscape and portrait.
     pub(crate) frames: [watch::Sender<Frame>; 2],
     /// Told when a board begins to look: while none does, nothing is drawn.
@@ -72,12 +75,30 @@ pub(crate) struct App {
     /// The device that stands for the program itself.
     pub(crate) own_device: DeviceId,
     /// Ends every stream and loop.
-    pub(crate) stop: tokio_util::sync::CancellationToken,
+    pub(crate) stop: CancellationToken,
     /// What went wrong at the start or since, for the pages of staff and IT.
     pub(crate) troubles: Mutex<BTreeSet<Trouble>>,
+    /// The copy of the day on which new staff learn.
+    pub(crate) rehearsals: Rehearsals,
 }
 
 impl App {
+    /// Brings together what every handler holds.
+    pub(crate) fn new(config: &Config, gate: Gate, panel: Arc<Panel>) -> Self {
+        Self {
+            site: config.site_id(),
+            access: Access::open(&gate, config.state.clone()),
+            gate,
+            panel,
+            frames: [watch::Sender::default(), watch::Sender::default()],
+            board_wanted: Notify::new(),
+            own_device: "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters")),
+            stop: CancellationToken::new(),
+            troubles: Mutex::default(),
+            rehearsals: Rehearsals::new(config),
+        }
+    }
+
     /// Notes that something is wrong, or is so no longer.
     pub(crate) fn note(&self, trouble: Trouble, stands: bool) {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);

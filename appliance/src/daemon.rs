@@ -1,36 +1,34 @@
 //! The daemon from start to stop, in the order in which it happens: open, repair, wire, ready, wait, stop.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use machiai_core::command::Command;
 use machiai_core::facts::OpenedAfter;
-use machiai_core::ids::DeviceId;
+use machiai_core::queue::Clinic;
 use machiai_journal::open::{Disk, Open};
 use machiai_journal::store::Batch;
 use machiai_journal::{Journal, OpenError, Parts, SecretChange, Store, StoreError};
 use machiai_panel::{FontPaths, Panel, PanelError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{Access, acts, setup};
+use crate::access::{acts, setup};
 use crate::app::{App, Shared, Trouble};
 use crate::chance::{Chance, NoChance};
 use crate::clock::{Clock, Source};
 use crate::config::Config;
 use crate::gate::{Gate, GateError};
 use crate::lan::{Door, LanError};
-use crate::rules::ClinicRules;
+use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper};
 use crate::token::{TOKEN_PURPOSE, Tokens};
-use crate::{house, http, lan};
+use crate::{house, http, lan, rehearsal};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
 const STOP_FOR: Duration = Duration::from_secs(8);
@@ -104,8 +102,10 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     // Open and repair: the journal verifies itself, the clinic is folded, a fact says how this opening came about.
     let journal_ended = CancellationToken::new();
     let ended = journal_ended.clone();
-    let (gate, after) = open(config, Box::new(move || ended.cancel()))?;
+    let (gate, after) = open(config, None, Box::new(move || ended.cancel()))?;
     let app = assemble(config, gate, after)?;
+    // What a rehearsal left when the power went is nobody's.
+    rehearsal::end(&app).await;
     let printing_before = app.gate.read(|clinic| clinic.printing.values().cloned().collect());
     note_opening(&app, after).await?;
 
@@ -129,6 +129,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
 
     // Stop: no new requests, then the printers, then the journal, last.
     app.stop.cancel();
+    rehearsal::end(&app).await;
     end("pages and API", serving).await;
     end("the clinic's network", lan_serving).await;
     end("board painter", painting).await;
@@ -143,9 +144,15 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
 
 /// Opens the journal and folds the clinic from it; fails with [`OpenError::InUse`] while another process has it.
 ///
+/// A new journal may begin as the copy of a clinic.
+///
 /// # Errors
 /// As [`run`].
-pub(crate) fn open(config: &Config, ended: Box<dyn FnOnce() + Send>) -> Result<(Gate, OpenedAfter), DaemonError> {
+pub(crate) fn open(
+    config: &Config,
+    copied: Option<&Clinic>,
+    ended: Box<dyn FnOnce() + Send>,
+) -> Result<(Gate, OpenedAfter), DaemonError> {
     let chance = Chance::system();
     let boot = chance.boot().map_err(DaemonError::Chance)?;
     let source = Source::start(config.rehearsal.as_ref());
@@ -153,6 +160,9 @@ pub(crate) fn open(config: &Config, ended: Box<dyn FnOnce() + Send>) -> Result<(
     let origin = about.origin;
     let mut store = Store::open(about).map_err(DaemonError::Journal)?;
     let opened = store.opened().clone();
+    if let Some(clinic) = copied {
+        rules::copy_into(&mut store, clinic).map_err(DaemonError::Store)?;
+    }
     let clock = Clock::resume(source, opened.newest, boot);
     let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
     let reader = store.reader().map_err(DaemonError::Store)?;
@@ -172,33 +182,21 @@ pub(crate) fn assemble(config: &Config, gate: Gate, after: OpenedAfter) -> Resul
     for fault in &faults {
         tracing::warn!(error = %fault, "a template has an error, the built-in one is used");
     }
-    let mut troubles = BTreeSet::new();
-    if !faults.is_empty() {
-        troubles.insert(Trouble::TemplateFault);
-    }
+    let app = App::new(config, gate, Arc::new(panel));
+    app.note(Trouble::TemplateFault, !faults.is_empty());
     match after {
         OpenedAfter::Nothing => tracing::info!("new journal"),
         OpenedAfter::Run => tracing::info!("journal opened"),
         OpenedAfter::Restore => {
             tracing::warn!("journal was restored from a backup: numbering jumps ahead");
-            troubles.insert(Trouble::JournalRestored);
+            app.note(Trouble::JournalRestored, true);
         }
         OpenedAfter::Damage => {
             tracing::warn!("journal was damaged and set aside: facts were salvaged and numbering jumps ahead");
-            troubles.insert(Trouble::JournalDamaged);
+            app.note(Trouble::JournalDamaged, true);
         }
     }
-    Ok(Arc::new(App {
-        site: config.site_id(),
-        access: Access::open(&gate, config.state.clone()),
-        gate,
-        panel,
-        frames: [watch::Sender::default(), watch::Sender::default()],
-        board_wanted: Notify::new(),
-        own_device: own_device(),
-        stop: CancellationToken::new(),
-        troubles: Mutex::new(troubles),
-    }))
+    Ok(Arc::new(app))
 }
 
 /// Stops the journal and says whether it stopped as it should.
@@ -253,11 +251,6 @@ fn tokens(store: &mut Store, chance: &Chance) -> Result<Tokens, StoreError> {
     };
     store.append(&Batch { facts: Vec::new(), secrets: vec![put] })?;
     Ok(Tokens::new(secret))
-}
-
-/// Returns the device that stands for the program itself in facts.
-fn own_device() -> DeviceId {
-    "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters"))
 }
 
 async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonError> {

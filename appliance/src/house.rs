@@ -10,6 +10,7 @@ use machiai_journal::open::Disk;
 use crate::app::{App, Shared, Trouble};
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::rehearsal;
 
 /// How often the daemon looks for what is due by itself.
 const EVERY: Duration = Duration::from_secs(10);
@@ -29,6 +30,7 @@ pub(crate) async fn keep(app: Shared, config: Config) {
         if let Err(cause) = app.gate.ask(ask).await {
             tracing::warn!(error = %cause, "housekeeping waits for the next turn");
         }
+        rehearsal::end_if_over(&app).await;
         let faults = app.panel.reload();
         for fault in &faults {
             tracing::warn!(error = %fault, "a template has an error, the last good one stays");

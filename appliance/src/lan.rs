@@ -2,6 +2,7 @@
 //!
 //! What it serves is what the box serves, behind `access`. Plain HTTP gets no answer here.
 
+mod bounded;
 pub(crate) mod ca;
 
 use std::collections::BTreeSet;
@@ -10,15 +11,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::TokioTimer;
 use machiai_core::time::AtMs;
-use tokio::net::TcpStream;
 
 use crate::access::Via;
 use crate::app::{App, Shared};
 use crate::config::{Config, is_host};
 use crate::http::{self, DRAIN_FOR};
+use bounded::Bounded;
 use ca::{Authority, CaError, DAY_MS};
 
 /// How often the box looks whether its addresses changed or its certificate is a day old.
@@ -26,6 +27,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// How long a device may take to shake hands.
 const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
+
+/// How long a connection may say nothing before it has asked for something.
+const REQUEST_FOR: Duration = Duration::from_secs(30);
+
+/// Connections of one address at once: a tablet with a few tabs; one stranger leaves room for everybody else.
+const MOST_OF_ONE: usize = 40;
 
 /// Connections at once: thirty devices with two tabs of six connections each, and some to spare.
 const MAX_CONNECTIONS: usize = 400;
@@ -109,8 +116,10 @@ pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, D
 pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()> {
     let Some(Door { listener, tls }) = door else { return Ok(()) };
     let handle = Handle::new();
-    let acceptor = RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(Bounded(handle.clone()));
-    let server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().handle(handle.clone());
+    let acceptor =
+        RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(Bounded::new(handle.clone()));
+    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().handle(handle.clone());
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_FOR);
     let service = http::router(Arc::clone(&app), Via::Lan).into_make_service();
     let stop = async {
         renew(&tls, &app).await;
@@ -120,23 +129,6 @@ pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()
     tokio::select! {
         served = server.serve(service) => served,
         () = stop => Ok(()),
-    }
-}
-
-/// Turns connections away when there are too many, so that no stranger takes the box its files and sockets.
-#[derive(Clone)]
-struct Bounded(Handle<SocketAddr>);
-
-impl<S> Accept<TcpStream, S> for Bounded {
-    type Stream = TcpStream;
-    type Service = S;
-    type Future = std::future::Ready<std::io::Result<(TcpStream, S)>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        if self.0.connection_count() > MAX_CONNECTIONS {
-            return std::future::ready(Err(std::io::ErrorKind::ConnectionRefused.into()));
-        }
-        NoDelayAcceptor::new().accept(stream, service)
     }
 }
 

@@ -21,6 +21,7 @@ mod lan;
 mod markup;
 mod openapi;
 mod problem;
+mod rehearsal;
 mod remote;
 mod rules;
 mod seal;

@@ -4,6 +4,7 @@ use utoipa::OpenApi;
 
 use crate::access::api as people;
 use crate::intake::{api, settings};
+use crate::rehearsal;
 use crate::surface::{api as questions, board, manager, report};
 
 /// Version 1 of the API.
@@ -50,7 +51,9 @@ use crate::surface::{api as questions, board, manager, report};
         people::end_sign_ins,
         people::list_devices,
         people::open_pairing,
-        people::unpair
+        people::unpair,
+        rehearsal::start_now,
+        rehearsal::end_now
     )
 )]
 pub(crate) struct Api;

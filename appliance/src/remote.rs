@@ -18,7 +18,7 @@ use crate::settings::Settings;
 /// # Errors
 /// [`CliError::Refused`] when they contradict themselves; nothing of them is kept then.
 pub(crate) async fn import(config: &Config, settings: &Settings) -> Result<usize, CliError> {
-    let (gate, _) = match daemon::open(config, Box::new(|| ())) {
+    let (gate, _) = match daemon::open(config, None, Box::new(|| ())) {
         Ok(opened) => opened,
         Err(DaemonError::Journal(OpenError::InUse { .. })) => return through_daemon(config, settings).await,
         Err(cause) => return Err(CliError::Daemon(cause)),

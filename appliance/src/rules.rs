@@ -130,6 +130,15 @@ impl ClinicRules {
     }
 }
 
+/// Gives an empty journal the state of another one, as if its facts had been folded there.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be kept.
+pub(crate) fn copy_into(store: &mut Store, clinic: &Clinic) -> Result<(), StoreError> {
+    let state = serde_json::to_vec(clinic).unwrap_or_default();
+    store.put_checkpoint(FOLD, &Checkpoint { version: FOLD_VERSION, position: Position(0), state })
+}
+
 /// Folds from the checkpoint where one can be used, else the standing kinds of all time and the facts of the last days.
 fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
     let newest = reader.newest_position()?;

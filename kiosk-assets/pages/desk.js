@@ -9,6 +9,9 @@ const words = JSON.parse($('words').textContent);
 const site = document.documentElement.dataset.site;
 const place = (query.get('place') ?? '').replace(/[^\w./-]/g, '').slice(0, 32);
 const device = `desk/${place || 'new'}`;
+// Under /rehearsal everything is asked of a copy of the day; only who works here is the real clinic's.
+const root = location.pathname.startsWith('/rehearsal/') ? '/rehearsal' : '';
+const api = (path) => `${path === 'me' ? '' : root}/api/v1/${path}`;
 
 let lang = [query.get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
 let view = null, status = null, settings = null, me = null, chosen = null;
@@ -36,7 +39,8 @@ function write(at, text) {
 // What is true.
 
 async function get(path) {
-  const response = await fetch(path, { signal: AbortSignal.timeout(ANSWER_MS) });
+  const response = await fetch(api(path), { signal: AbortSignal.timeout(ANSWER_MS) });
+  if (root && response.status === 409) return offerRehearsal();
   if (!response.ok && response.status !== 404) throw new Error(path);
   return response.ok ? response.json() : null;
 }
@@ -51,8 +55,9 @@ async function look() {
     isStale = false;
     try {
       const before = view;
-      view = await get('/api/v1/desk');
+      view = await get('desk');
       line(true);
+      if (isOver) return;
       draw();
       tellOthers(before);
     } catch {
@@ -61,8 +66,9 @@ async function look() {
   }
 }
 async function poll() {
+  if (isOver) return;
   try {
-    [status, settings, me] = await Promise.all(['status', 'settings', 'me'].map((of) => get(`/api/v1/${of}`)));
+    [status, settings, me] = await Promise.all(['status', 'settings', 'me'].map(get));
   } catch {
     line(false);
   }
@@ -73,8 +79,8 @@ let source = null;
 function listen() {
   source?.close();
   source = null;
-  if (document.hidden) return;
-  source = new EventSource('/api/v1/desk/events');
+  if (document.hidden || isOver) return;
+  source = new EventSource(api('desk/events'));
   source.addEventListener('changed', refresh);
   source.addEventListener('error', () => {
     source?.close();
@@ -116,7 +122,7 @@ async function press(button, path, body = {}, keeps = true) {
   try {
     const headers = { 'Content-Type': 'application/json', 'Idempotency-Key': crypto.randomUUID(), 'Machiai-Device': device };
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const response = await fetch(`/api/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body), signal });
+    const response = await fetch(api(path), { method: 'POST', headers, body: JSON.stringify(body), signal });
     const said = await response.json();
     if (response.ok) answer = said;
     if (said.code === 'sign_in_first') location = '/sign-in';
@@ -224,15 +230,37 @@ function choosePlace() {
   const places = [['reception', say('reception')], ...view.rooms.map((room) => [room.room, name(room.name)])];
   if ($('main').dataset.places === JSON.stringify(places)) return;
   $('main').dataset.places = JSON.stringify(places);
-  const links = places.map(([id, text]) => {
-    const at = make('button', text, 'next');
-    at.addEventListener('click', () => { location.search = new URLSearchParams({ place: id, lang }); });
-    return at;
-  });
+  offer(say('choose'), places.map(([id, text]) => [text, () => { location.search = new URLSearchParams({ place: id, lang }); }]));
+}
+// A page that only asks one thing.
+function offer(title, choices) {
   $('main').className = 'choose';
   document.querySelector('.bar').hidden = true;
-  $('main').replaceChildren(make('h1', say('choose')), ...links);
+  $('main').replaceChildren(make('h1', title), ...choices.map(([text, act]) => {
+    const at = make('button', text, 'next');
+    at.addEventListener('click', () => act(at));
+    return at;
+  }));
   source?.close();
+}
+
+// The rehearsal: the same page on a copy of the day.
+
+let isOver = false;
+const realDesk = () => `/desk${location.search}`;
+function offerRehearsal() {
+  isOver = true;
+  $('rehearsal').hidden = true;
+  offer(say('no_rehearsal'), [[say('rehearse_now'), rehearse], [say('to_real'), () => { location = realDesk(); }]]);
+  return null;
+}
+async function rehearse(button) {
+  button.disabled = true;
+  const begun = await fetch('/api/v1/rehearsal/start', { method: 'POST' }).catch(() => null);
+  if (begun?.ok) return location.reload();
+  button.disabled = false;
+  if (begun?.status === 401) location = '/sign-in';
+  note(say('late'));
 }
 function sessionOf(line) {
   const session = view.sessions.find(([id]) => id === line.session);
@@ -377,7 +405,7 @@ const ofKind = (kind) => (settings?.lines ?? []).filter((line) => line.kind === 
 const isAny = (row, ...states) => states.includes(row.state);
 
 async function openVisit(label) {
-  const row = await get(`/api/v1/visits?label=${encodeURIComponent(label)}`).catch(() => undefined);
+  const row = await get(`visits?label=${encodeURIComponent(label)}`).catch(() => undefined);
   if (!row) return note(say(row === null ? 'unknown' : 'late'));
   const simple = (key, what = key) => [say(key), (at) => act(at, row, what)];
   const others = (lineOf(row.line)?.waiting ?? []).filter((other) => other.visit !== row.visit);
@@ -407,7 +435,7 @@ const toLines = (lines) => lines.map((line) => [say('send', { line: name(line.na
 function checksNow() {
   const has = (code) => status?.troubles.includes(code);
   const checks = [
-    ['printer', !view.unprinted.length && settings?.printers.length > 0], ['board', status?.n_boards > 0 && !has('board_not_drawn')],
+    ['printer', !view.unprinted.length && settings?.printers.length > 0], ['board', root || (status?.n_boards > 0 && !has('board_not_drawn'))],
     ['time', !has('clock_lost')], ['records', !['journal_damaged', 'disk_full', 'ballast_gone', 'backup_failed'].some(has)],
   ];
   return checks.map(([key, is]) => `${is ? '✓' : '✕'} ${say(is ? `k_${key}` : `x_${key}`)}`).join('\n');
@@ -477,6 +505,35 @@ $('aside').addEventListener('click', () => {
   menu(say('aside'), '', [...toLines(ofKind('test')), ...(isCalled ? [[say('hold'), (at) => each(at, 'hold')]] : [])]);
 });
 for (const at of all('.undo')) at.addEventListener('click', () => last && undo(at, last));
+// Who works here: another by a touch on the name and today's PIN, and the pages beside this one.
+let switchingTo = null;
+function openPerson() {
+  const others = (me?.others ?? []).filter((staff) => staff.staff !== me.person?.staff);
+  const to = (key, address) => [say(key), () => { location = address; }];
+  const isManager = me?.at_the_box || me?.person?.role === 'manager';
+  return menu(me?.person?.name ?? say('nobody_here'), '', [
+    ...others.map((staff) => [say('switch_to', staff), () => askPin(staff)]), to('sign_in_page', '/sign-in'),
+    root ? [say('again'), rehearse] : to('rehearse', `/rehearsal/desk${location.search}`),
+    to('to_report', '/report'), ...(isManager ? [to('to_manager', '/manager'), to('to_people', '/people')] : []),
+  ]);
+}
+function askPin(staff) {
+  switchingTo = staff.staff;
+  write($('switching').querySelector('h2'), say('switch_to', staff));
+  $('switching').querySelector('form').reset();
+  $('switching').showModal();
+}
+$('switching').querySelector('.quiet').addEventListener('click', () => $('switching').close());
+$('switching').querySelector('form').addEventListener('submit', async (event) => {
+  event.preventDefault();
+  const body = new URLSearchParams({ staff: switchingTo, pin: event.target.elements.pin.value });
+  const told = await fetch('/sign-in/switch', { method: 'POST', body, redirect: 'manual' }).catch(() => null);
+  $('switching').close();
+  // Done is answered with another page, which stays where it is.
+  if (told?.type !== 'opaqueredirect') note(say(told ? 'wrong_pin' : 'late'));
+  await poll();
+});
+$('person').addEventListener('click', openPerson);
 $('sessions').addEventListener('click', openLines);
 $('paper').addEventListener('click', openPaper);
 $('lang').addEventListener('click', () => {
@@ -491,5 +548,8 @@ document.addEventListener('visibilitychange', () => {
 });
 document.addEventListener('resume', poll);
 
+$('rehearsal').hidden = !root;
+$('rehearsal').querySelector('a').href = realDesk();
+document.body.classList.toggle('rehearsing', Boolean(root));
 poll().then(listen);
 setInterval(() => !document.hidden && poll(), POLL_MS);

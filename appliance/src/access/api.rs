@@ -58,13 +58,16 @@ pub(crate) struct Me {
     counter: Option<String>,
     /// Who is signed in.
     person: Option<Staff>,
+    /// Who may take over here by a touch on the name and a PIN.
+    others: Vec<Staff>,
 }
 
 /// Who asks: the device, its place, and the person signed in.
 #[utoipa::path(get, path = "/api/v1/me", tag = "access", responses((status = 200, body = Object)))]
-pub(crate) async fn me(Extension(caller): Extension<Caller>) -> Json<Me> {
+pub(crate) async fn me(State(app): State<Shared>, Extension(caller): Extension<Caller>) -> Json<Me> {
     let counter = caller.pairing.as_ref().map(|pairing| pairing.counter().to_owned());
-    Json(Me { at_the_box: caller.via == Via::Box, device: caller.pairing, counter, person: caller.person })
+    let others = acts::who_may_switch(&app, &caller);
+    Json(Me { at_the_box: caller.via == Via::Box, device: caller.pairing, counter, person: caller.person, others })
 }
 
 /// Everybody who works here.

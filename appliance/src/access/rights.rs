@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_each_request_needs() {
-        let rows: [(Method, &str, &str, Need); 18] = [
+        let rows: [(Method, &str, &str, Need); 22] = [
             (GET, "/pair", "/pair", Need::Nothing),
             (POST, "/pair", "/pair", Need::Nothing),
             (GET, "/trust", "/trust", Need::Nothing),
@@ -145,6 +145,10 @@ mod tests {
             (GET, "/api/v1/staff", "/api/v1/staff", Need::Manager),
             (POST, "/api/v1/settings", "/api/v1/settings", Need::Manager),
             (POST, "/api/v1/settings/anything/new", "/api/v1/settings/anything/new", Need::Manager),
+            (GET, "/rehearsal/desk", "/rehearsal/desk", Need::Desk),
+            (GET, "/rehearsal/api/{*rest}", "/rehearsal/api/v1/visits", Need::Desk),
+            (POST, "/rehearsal/api/{*rest}", "/rehearsal/api/v1/visits/0/arrive", Need::Person),
+            (POST, "/api/v1/rehearsal/start", "/api/v1/rehearsal/start", Need::Person),
             (GET, "/anything/new", "/anything/new", Need::Desk),
             (POST, "/anything/new", "/anything/new", Need::Person),
         ];

@@ -1,6 +1,7 @@
 //! Bad input: each request gets a clear refusal and changes nothing.
 
 mod manager;
+mod rehearsal;
 
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ impl Clinic {
             folder.path().join("state").display()
         );
         let config: Config = toml::from_str(&text).unwrap();
-        let (gate, after) = daemon::open(&config, Box::new(|| ())).unwrap();
+        let (gate, after) = daemon::open(&config, None, Box::new(|| ())).unwrap();
         let app = daemon::assemble(&config, gate, after).unwrap();
         let clinic = Self { app, _folder: folder, n_presses: std::cell::Cell::new(0) };
         assert_eq!(clinic.press("settings", SETTINGS).await.status, StatusCode::OK);
@@ -65,7 +66,11 @@ impl Clinic {
     }
 
     async fn post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Told {
-        let mut request = Request::post(format!("/api/v1/{path}")).header("host", "127.0.0.1:8110");
+        self.send_to(&format!("/api/v1/{path}"), body, headers).await
+    }
+
+    async fn send_to(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Told {
+        let mut request = Request::post(path).header("host", "127.0.0.1:8110");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

@@ -31,7 +31,7 @@ fn serve() -> Served {
     let text =
         format!("site = 1001\nstate = \"{}\"\nballast_mib = 0\nlan_names = [\"machiai.local\"]\n", state.display());
     let config: Config = toml::from_str(&text).unwrap();
-    let (gate, after) = daemon::open(&config, Box::new(|| ())).unwrap();
+    let (gate, after) = daemon::open(&config, None, Box::new(|| ())).unwrap();
     let app = daemon::assemble(&config, gate, after).unwrap();
     let (lan, door) = lan::open(&app, &config, "127.0.0.1:0".parse().unwrap()).unwrap();
     let at = lan.address;
@@ -130,4 +130,31 @@ fn the_box_goes_by_where_it_listens_and_by_what_it_is_called() {
     let names = names("192.168.1.10".parse().unwrap(), &["machiai.clinic.example".to_owned()]);
     assert!(names.contains("192.168.1.10") && names.contains("machiai.clinic.example"), "{names:?}");
     assert!(!names.contains("localhost") && !names.contains("127.0.0.1"), "{names:?}");
+}
+
+/// Connects from another address of loopback, says nothing, and returns when the other end has closed.
+async fn say_nothing(at: SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let stream = socket.connect(at).await.unwrap();
+    stream.readable().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_address_that_takes_all_the_connections_it_can_leaves_room_for_the_others() {
+    let served = serve();
+    let authority = served.app.access.lan.get().unwrap().authority().certificate().to_vec();
+    let mut silent = tokio::task::JoinSet::new();
+    for _ in 0..=super::MOST_OF_ONE {
+        silent.spawn(say_nothing(served.at));
+    }
+    silent.join_next().await.unwrap().unwrap();
+    assert!(silent.try_join_next().is_none(), "one is turned away, the others wait to shake hands");
+    let page = ask(served.at, authority, "127.0.0.1", "/pair").await.unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+
+    silent.abort_all();
+    served.app.stop.cancel();
+    assert!(tokio::time::timeout(ANSWER_FOR, served.serving).await.is_ok());
+    assert!(daemon::close(&served.app.gate).await);
 }

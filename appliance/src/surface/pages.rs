@@ -55,7 +55,7 @@ pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(async |State(app), headers| page(&app, &headers, "index.html")))
         .route("/board", get(async |State(app), headers| page(&app, &headers, "board.html")))
-        .route("/desk", get(async |State(app), headers| page(&app, &headers, "desk.html")))
+        .merge(desk_routes())
         .route("/kiosk", get(kiosk))
         .route("/kiosk/number", get(number))
         .route("/manager", get(async |State(app), headers| page(&app, &headers, "manager.html")))
@@ -63,6 +63,11 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/report", get(async |State(app), headers| page(&app, &headers, "report.html")))
         .route("/assets/{name}", get(asset))
         .route("/fonts/{name}", get(font))
+}
+
+/// Returns the route of the desk's page alone.
+pub(crate) fn desk_routes() -> Router<Shared> {
+    Router::new().route("/desk", get(async |State(app), headers| page(&app, &headers, "desk.html")))
 }
 
 /// Answers with a page that knows its facility: lines are addressed by it.

@@ -10,6 +10,7 @@ mod kiosk;
 mod manager;
 mod morning;
 mod odd;
+mod rehearsal;
 mod report;
 mod stale;
 

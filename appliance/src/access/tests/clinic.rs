@@ -54,7 +54,7 @@ impl Clinic {
             state.display()
         );
         let config: Config = toml::from_str(&text).unwrap();
-        let (gate, after) = daemon::open(&config, Box::new(|| ())).unwrap();
+        let (gate, after) = daemon::open(&config, None, Box::new(|| ())).unwrap();
         let app = daemon::assemble(&config, gate, after).unwrap();
         // The name that browsers use is the test's own; the port is whatever was free.
         let mut lan = lan::open(&app, &config, "127.0.0.1:0".parse().unwrap()).map(|(lan, _)| lan).unwrap();

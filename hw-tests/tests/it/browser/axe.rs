@@ -19,7 +19,7 @@ impl Scene {
     }
 
     /// Returns what stands beyond the page's right edge, if anything.
-    async fn beyond(&self) -> Value {
+    pub(super) async fn beyond(&self) -> Value {
         let beyond = "return document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('body *')]\
             .filter((at) => at.getBoundingClientRect().right > innerWidth + 1).map((at) => at.outerHTML.slice(0, 80))";
         self.run(beyond).await
@@ -63,12 +63,18 @@ async fn whoever_cannot_see_a_page_can_use_it() {
     scene.press("#next").await;
     scene.until(&format!("document.querySelector('#now').textContent === '{first}'")).await;
     scene.judge("room, called", &mut found).await;
-    for button in ["#take", "#find", "#urgent", "#message", "#aside"] {
+    for button in ["#take", "#find", "#urgent", "#message", "#aside", "#person"] {
         scene.press(button).await;
         scene.until("document.querySelector('dialog[open]')").await;
         scene.judge(&format!("desk, {button}"), &mut found).await;
         scene.run("document.querySelector('dialog[open]').close()").await;
     }
+    scene.open("/rehearsal/desk?place=room1").await;
+    scene.until("document.querySelectorAll('.choose button').length === 2").await;
+    scene.judge("rehearsal, none", &mut found).await;
+    scene.press(".choose button").await;
+    scene.until(&format!("document.querySelector('#now').textContent === '{first}'")).await;
+    scene.judge("rehearsal", &mut found).await;
     assert_eq!(found, Vec::<String>::new());
 }
 

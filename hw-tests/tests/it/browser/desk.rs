@@ -53,7 +53,7 @@ async fn the_desk_says_where_somebody_is_put_and_who_is_left_at_the_close() {
 
 impl Scene {
     /// Presses the button of the menu that begins with a word.
-    async fn press_word(&self, word: &str) {
+    pub(super) async fn press_word(&self, word: &str) {
         let mark = format!(
             "(() => {{ const at = [...document.querySelectorAll('#menu[open] button')].find((at) => at.textContent.startsWith('{word}'));\
                 at?.setAttribute('data-pressed', '{word}'); return at; }})()"
