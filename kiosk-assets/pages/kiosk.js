@@ -117,7 +117,7 @@ function hours() {
   const { phase, from, session, next } = board.phase;
   if (phase === 'before') return say('opens', { from, session: name(session) });
   if (phase === 'between') return say('over_next', { from, session: name(next) });
-  return say(phase === 'closed' ? 'closed' : 'shut');
+  return say({ closed: 'closed', suspended: 'suspended' }[phase] ?? 'shut');
 }
 
 // Shows something over the page until it is answered or its time is over.

@@ -6,7 +6,7 @@ mod calls;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::calendar::{Calendar, Closed, Held};
+use crate::calendar::{Calendar, Held};
 use crate::envelope::Trust;
 use crate::estimate;
 use crate::ids::Label;
@@ -120,7 +120,7 @@ fn card(clinic: &Clinic, line: &Line, now: AtMs) -> LineCard {
         n_waiting: count(estimate::n_waiting(clinic, line.line, now)),
         n_not_arrived: count(day.count(State::NotArrived)),
         wait: estimate::wait_of_line(clinic, line.line, now),
-        open: day.reception == Reception::Open,
+        open: day.reception == Reception::Open && !is_suspended(clinic, now),
         next: next.take(N_NEXT).map(|visit| visit.label.clone()).collect(),
     }
 }
@@ -142,12 +142,17 @@ fn is_seeing(clinic: &Clinic) -> bool {
     [State::Waiting, State::Called, State::InRoom, State::OnHold].into_iter().any(|state| clinic.count(state) > 0)
 }
 
+/// Whether the clinic is closed today, although a line may still be open for whoever came before.
+fn is_suspended(clinic: &Clinic, now: AtMs) -> bool {
+    Calendar::new(&clinic.standing.hours).is_suspended(clinic.standing.rules.day_at(now))
+}
+
 /// Returns what reception is doing.
 #[must_use]
 pub fn phase(clinic: &Clinic, now: AtMs) -> Phase {
     let day = clinic.standing.rules.day_at(now);
     let calendar = Calendar::new(&clinic.standing.hours);
-    if matches!(calendar.closed_on(day), Some(Closed::Closure(_))) && !is_seeing(clinic) {
+    if calendar.is_suspended(day) && !is_seeing(clinic) {
         return Phase::Suspended { next_day: calendar.next_open_day(day) };
     }
     let name_of = |line: &LineDay| line.session.as_ref().and_then(|session| clinic.standing.session(session));

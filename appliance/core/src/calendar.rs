@@ -105,6 +105,12 @@ impl<'a> Calendar<'a> {
         }
     }
 
+    /// Whether a closure stands on a day: planned, or sudden (本日は休診いたします).
+    #[must_use]
+    pub fn is_suspended(&self, day: Day) -> bool {
+        matches!(self.closed_on(day), Some(Closed::Closure(_)))
+    }
+
     /// Returns the session that runs at an instant; of two that overlap, the one that began first.
     #[must_use]
     pub fn session_at(&self, at: AtMs) -> Option<Held<'a>> {

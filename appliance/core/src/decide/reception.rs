@@ -196,6 +196,10 @@ fn session_of(clinic: &Clinic, line: &Line, channel: Channel, now: AtMs) -> Resu
                 return Err(closed(clinic, line, now));
             }
             if channel == Channel::Kiosk {
+                // The desk knows better than a closure; a patient at the kiosk would wait for nobody.
+                if Calendar::new(&clinic.standing.hours).is_suspended(clinic.standing.rules.day_at(now)) {
+                    return Err(closed(clinic, line, now));
+                }
                 let held = opened_for.as_ref().and_then(|session| held_today(clinic, session, now));
                 refuse_past_end(clinic, line, held.as_ref(), now)?;
                 refuse_too_long(clinic, line, line.desk, held.as_ref(), now)?;

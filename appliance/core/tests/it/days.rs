@@ -1,6 +1,6 @@
 //! Business days: when one begins, who is left of it, what a wrong clock does to it, and what is erased after it.
 
-use machiai_core::board::phase;
+use machiai_core::board::{board, phase};
 use machiai_core::envelope::Trust;
 use machiai_core::facts::Fact;
 use machiai_core::view::Phase;
@@ -269,4 +269,8 @@ fn a_day_closed_at_once_says_so_unless_somebody_still_waits() {
     play = play.run(&["cancel 1"]);
     assert_eq!(phase(&play.clinic, play.now), suspended);
     check(&["8:00 house", closure, "8:10 remote 1 ! remote_closed"], "");
+    // The kiosk gives no number that nobody would call; the desk, which knows why, still may.
+    let play = Play::new().run(&["8:30 open 1 morning", "take 1", closure, "take 1 ! line_closed", "take 1 desk"]);
+    let told: Vec<bool> = board(&play.clinic, play.now, Trust::Synced).lines.iter().map(|card| card.open).collect();
+    assert_eq!((told.contains(&true), play.clinic.visits.len()), (false, 2));
 }

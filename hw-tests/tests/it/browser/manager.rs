@@ -168,6 +168,9 @@ async fn a_clinic_closed_at_once_says_so_until_it_is_withdrawn() {
     scene.open_beside("/board").await;
     scene.until("document.body.textContent.includes('本日は休診いたします')").await;
     scene.picture("board").await;
+    scene.open("/kiosk").await;
+    scene.until("[...document.querySelectorAll('.line')].every((at) => at.textContent.includes('本日は休診いたします') && at.ariaDisabled === 'true')").await;
+    scene.picture("kiosk").await;
     scene.browser.turn_to(&manager).await.unwrap();
     scene.reach("#unshut").await;
     scene.until("!!document.querySelector('#shut')").await;
