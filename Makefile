@@ -3,9 +3,13 @@
 
 CARGO ?= cargo
 # What building takes beside cargo: SQLite and ring are C. What is drawn takes its fonts from Debian.
-BUILD_PACKAGES := gcc libc6-dev fonts-morisawa-bizud-gothic fonts-noto-cjk
+BUILD_PACKAGES := gcc libc6-dev pkg-config fonts-morisawa-bizud-gothic fonts-noto-cjk \
+    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
+# What the screen plays with: decoders, mixers, sinks; x264 makes the films that tests play.
+SCREEN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-alsa
 # The pages are tried in a real browser.
-TEST_PACKAGES := $(BUILD_PACKAGES) chromium chromium-driver libfaketime python3 python3-pip
+TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) chromium chromium-driver libfaketime python3 python3-pip
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive

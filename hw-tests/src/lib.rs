@@ -4,5 +4,6 @@ pub mod bench;
 pub mod browser;
 pub mod chance;
 pub mod demo;
+pub mod films;
 pub mod power;
 pub mod printer;

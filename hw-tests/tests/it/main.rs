@@ -8,5 +8,6 @@ mod journal_kill;
 mod journal_power;
 mod morning;
 mod printer;
+mod screen;
 mod tidy;
 mod walk;

@@ -1,0 +1,171 @@
+//! One film or still, decoded in a small pipeline of its own, so that whatever is wrong with it stays there.
+//!
+//! ```text
+//! uridecodebin -> videoconvertscale -> I420 of the film region -> appsink
+//!              -> audioconvert -> audioresample -> F32 48 kHz  -> appsink
+//! ```
+//!
+//! Both ends hold a few buffers and then wait, so that an opened item stands ready behind a closed gate. A film that was
+//! prepared for the region passes the scaler untouched.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use gstreamer::prelude::*;
+use gstreamer::{self as gst, ClockTime};
+use gstreamer_app::AppSink;
+use thiserror::Error;
+
+use crate::canvas::Region;
+use crate::output::{SOUND, fault_of};
+
+/// How often a wait for the next picture looks whether the item has failed.
+const LOOK_EVERY: ClockTime = ClockTime::from_mseconds(50);
+
+/// Why an item cannot be opened.
+#[derive(Debug, Error)]
+pub enum ItemError {
+    /// No address can be made of the path.
+    #[error("cannot name the file {path}")]
+    Name {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: gst::glib::Error,
+    },
+    /// A part of the pipeline is missing.
+    #[error("cannot build a decoder")]
+    Build(#[source] gst::glib::Error),
+    /// A part that was just built is not there.
+    #[error("the decoder lacks its {name}")]
+    Lacks {
+        /// Which.
+        name: &'static str,
+    },
+    /// The file is not there, or nothing here reads it.
+    #[error("cannot open {path}")]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: gst::StateChangeError,
+    },
+}
+
+/// What came when the next picture or sound was waited for.
+#[derive(Debug)]
+pub(crate) enum Pulled {
+    /// A buffer, and its moment from the item's own beginning.
+    Buffer(gst::Buffer, ClockTime),
+    /// There is no more.
+    Ended,
+    /// Decoding failed.
+    Broken(String),
+    /// Nothing came in time.
+    Silent,
+}
+
+/// An opened film or still.
+pub(crate) struct Item {
+    pipeline: gst::Pipeline,
+    pictures: AppSink,
+    sounds: AppSink,
+    fault: OnceLock<String>,
+}
+
+impl Item {
+    /// Opens a file, whose first pictures are decoded from then on.
+    ///
+    /// # Errors
+    /// [`ItemError`]: go on with the next.
+    pub(crate) fn open(path: &Path, region: Region) -> Result<Self, ItemError> {
+        let uri = gst::glib::filename_to_uri(path, None)
+            .map_err(|source| ItemError::Name { path: path.to_owned(), source })?;
+        let Region { width_px, height_px, .. } = region;
+        let description = format!(
+            "uridecodebin name=file \
+             file. ! videoconvertscale add-borders=true \
+             ! video/x-raw,format=I420,width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709 \
+             ! queue max-size-buffers=2 max-size-bytes=0 max-size-time=0 \
+             ! appsink name=pictures sync=false async=false max-buffers=4 \
+             file. ! audioconvert ! audioresample ! {SOUND} ! queue \
+             ! appsink name=sounds sync=false async=false max-buffers=8"
+        );
+        let built = gst::parse::launch(&description).map_err(ItemError::Build)?;
+        let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| ItemError::Lacks { name: "pipeline" })?;
+        let part = |name| pipeline.by_name(name).ok_or(ItemError::Lacks { name });
+        part("file")?.set_property("uri", uri.as_str());
+        let sink = |name| part(name)?.downcast::<AppSink>().map_err(|_other| ItemError::Lacks { name });
+        let item = Self {
+            pictures: sink("pictures")?,
+            sounds: sink("sounds")?,
+            pipeline: pipeline.clone(),
+            fault: OnceLock::new(),
+        };
+        match pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(item),
+            Err(source) => {
+                item.close();
+                Err(ItemError::Open { path: path.to_owned(), source })
+            }
+        }
+    }
+
+    /// Waits for the next picture.
+    pub(crate) fn picture(&self, within: Duration) -> Pulled {
+        self.pull(&self.pictures, within)
+    }
+
+    /// Waits for the next piece of sound.
+    pub(crate) fn sound(&self, within: Duration) -> Pulled {
+        self.pull(&self.sounds, within)
+    }
+
+    fn pull(&self, from: &AppSink, within: Duration) -> Pulled {
+        let mut waited = ClockTime::ZERO;
+        while u128::from(waited.nseconds()) < within.as_nanos() {
+            if let Some(sample) = from.try_pull_sample(LOOK_EVERY) {
+                return buffer_of(&sample).unwrap_or_else(|| Pulled::Broken("a buffer without its time".to_owned()));
+            }
+            if from.is_eos() {
+                return Pulled::Ended;
+            }
+            if let Some(fault) = self.fault() {
+                return Pulled::Broken(fault);
+            }
+            waited = waited.saturating_add(LOOK_EVERY);
+        }
+        Pulled::Silent
+    }
+
+    /// Returns why decoding failed, to both ends that ask.
+    fn fault(&self) -> Option<String> {
+        if let Some(fault) = fault_of(&self.pipeline) {
+            return Some(self.fault.get_or_init(|| fault.to_string()).clone());
+        }
+        self.fault.get().cloned()
+    }
+
+    /// Ends decoding on a thread of its own: a decoder that hangs blocks nobody.
+    pub(crate) fn close(&self) {
+        let pipeline = self.pipeline.clone();
+        let ending = std::thread::Builder::new().name("item's end".to_owned()).spawn(move || {
+            if pipeline.set_state(gst::State::Null).is_err() {
+                tracing::warn!("a decoder did not stop as it should");
+            }
+        });
+        if let Err(cause) = ending {
+            tracing::warn!(error = %cause, "a decoder was not stopped");
+        }
+    }
+}
+
+fn buffer_of(sample: &gst::Sample) -> Option<Pulled> {
+    let buffer = sample.buffer_owned()?;
+    let segment = sample.segment()?.downcast_ref::<ClockTime>()?;
+    let at = segment.to_running_time(buffer.pts()?)?;
+    Some(Pulled::Buffer(buffer, at))
+}

@@ -1,0 +1,277 @@
+//! The output: one pipeline, built once, whose capabilities and sink never change.
+//!
+//! The panel is a whole picture at the bottom, the film lies on its region, and a call lies over all. Each comes in by an
+//! appsrc of its own; a slot that is given nothing keeps its last picture, so that nothing is ever black.
+//!
+//! ```text
+//! panel  appsrc -> videoconvert -> I420 -.
+//! film   appsrc -------------------------+-> compositor -> I420 30/1 -> queue -> videoconvert -> sink
+//! call   appsrc -> videoconvert -> AYUV -'
+//! sound  appsrc -.
+//! voice  appsrc -+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gstreamer::prelude::*;
+use gstreamer::{self as gst, ClockTime};
+use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
+use machiai_panel::Pixels;
+use thiserror::Error;
+
+use crate::canvas::Canvas;
+
+/// Frames per second of the output; every join of two films falls on this grid.
+pub const FRAMES_PER_S: u64 = 30;
+
+/// How far ahead of its moment a picture or sound is handed in.
+pub(crate) const AHEAD: ClockTime = ClockTime::from_mseconds(800);
+
+/// Sound as it is mixed.
+pub(crate) const SOUND: &str = "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved";
+
+/// Where the picture and the sound go.
+#[derive(Clone)]
+pub enum Sink {
+    /// The monitor itself, without a desktop.
+    Kms,
+    /// A window of a Wayland compositor.
+    Wayland,
+    /// A window of an X server.
+    X11,
+    /// Nowhere, in real time: for measurements.
+    Null,
+    /// A function that is handed each composed frame, in real time: for tests and screenshots.
+    Frames(Arc<dyn Fn(Frame<'_>) + Send + Sync>),
+}
+
+/// A composed frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// When it is shown, on the output's clock.
+    pub at: ClockTime,
+    /// I420, top row first, without padding: height × width of luma, then the two chroma planes at half size.
+    pub i420: &'a [u8],
+}
+
+/// Why there is no output.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// GStreamer does not start.
+    #[error("cannot start GStreamer")]
+    NoGstreamer(#[source] gst::glib::Error),
+    /// A part of the pipeline is missing or does not fit.
+    #[error("cannot build the output")]
+    Build(#[source] gst::glib::Error),
+    /// A part that was just built is not there.
+    #[error("the output lacks its {name}")]
+    Lacks {
+        /// Which.
+        name: &'static str,
+    },
+    /// The pipeline does not start: no monitor, or no sound device.
+    #[error("cannot start the output")]
+    Start(#[source] gst::StateChangeError),
+    /// A picture is not as large as the canvas.
+    #[error("a picture of {width_px}×{height_px} does not fit the canvas")]
+    Size {
+        /// Its width.
+        width_px: u32,
+        /// Its height.
+        height_px: u32,
+    },
+    /// The output takes nothing more.
+    #[error("the output has stopped")]
+    Stopped(#[source] gst::FlowError),
+}
+
+/// The running output.
+pub struct Output {
+    canvas: Canvas,
+    pipeline: gst::Pipeline,
+    pub(crate) film: AppSrc,
+    pub(crate) sound: AppSrc,
+    panel: AppSrc,
+    call: AppSrc,
+    call_pad: gst::Pad,
+    n_composed: Arc<AtomicU64>,
+}
+
+impl Output {
+    /// Builds and starts the output.
+    ///
+    /// # Errors
+    /// [`OutputError`]: try another sink, or again when there is a monitor.
+    pub fn start(canvas: Canvas, sink: &Sink) -> Result<Self, OutputError> {
+        gst::init().map_err(OutputError::NoGstreamer)?;
+        let built = gst::parse::launch(&describe(&canvas, sink)).map_err(OutputError::Build)?;
+        let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| OutputError::Lacks { name: "pipeline" })?;
+        let source = |name| find(&pipeline, name)?.downcast::<AppSrc>().map_err(|_other| OutputError::Lacks { name });
+        let mixer = find(&pipeline, "mixer")?;
+        let call_pad = mixer.static_pad("sink_2").ok_or(OutputError::Lacks { name: "call's pad" })?;
+        let n_composed = Arc::new(AtomicU64::new(0));
+        count_frames(&mixer, &n_composed)?;
+        if let Sink::Frames(take) = sink {
+            let frames = find(&pipeline, "frames")?.downcast::<AppSink>();
+            hand_over(&frames.map_err(|_other| OutputError::Lacks { name: "frames" })?, take);
+        }
+        let output = Self {
+            canvas,
+            film: source("film")?,
+            sound: source("sound")?,
+            panel: source("panel")?,
+            call: source("call")?,
+            call_pad,
+            n_composed,
+            pipeline,
+        };
+        output.pipeline.set_state(gst::State::Playing).map_err(OutputError::Start)?;
+        Ok(output)
+    }
+
+    /// Returns the canvas it was built for.
+    #[must_use]
+    pub const fn canvas(&self) -> &Canvas {
+        &self.canvas
+    }
+
+    /// Returns the moment on the output's clock; zero until it runs.
+    #[must_use]
+    pub fn now(&self) -> ClockTime {
+        self.pipeline.current_running_time().unwrap_or(ClockTime::ZERO)
+    }
+
+    /// Returns how many frames were composed so far: a watchdog's food.
+    #[must_use]
+    pub fn n_composed(&self) -> u64 {
+        self.n_composed.load(Ordering::Relaxed)
+    }
+
+    /// Puts a picture of the whole canvas under everything, until the next one.
+    ///
+    /// # Errors
+    /// Another size, or a stopped output.
+    pub fn show_panel(&self, picture: &Pixels) -> Result<(), OutputError> {
+        self.push_picture(&self.panel, picture)
+    }
+
+    /// Puts a picture of the whole canvas over everything.
+    ///
+    /// # Errors
+    /// As [`Output::show_panel`].
+    pub fn show_call(&self, picture: &Pixels) -> Result<(), OutputError> {
+        self.push_picture(&self.call, picture)?;
+        self.fade_call(1.0);
+        Ok(())
+    }
+
+    /// Sets how much of the call is seen, from 0 to 1.
+    pub fn fade_call(&self, alpha: f64) {
+        self.call_pad.set_property("alpha", alpha.clamp(0.0, 1.0));
+    }
+
+    /// Returns what went wrong since the last question, if anything: the output must be built anew then.
+    #[must_use]
+    pub fn fault(&self) -> Option<gst::glib::Error> {
+        fault_of(&self.pipeline)
+    }
+
+    /// Stops for good: whoever hands something in is told so.
+    pub fn stop(&self) {
+        if self.pipeline.set_state(gst::State::Null).is_err() {
+            tracing::warn!("the output did not stop as it should");
+        }
+    }
+
+    fn push_picture(&self, to: &AppSrc, picture: &Pixels) -> Result<(), OutputError> {
+        let (width_px, height_px) = (picture.width, picture.height);
+        if (width_px, height_px) != (self.canvas.width_px, self.canvas.height_px) {
+            return Err(OutputError::Size { width_px, height_px });
+        }
+        let buffer = gst::Buffer::from_slice(picture.rgba.clone());
+        to.push_buffer(buffer).map(drop).map_err(OutputError::Stopped)
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Returns a pipeline's next error, and forgets what else it told.
+pub(crate) fn fault_of(pipeline: &gst::Pipeline) -> Option<gst::glib::Error> {
+    let told = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
+    if let gst::MessageView::Error(error) = told.view() { Some(error.error()) } else { None }
+}
+
+fn find(pipeline: &gst::Pipeline, name: &'static str) -> Result<gst::Element, OutputError> {
+    pipeline.by_name(name).ok_or(OutputError::Lacks { name })
+}
+
+/// Writes the pipeline down as GStreamer reads it.
+fn describe(canvas: &Canvas, sink: &Sink) -> String {
+    let Canvas { width_px, height_px, film } = canvas;
+    let rgba = format!("video/x-raw,format=RGBA,width={width_px},height={height_px},framerate=0/1");
+    let whole = format!("width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709");
+    let composed = format!("video/x-raw,format=I420,{whole},framerate={FRAMES_PER_S}/1");
+    let (screen, speaker) = sinks(sink);
+    let queued = AHEAD.nseconds();
+    format!(
+        "compositor name=mixer force-live=true ignore-inactive-pads=true background=black \
+             sink_0::zorder=1 sink_1::zorder=2 sink_2::zorder=3 sink_2::alpha=0 \
+             sink_1::xpos={x} sink_1::ypos={y} sink_1::width={w} sink_1::height={h} \
+         ! {composed} ! queue max-size-buffers=3 ! videoconvert ! {screen} \
+         appsrc name=panel is-live=true format=time do-timestamp=true caps={rgba} \
+         ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_0 \
+         appsrc name=film is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} \
+             caps=video/x-raw,format=I420,width={w},height={h},framerate=0/1,pixel-aspect-ratio=1/1,colorimetry=bt709 \
+         ! mixer.sink_1 \
+         appsrc name=call is-live=true format=time do-timestamp=true caps={rgba} \
+         ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_2 \
+         audiomixer name=voices force-live=true ignore-inactive-pads=true \
+         ! {SOUND} ! queue ! audioconvert ! audioresample ! {speaker} \
+         appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
+         ! voices.sink_0 \
+         appsrc name=voice is-live=true format=time caps={SOUND} ! voices.sink_1",
+        x = film.x_px,
+        y = film.y_px,
+        w = film.width_px,
+        h = film.height_px,
+    )
+}
+
+/// Returns the sinks of picture and sound.
+const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
+    match sink {
+        Sink::Kms => ("kmssink", "alsasink"),
+        Sink::Wayland => ("waylandsink fullscreen=true", "autoaudiosink"),
+        Sink::X11 => ("ximagesink", "autoaudiosink"),
+        Sink::Null => ("fakesink sync=true", "fakesink sync=true"),
+        Sink::Frames(_) => ("appsink name=frames sync=true max-buffers=4", "fakesink sync=true"),
+    }
+}
+
+fn count_frames(mixer: &gst::Element, n_composed: &Arc<AtomicU64>) -> Result<(), OutputError> {
+    let pad = mixer.static_pad("src").ok_or(OutputError::Lacks { name: "mixer's source" })?;
+    let counter = Arc::clone(n_composed);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+fn hand_over(frames: &AppSink, take: &Arc<dyn Fn(Frame<'_>) + Send + Sync>) {
+    let take = Arc::clone(take);
+    let hand = move |sink: &AppSink| {
+        let sample = sink.pull_sample().map_err(|_ended| gst::FlowError::Eos)?;
+        // A frame that cannot be read is not worth the end of the picture.
+        if let Some((at, map)) = sample.buffer().and_then(|buffer| Some((buffer.pts()?, buffer.map_readable().ok()?))) {
+            take(Frame { at, i420: map.as_slice() });
+        }
+        Ok(gst::FlowSuccess::Ok)
+    };
+    frames.set_callbacks(AppSinkCallbacks::builder().new_sample(hand).build());
+}

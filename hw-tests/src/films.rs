@@ -1,0 +1,135 @@
+//! Films that say in every picture which film and which picture they are.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use gstreamer::prelude::*;
+use gstreamer::{self as gst, ClockTime};
+use gstreamer_app::AppSrc;
+
+/// A square of the code, in pixels.
+const SQUARE: usize = 40;
+/// Squares in the code: eight bits of the film, sixteen of the picture.
+const N_BITS: usize = 24;
+/// Luma of a square that says one.
+const ONE: u8 = 220;
+/// Luma of a square that says zero.
+const ZERO: u8 = 60;
+/// Luma of the rest.
+const GROUND: u8 = 120;
+
+/// How long a film may take to be written.
+const WRITTEN_WITHIN: ClockTime = ClockTime::from_seconds(60);
+
+/// A film to be made.
+#[derive(Clone, Copy)]
+pub struct Film {
+    /// Its number, said in every picture.
+    pub clip: u8,
+    /// Its pictures.
+    pub n_frames: u16,
+    /// How many a second.
+    pub per_s: u32,
+    /// Width and height.
+    pub size: (usize, usize),
+    /// Whether it sounds.
+    pub sounds: bool,
+}
+
+impl Film {
+    /// Returns a film of the size of the landscape's film region.
+    pub fn of(clip: u8, n_frames: u16) -> Self {
+        Self { clip, n_frames, per_s: 30, size: (1280, 720), sounds: true }
+    }
+
+    /// Writes it as H.264 and AAC in MP4.
+    ///
+    /// # Errors
+    /// An encoder is missing, or the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        gst::init()?;
+        let (width, height) = self.size;
+        let ms = u64::from(self.n_frames) * 1_000 / u64::from(self.per_s);
+        let n_buffers = ms * 48 / 1_024;
+        let sound = format!(
+            "audiotestsrc num-buffers={n_buffers} samplesperbuffer=1024 freq=440 volume=0.2 \
+             ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! avenc_aac ! aacparse ! queue ! mux."
+        );
+        let description = format!(
+            "appsrc name=in format=time block=true max-bytes=20000000 \
+                 caps=video/x-raw,format=I420,width={width},height={height},framerate={}/1,colorimetry=bt709 \
+             ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=30 threads=1 ! h264parse ! queue \
+             ! mp4mux name=mux ! filesink location={} {}",
+            self.per_s,
+            path.display(),
+            if self.sounds { sound.as_str() } else { "" }
+        );
+        let pipeline = gst::parse::launch(&description)?.downcast::<gst::Pipeline>().ok().context("no pipeline")?;
+        let source = pipeline.by_name("in").and_then(|source| source.downcast::<AppSrc>().ok()).context("no source")?;
+        pipeline.set_state(gst::State::Playing)?;
+        for frame in 0..self.n_frames {
+            let mut buffer = gst::Buffer::from_slice(picture(self.size, self.clip, frame));
+            let made = buffer.make_mut();
+            made.set_pts(self.moment(frame));
+            made.set_duration(self.moment(1));
+            source.push_buffer(buffer)?;
+        }
+        source.end_of_stream()?;
+        let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+        let told = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(WRITTEN_WITHIN, &wanted));
+        pipeline.set_state(gst::State::Null)?;
+        let told = told.context("a film was not written in time")?;
+        if let gst::MessageView::Error(error) = told.view() { Err(error.error().into()) } else { Ok(()) }
+    }
+
+    fn moment(&self, frame: u16) -> ClockTime {
+        ClockTime::from_nseconds(u64::from(frame) * 1_000_000_000 / u64::from(self.per_s))
+    }
+}
+
+/// Draws one picture as I420.
+pub fn picture((width, height): (usize, usize), clip: u8, frame: u16) -> Vec<u8> {
+    let mut luma = vec![GROUND; width * height];
+    let code = (u32::from(clip) << 16) | u32::from(frame);
+    for bit in 0..N_BITS {
+        let value = if code >> (N_BITS - 1 - bit) & 1 == 1 { ONE } else { ZERO };
+        for row in luma.chunks_exact_mut(width).take(SQUARE) {
+            row[bit * SQUARE..(bit + 1) * SQUARE].fill(value);
+        }
+    }
+    luma.resize(width * height * 3 / 2, 128);
+    luma
+}
+
+/// What a composed frame shows in its film region at the upper left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A picture of a film.
+    Picture {
+        /// Its film.
+        clip: u8,
+        /// Which.
+        frame: u16,
+    },
+    /// Something that is no film's and not black.
+    Other,
+    /// Black.
+    Black,
+}
+
+/// Reads the code of a composed frame, whose luma has rows of `width`.
+pub fn read(luma: &[u8], width: usize) -> Seen {
+    let mut code = 0_u32;
+    let mut is_clear = true;
+    for bit in 0..N_BITS {
+        let middle = luma[SQUARE / 2 * width + bit * SQUARE + SQUARE / 2];
+        is_clear &= middle.abs_diff(ONE) < 30 || middle.abs_diff(ZERO) < 30;
+        code = (code << 1) | u32::from(middle > GROUND);
+    }
+    if is_clear {
+        let [_, clip, high, low] = code.to_be_bytes();
+        return Seen::Picture { clip, frame: u16::from_be_bytes([high, low]) };
+    }
+    let region = luma.chunks_exact(width).take(720).flat_map(|row| &row[..1280]).step_by(997);
+    if region.clone().all(|value| *value < 24) { Seen::Black } else { Seen::Other }
+}
