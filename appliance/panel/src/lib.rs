@@ -11,6 +11,7 @@ mod number;
 mod panel;
 mod qr;
 mod raster;
+pub mod rhythm;
 pub mod samples;
 mod templates;
 mod values;
@@ -18,7 +19,7 @@ pub mod words;
 
 pub use fit::DoesNotFit;
 pub use fonts::{FontError, FontPaths, Fonts};
-pub use panel::{BoardPage, DrawError, Layout, MOST_ROOMS, PAGE_MS, Panel, PanelError, Paper};
+pub use panel::{BoardPage, DrawError, Layout, MOST_ROOMS, Panel, PanelError, Paper};
 pub use qr::qr_svg;
 pub use raster::{Pixels, PngError, RasterError};
 pub use templates::lint::LintError;

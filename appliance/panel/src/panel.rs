@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use machiai_core::time::AtMs;
 use machiai_core::view::{BoardView, TicketView};
 use minijinja::Value;
 use thiserror::Error;
@@ -15,6 +16,7 @@ use crate::dots::Dots;
 use crate::fit::DoesNotFit;
 use crate::fonts::{FontError, FontPaths, Fonts};
 use crate::raster::{Pixels, Raster, RasterError};
+use crate::rhythm;
 use crate::samples;
 use crate::templates::lint::{self, LintError};
 use crate::templates::{TemplateError, TemplateFault, TemplateName, Templates, Whose, read_own};
@@ -22,9 +24,6 @@ use crate::values::{AssetError, Assets, Pager};
 use crate::words::Words;
 
 pub use machiai_core::settings::MOST_ROOMS;
-
-/// How long a page of what does not fit at once is shown, in milliseconds.
-pub const PAGE_MS: i64 = 8_000;
 
 /// How the monitor hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,8 +157,10 @@ pub enum DrawError {
 pub struct BoardPage {
     /// The drawing, without a line break.
     pub svg: String,
-    /// How many pages the message and the lines take; each is shown 8 s.
+    /// How many pages the message, the lines and the absent take; each is shown 8 s.
     pub n_pages: usize,
+    /// When time alone changes the drawing: a page, the labels' language, or its place on the ring.
+    pub changes_at: AtMs,
 }
 
 /// Everything that draws.
@@ -226,8 +227,15 @@ impl Panel {
     /// # Errors
     /// A text that cannot be shown whole, or too many rooms.
     pub fn board_svg(&self, view: &BoardView, layout: Layout) -> Result<String, DrawError> {
-        let turn = view.as_of.0.div_euclid(PAGE_MS);
-        self.board_page(view, layout, usize::try_from(turn).unwrap_or_default()).map(|page| page.svg)
+        self.board_now(view, layout).map(|page| page.svg)
+    }
+
+    /// Draws the board as [`Panel::board_svg`] does, and says until when the drawing holds.
+    ///
+    /// # Errors
+    /// As [`Panel::board_svg`].
+    pub fn board_now(&self, view: &BoardView, layout: Layout) -> Result<BoardPage, DrawError> {
+        self.board_page(view, layout, rhythm::page(view.as_of))
     }
 
     /// Draws a page of the board, from 0: a long message and many lines take turns.
@@ -246,7 +254,8 @@ impl Panel {
         };
         let pager = Pager::new(page);
         let svg = self.draw(name, &self.assets.board(view, &pager))?;
-        Ok(BoardPage { svg, n_pages: pager.n_pages() })
+        let n_pages = pager.n_pages();
+        Ok(BoardPage { svg, n_pages, changes_at: rhythm::changes_at(view, n_pages) })
     }
 
     /// Draws a ticket, one unit per dot.

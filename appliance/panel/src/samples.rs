@@ -12,6 +12,11 @@ use machiai_core::view::{
 /// 24 November 2026, 10:24 in Asia/Tokyo.
 const AT: AtMs = AtMs(1_795_483_440_000);
 
+/// When after [`AT`] the labels of a sample are in English, Chinese and Korean.
+const EN_MS: i64 = 12_000;
+const ZH_MS: i64 = 18_000;
+const KO_MS: i64 = 24_000;
+
 /// What a sample room shows: its name, its line, its state and its label.
 type Shown = (&'static str, &'static str, usize, TileState, Option<&'static str>);
 
@@ -60,6 +65,17 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     .into_iter()
     .map(|(name, n_rooms, n_lines)| (name, board(n_rooms, n_lines)))
     .collect();
+    for (name, n_rooms, n_lines, after_ms) in [
+        ("one-room-english", 1, 1, EN_MS),
+        ("two-rooms-english", 2, 2, EN_MS),
+        ("three-rooms-english", 3, 2, EN_MS),
+        ("three-rooms-chinese", 3, 2, ZH_MS),
+        ("three-rooms-korean", 3, 2, KO_MS),
+        ("six-rooms-english", 6, 5, EN_MS),
+        ("twelve-rooms-english", 12, 5, EN_MS),
+    ] {
+        boards.push((name, BoardView { as_of: AT.plus_ms(after_ms), ..board(n_rooms, n_lines) }));
+    }
     boards.push(("night", BoardView { night: true, ..plain() }));
     boards.push(("six-rooms-night", BoardView { night: true, ..board(6, 5) }));
     boards.push(("rehearsal", BoardView { rehearsal: true, ..plain() }));
@@ -68,6 +84,7 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     boards.push(("no-message", BoardView { message: None, absent: Vec::new(), ..plain() }));
     boards.push(("crowded", crowded()));
     boards.push(("undone", BoardView { wait_longer: labels(&["105", "107"]), ..plain() }));
+    boards.push(("undone-twelve-rooms", BoardView { wait_longer: labels(&["105", "107"]), ..board(12, 5) }));
     boards.push(("family", family()));
     boards.push(("letters", letters()));
     boards.push(("waits", waits()));

@@ -13,6 +13,7 @@ use minijinja::{Error, ErrorKind, State, context};
 use thiserror::Error;
 
 use crate::qr;
+use crate::rhythm;
 use crate::words::{Words, WordsError, fill};
 
 const PALETTE: &str = include_str!("../../../kiosk-assets/palette.toml");
@@ -84,6 +85,10 @@ impl Assets {
     pub(crate) fn board(&self, view: &BoardView, pager: &Arc<Pager>) -> Value {
         let colors = if view.night { &self.night } else { &self.day };
         let n_calls = if view.calls.len() > MOST_IN_FRAME { FIRST_OF_MANY } else { view.calls.len() };
+        let lang = rhythm::label_lang(view);
+        let (x, y) = rhythm::ring(view.as_of);
+        // Where Japanese stands already, English goes with it unless it is another's turn.
+        let beside = if lang == Lang::Ja { Lang::En } else { lang };
         let today = Day::holding(view.as_of, 0);
         let next_day = match &view.phase {
             Phase::Closed { next_day } | Phase::Suspended { next_day } => *next_day,
@@ -93,9 +98,11 @@ impl Assets {
             v => Serde(view), ja => &self.ja, en => &self.en, c => colors, pager => Value::from_dyn_object(Arc::clone(pager)),
             n_calls => n_calls, n_waiting => view.lines.iter().map(|line| line.n_waiting).sum::<u32>(),
             hands => view.clock.as_deref().and_then(hands),
+            t => self.words_in(lang), lang => Serde(lang), s => self.words_in(beside), s_lang => Serde(beside),
+            ring => context! { x, y },
             today => view.clock.is_some().then(|| self.short_day(Lang::Ja, today)),
             next_day => next_day.map(|day| self.short_day(Lang::Ja, day)),
-            next_day_en => next_day.map(|day| self.short_day(Lang::En, day)),
+            next_day_sub => next_day.map(|day| self.short_day(beside, day)),
         }
     }
 
@@ -105,19 +112,22 @@ impl Assets {
             Some(url) => Some(qr::draw(url)?),
             None => None,
         };
-        let (lang, words) = match view.lang {
-            Lang::Ja => ("ja", &self.ja),
-            Lang::En => ("en", &self.en),
-            Lang::Zh => ("zh", &self.zh),
-            Lang::Ko => ("ko", &self.ko),
-        };
         Some(context! {
-            v => Serde(view), dots => n_dots, lang => lang, t => words, ja => &self.ja, en => &self.en,
+            v => Serde(view), dots => n_dots, lang => Serde(view.lang), t => self.words_in(view.lang), ja => &self.ja, en => &self.en,
             day => view.day.map(|day| self.full_day(view.lang, day, view.era_years)),
             taken => view.taken.map(|(hour, minute)| context! { hour => hour, minute => format!("{minute:02}") }),
             reprinted => view.reprinted.map(|(hour, minute)| format!("{hour}:{minute:02}")),
             qr => qr.map(|qr| context! { n => qr.n_modules, path => qr.path }),
         })
+    }
+
+    fn words_in(&self, lang: Lang) -> &Value {
+        match lang {
+            Lang::Ja => &self.ja,
+            Lang::En => &self.en,
+            Lang::Zh => &self.zh,
+            Lang::Ko => &self.ko,
+        }
     }
 
     fn full_day(&self, lang: Lang, day: Day, era_years: bool) -> String {

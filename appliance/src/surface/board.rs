@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use machiai_core::board::{board, changes_at};
+use machiai_core::time::AtMs;
 use machiai_core::view::BoardView;
 use machiai_panel::{DrawError, Layout};
 use serde::Deserialize;
@@ -111,7 +112,7 @@ pub(crate) async fn events(State(app): State<Shared>, Query(asked): Query<Asked>
     let (now, _) = app.gate.clock.now();
     // A thousand boards that come back at once must not cost a thousand drawings.
     if !frames.borrow().is_true(app.gate.read(|clinic| clinic.n_facts), now) {
-        paint_one(&app, asked.layout.layout());
+        let _until = paint_one(&app, asked.layout.layout());
     }
     let mut seen = 0;
     let stream = WatchStream::new(frames).map(move |frame| {
@@ -132,24 +133,25 @@ const fn alive() -> Bytes {
     Bytes::from_static(b"event: alive\ndata: 1\n\n")
 }
 
-/// Draws a layout for its boards, if there is none yet or it changed.
-fn paint_one(app: &App, layout: Layout) {
-    let Some((frames, _)) = app.frames.iter().zip(LAYOUTS).find(|(_, of)| *of == layout) else { return };
+/// Draws a layout for its boards, if there is none yet or it changed; returns when time alone changes it.
+fn paint_one(app: &App, layout: Layout) -> Option<AtMs> {
+    let (frames, _) = app.frames.iter().zip(LAYOUTS).find(|(_, of)| *of == layout)?;
     let (now, _) = app.gate.clock.now();
-    let until = app.gate.read(|clinic| changes_at(clinic, now));
+    let changes = app.gate.read(|clinic| changes_at(clinic, now));
     let view = view_now(app);
-    let svg = match app.panel.board_svg(&view, layout) {
-        Ok(svg) => svg,
+    let page = match app.panel.board_now(&view, layout) {
+        Ok(page) => page,
         Err(cause) => {
             app.note(Trouble::BoardNotDrawn, true);
             tracing::warn!(error = %cause, "cannot draw the board, the last picture stays");
-            return;
+            return Some(changes);
         }
     };
     app.note(Trouble::BoardNotDrawn, false);
-    let mut event = String::with_capacity(svg.len().saturating_add(64));
+    let until = changes.min(page.changes_at);
+    let mut event = String::with_capacity(page.svg.len().saturating_add(64));
     // Writing to a string cannot fail.
-    let _written = write!(event, "id: {}\nevent: board\ndata: {svg}\n\n", view.n_facts);
+    let _written = write!(event, "id: {}\nevent: board\ndata: {}\n\n", view.n_facts, page.svg);
     let event = Bytes::from(event);
     frames.send_if_modified(|frame| {
         let is_new = frame.event != event;
@@ -159,21 +161,30 @@ fn paint_one(app: &App, layout: Layout) {
         (frame.n_facts, frame.until) = (view.n_facts, until);
         is_new
     });
+    Some(until)
+}
+
+/// Draws every layout that somebody looks at; returns when time alone changes one of them.
+fn paint_all(app: &App) -> Option<AtMs> {
+    let watched = app.frames.iter().zip(LAYOUTS).filter(|(frames, _)| frames.receiver_count() > 0);
+    watched.filter_map(|(_, layout)| paint_one(app, layout)).min()
 }
 
 /// Draws the board for whoever looks, when facts change it and when time does, until the app stops.
 pub(crate) async fn paint(app: Shared) {
     let mut changes = app.gate.changes();
     let mut alive = tokio::time::interval(SIGN_OF_LIFE);
+    let mut due = None;
     loop {
         if app.frames.iter().all(|frames| frames.receiver_count() == 0) {
             tokio::select! {
                 () = app.stop.cancelled() => return,
                 () = app.board_wanted.notified() => {}
             }
+            due = paint_all(&app);
         }
-        let (now, _) = app.gate.clock.now();
-        let next = app.gate.clock.until(app.gate.read(|clinic| changes_at(clinic, now)));
+        // A board that has only just come is drawn for at once; the next stroke at the latest finds out until when.
+        let next = due.map_or(SIGN_OF_LIFE, |due| app.gate.clock.until(due));
         tokio::select! {
             () = app.stop.cancelled() => return,
             changed = changes.changed() => if changed.is_err() { return },
@@ -186,10 +197,6 @@ pub(crate) async fn paint(app: Shared) {
                 continue;
             }
         }
-        for (frames, layout) in app.frames.iter().zip(LAYOUTS) {
-            if frames.receiver_count() > 0 {
-                paint_one(&app, layout);
-            }
-        }
+        due = paint_all(&app);
     }
 }

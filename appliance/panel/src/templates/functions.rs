@@ -59,36 +59,32 @@ pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
     });
 }
 
-/// Sets labels in a row from `x` on, and counts those for which there is no room.
-///
-/// When not all fit, `more` is kept free at the end for how many others there are.
+/// Sets labels in rows, each a page of its own: in order, as many as there is room for, and at least one.
 fn row(fonts: &Fonts, labels: &[String], face: &str, rest: &Kwargs) -> Result<Value, Error> {
-    let (x, width, size): (f32, f32, f32) = (rest.get("x")?, rest.get("width")?, rest.get("size")?);
-    let (gap, more): (f32, f32) = (rest.get("gap")?, rest.get("more")?);
+    let (width, size, gap): (f32, f32, f32) = (rest.get("width")?, rest.get("size")?, rest.get("gap")?);
     rest.assert_all_used()?;
     let family = match read_face(face)? {
         NumberFace::Figures => Family::Proportional,
         NumberFace::Letters => Family::Fixed,
     };
-    let ends = |from: f32| {
-        labels.iter().scan(from, move |at, label| {
-            let start = *at;
-            let end = start + fonts.width_em(&clean(label), family, Weight::Bold) * size;
-            *at = end + gap;
-            Some((start, end))
-        })
-    };
-    let all = ends(x).all(|(_, end)| end <= x + width);
-    let limit = if all { x + width } else { x + width - more };
-    let shown: Vec<(f32, f32)> = ends(x).take_while(|(_, end)| *end <= limit).collect();
-    let n_more = labels.len() - shown.len();
-    let end = shown.last().map_or(x, |(_, end)| *end);
-    let shown: Vec<Value> = shown
-        .iter()
-        .zip(labels)
-        .map(|((at, _), label)| minijinja::context! { x => at.round(), label => label.as_str() })
-        .collect();
-    Ok(minijinja::context! { shown => shown, n_more => n_more, end => end.round() })
+    let mut pages: Vec<Vec<Value>> = Vec::new();
+    let mut at = 0.0;
+    for label in labels {
+        let label_px = fonts.width_em(&clean(label), family, Weight::Bold) * size;
+        match pages.last_mut() {
+            Some(page) if at + label_px <= width => page.push(placed(at, label)),
+            Some(_) | None => {
+                at = 0.0;
+                pages.push(vec![placed(at, label)]);
+            }
+        }
+        at += label_px + gap;
+    }
+    Ok(Value::from(pages))
+}
+
+fn placed(at: f32, label: &str) -> Value {
+    minijinja::context! { x => at.round(), label => label }
 }
 
 impl Object for Fitted {
