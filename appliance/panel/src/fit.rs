@@ -14,6 +14,11 @@ pub struct DoesNotFit {
     pub field: String,
 }
 
+/// Words are kept whole where they can be.
+pub(crate) const ANYWHERE: [Cut; 2] = [Cut::BetweenWords, Cut::Anywhere];
+/// Words are kept whole: of a text that is left out when it does not fit.
+pub(crate) const BETWEEN_WORDS: [Cut; 1] = [Cut::BetweenWords];
+
 /// What may be tried.
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
@@ -25,6 +30,8 @@ pub(crate) struct Room {
     pub(crate) small: Vec<f32>,
     /// Most lines of the small sizes.
     pub(crate) n_lines: usize,
+    /// Where lines may be broken, the best first.
+    pub(crate) cuts: &'static [Cut],
 }
 
 /// A text that fits.
@@ -45,9 +52,9 @@ pub(crate) fn fit(setter: &Setter, text: &str, style: Style, room: &Room) -> Opt
         return Some(Fitted { size: *size, lines: vec![text.to_owned()], width: width_em * size });
     }
     // Smaller type reads better than a word that is cut.
-    [Cut::BetweenWords, Cut::Anywhere].into_iter().find_map(|cut| {
+    room.cuts.iter().find_map(|cut| {
         room.small.iter().filter(|size| **size > 0.0).find_map(|size| {
-            let lines = setter.wrap_evenly(text, style, room.width / size, cut)?;
+            let lines = setter.wrap_evenly(text, style, room.width / size, *cut)?;
             let widths = lines.iter().map(|line| setter.fonts().width_em(line, style.family, style.weight));
             let width = widths.fold(0.0, f32::max) * size;
             (lines.len() <= room.n_lines).then_some(Fitted { size: *size, lines, width })
@@ -66,7 +73,8 @@ mod tests {
     fn a_text_shrinks_by_steps_then_breaks_then_is_refused() {
         let setter = Setter::new(Arc::new(Fonts::open(&FontPaths::debian()).unwrap()));
         let style = Style { family: Family::Proportional, weight: Weight::Bold };
-        let room = Room { width: 400.0, sizes: vec![64.0, 56.0, 48.0], small: vec![40.0, 36.0], n_lines: 2 };
+        let room =
+            Room { width: 400.0, sizes: vec![64.0, 56.0, 48.0], small: vec![40.0, 36.0], n_lines: 2, cuts: &ANYWHERE };
         let check = |text: &str| fit(&setter, text, style, &room).map(|fitted| (fitted.size, fitted.lines.len()));
         assert_eq!(check("第1診察室"), Some((64.0, 1)));
         assert_eq!(check("処置・検査室です"), Some((48.0, 1)));

@@ -10,9 +10,9 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, Value};
 use minijinja::{Environment, Error, ErrorKind};
 
 use crate::clean::clean;
-use crate::fit::{DoesNotFit, Fitted, Room, fit};
+use crate::fit::{ANYWHERE, BETWEEN_WORDS, DoesNotFit, Fitted, Room, fit};
 use crate::fonts::{Family, Fonts, Weight};
-use crate::lines::{Setter, Style};
+use crate::lines::{Cut, Setter, Style};
 use crate::number::{Cells, Place, Side, set_in_cells};
 use crate::words;
 
@@ -26,13 +26,19 @@ pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
     env.add_function("fit", move |field: &str, text: &str, width: f32, sizes: Vec<f32>, rest: Kwargs| {
         let small = rest.get::<Option<Vec<f32>>>("small")?.unwrap_or_default();
         let n_lines = rest.get::<Option<usize>>("lines")?.unwrap_or(2);
+        // A text that may be left out gives nothing where another is refused.
+        let is_optional = rest.get::<Option<bool>>("optional")?.unwrap_or(false);
+        let cuts: &[Cut] = if is_optional { &BETWEEN_WORDS } else { &ANYWHERE };
         let style = style(&rest)?;
-        let room = Room { width, sizes, small, n_lines };
+        let room = Room { width, sizes, small, n_lines, cuts };
         // A patient's name is not kept in memory for the sake of speed.
         let unknown = (field == NAME_FIELD).then(|| Setter::new(Arc::clone(&for_names)));
         let fitted = fit(unknown.as_ref().unwrap_or(&known), &clean(text), style, &room);
-        let fitted = fitted.ok_or_else(|| refused(field))?;
-        Ok::<Value, Error>(Value::from_object(fitted))
+        match fitted {
+            Some(fitted) => Ok::<Value, Error>(Value::from_object(fitted)),
+            None if is_optional => Ok(Value::from(())),
+            None => Err(refused(field)),
+        }
     });
     env.add_function("wrap", move |field: &str, text: &str, width: f32, size: f32, rest: Kwargs| {
         let style = style(&rest)?;
