@@ -2,6 +2,7 @@
 //! that the wait is longer.
 
 mod calls;
+mod week;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -33,6 +34,7 @@ pub fn board(clinic: &Clinic, now: AtMs, trust: Trust) -> BoardView {
         as_of: now,
         n_facts: clinic.n_facts,
         phase: phase(clinic, now),
+        week: week::week(&clinic.standing.hours),
         face: clinic.standing.number_face(),
         rooms: clinic.standing.rooms_in_order().into_iter().map(|room| tile(clinic, room)).collect(),
         lines: clinic.standing.lines.values().map(|line| card(clinic, line, now)).collect(),

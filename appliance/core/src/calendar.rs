@@ -22,6 +22,9 @@ const SEARCH_DAYS: i32 = 400;
 /// How many days back a session that still runs can have begun: a time of day goes up to 48:59.
 const DAYS_BACK: i32 = 2;
 
+/// The first to the fifth day of the week of a month.
+pub const WEEKS_OF_MONTH: [i8; 5] = [1, 2, 3, 4, 5];
+
 /// One session on one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held<'a> {
@@ -142,6 +145,15 @@ impl<'a> Calendar<'a> {
         (1..=SEARCH_DAYS).map(|n_days| after.plus_days(n_days)).find(|day| !self.sessions_on(*day).is_empty())
     }
 
+    /// Tells on how many of a month's such days of the week a session is held, of [`WEEKS_OF_MONTH`]; holidays and
+    /// closures aside.
+    #[must_use]
+    pub fn weeks_held(&self, session: &Session, day: WeekDay) -> usize {
+        let rule = |nth| self.hours.week.iter().rfind(|rule| speaks_of_nth(rule, day, nth));
+        let holds = |nth: &i8| rule(*nth).is_some_and(|rule| rule.sessions.contains(&session.session));
+        WEEKS_OF_MONTH.iter().filter(|nth| holds(nth)).count()
+    }
+
     /// Names the sessions of a day, known or not, or says why there are none.
     fn ids_on(&self, day: Day) -> Result<&'a [crate::ids::SessionId], Closed<'a>> {
         if let Some(opening) = self.hours.openings.iter().rfind(|opening| opening.day == day) {
@@ -162,7 +174,12 @@ impl<'a> Calendar<'a> {
 fn speaks_of(rule: &WeekRule, day: Day) -> bool {
     // The 1st to the 7th hold every first day of the week, the 8th to the 14th every second one.
     let nth = day.0.day().saturating_sub(1).div_euclid(7).saturating_add(1);
-    rule.days.contains(&week_day(day))
+    speaks_of_nth(rule, week_day(day), nth)
+}
+
+/// Tells whether a rule of the week speaks of the so manieth such day of a month.
+fn speaks_of_nth(rule: &WeekRule, day: WeekDay, nth: i8) -> bool {
+    rule.days.contains(&day)
         && (rule.nth.is_empty() || rule.nth.iter().any(|wanted| i16::from(*wanted) == i16::from(nth)))
 }
 

@@ -157,6 +157,31 @@ pub enum Phase {
     },
 }
 
+/// How often a session is held on a day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Often {
+    /// Every week.
+    Always,
+    /// In some weeks of the month.
+    Sometimes,
+    /// Never.
+    Never,
+}
+
+/// A session's row in the hours of the week.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionWeek {
+    /// Its name.
+    pub name: Text,
+    /// When it begins, `9:00`.
+    pub from: String,
+    /// When it ends, `12:30`.
+    pub to: String,
+    /// Monday to Sunday, holidays and closures aside.
+    pub days: [Often; 7],
+}
+
 /// The board: everything the monitor and the browser show, except the film.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BoardView {
@@ -170,6 +195,8 @@ pub struct BoardView {
     pub n_facts: u64,
     /// What reception is doing.
     pub phase: Phase,
+    /// The hours of the week, session by session; none where the settings have none.
+    pub week: Vec<SessionWeek>,
     /// The face of numbers.
     pub face: NumberFace,
     /// Rooms in door order.

@@ -6,7 +6,8 @@ use machiai_core::ids::{Label, LineNo, RoomId, VisitId};
 use machiai_core::settings::{Arrow, LineColor, StageKind, Text};
 use machiai_core::time::{AtMs, Day};
 use machiai_core::view::{
-    Band, BoardView, CallFrame, FamilyPlace, LineCard, NumberFace, Phase, RoomTile, TicketView, TileState, Wait,
+    Band, BoardView, CallFrame, FamilyPlace, LineCard, NumberFace, Often, Phase, RoomTile, SessionWeek, TicketView,
+    TileState, Wait,
 };
 
 /// 24 November 2026, 10:24 in Asia/Tokyo.
@@ -85,7 +86,8 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     boards.push(("crowded", crowded()));
     boards.push(("undone", BoardView { wait_longer: labels(&["105", "107"]), ..plain() }));
     boards.push(("undone-twelve-rooms", BoardView { wait_longer: labels(&["105", "107"]), ..board(12, 5) }));
-    boards.push(("family", family()));
+    boards.push(("family", family(&["112–114", "108–109", "7–9"])));
+    boards.push(("family-joined", family(&["105・107", "98・112・113", "7・9"])));
     boards.push(("letters", letters()));
     boards.push(("waits", waits()));
     let before = Phase::Before { session: text("午前", "Morning"), from: "8:30".to_owned() };
@@ -95,13 +97,23 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
         Phase::Between { over: text("午前", "Morning"), next: text("午後", "Afternoon"), from: "15:00".to_owned() };
     boards.push(("between", BoardView { clock: Some("13:05".to_owned()), ..quiet(between, 3, 0) }));
     let closed = Phase::Closed { next_day: "2026-11-25".parse().ok() };
+    let mut long = quiet(closed.clone(), 3, 0);
+    let named = |mut row: SessionWeek, name: &str| {
+        name.clone_into(&mut row.name.ja);
+        row
+    };
+    let names = ["午前", "午後", "夜間", "健康診断・予防接種", "小児科専用外来"];
+    long.week = names.iter().flat_map(|name| week().pop().map(|row| named(row, name))).collect();
+    boards.push(("closed-many-sessions", BoardView { message: Some(long_message()), ..long }));
+    boards.push(("closed-some-absent", BoardView { absent: labels(&["98"]), ..quiet(closed.clone(), 3, 0) }));
+    boards.push(("closed-english", BoardView { as_of: AT.plus_ms(EN_MS), ..quiet(closed.clone(), 3, 0) }));
     boards.push(("closed", BoardView { clock: Some("19:20".to_owned()), night: true, ..quiet(closed, 3, 0) }));
     let suspended = Phase::Suspended { next_day: "2026-11-25".parse().ok() };
     boards.push(("suspended", quiet(suspended.clone(), 3, 0)));
     let told = Some("院長急病のため、本日は休診いたします".to_owned());
     let crowd = BoardView { message: told, absent: labels(&["98", "101"]), ..quiet(suspended, 8, 0) };
     boards.push(("suspended-eight-rooms", crowd));
-    boards.push(("closed-for-long", quiet(Phase::Closed { next_day: None }, 2, 0)));
+    boards.push(("closed-for-long", BoardView { week: Vec::new(), ..quiet(Phase::Closed { next_day: None }, 2, 0) }));
     boards
 }
 
@@ -171,6 +183,7 @@ pub fn board(n_rooms: usize, n_lines: usize) -> BoardView {
         as_of: AT,
         n_facts: 1,
         phase: Phase::Open { session: Some(text("午前", "Morning")) },
+        week: week(),
         face: NumberFace::Figures,
         rooms: ROOMS.iter().take(n_rooms).filter_map(room).collect(),
         lines: LINES.iter().take(n_lines).enumerate().map(line).collect(),
@@ -207,6 +220,17 @@ pub fn ticket(lang: Lang) -> TicketView {
         reprinted: None,
         rehearsal: false,
     }
+}
+
+/// The hours of a clinic that closes on Thursdays, in the afternoon of Saturdays, and sees children some Sundays.
+fn week() -> Vec<SessionWeek> {
+    use Often::{Always as Y, Never as N, Sometimes as S};
+    let row =
+        |name: Text, from: &str, to: &str, days| SessionWeek { name, from: from.to_owned(), to: to.to_owned(), days };
+    vec![
+        row(text("午前", "Morning"), "9:00", "12:30", [Y, Y, Y, N, Y, Y, S]),
+        row(text("午後", "Afternoon"), "15:00", "18:30", [Y, Y, Y, N, Y, N, N]),
+    ]
 }
 
 const fn band(from_min: u32, to_min: u32) -> Wait {
@@ -288,10 +312,10 @@ fn quiet(phase: Phase, n_rooms: usize, n_waiting: u32) -> BoardView {
     view
 }
 
-fn family() -> BoardView {
+fn family(labels: &[&str]) -> BoardView {
     let mut view = board(3, 2);
-    for (room, label) in view.rooms.iter_mut().zip(["112–114", "108–109", "7–9"]) {
-        room.label = Some(label.to_owned());
+    for (room, label) in view.rooms.iter_mut().zip(labels) {
+        room.label = Some((*label).to_owned());
     }
     view
 }

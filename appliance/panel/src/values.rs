@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use machiai_core::facts::Lang;
 use machiai_core::time::Day;
-use machiai_core::view::{BoardView, Phase, TicketView};
+use machiai_core::view::{BoardView, Often, Phase, TicketView};
 use minijinja::value::{Object, ObjectRepr, Serde, Value};
 use minijinja::{Error, ErrorKind, State, context};
 use thiserror::Error;
@@ -100,6 +100,10 @@ impl Assets {
             hands => view.clock.as_deref().and_then(hands),
             t => self.words_in(lang), lang => Serde(lang), s => self.words_in(beside), s_lang => Serde(beside),
             ring => context! { x, y },
+            weekdays => self.weekdays(lang),
+            some_weeks => view.week.iter().any(|row| row.days.contains(&Often::Sometimes)),
+            weekday => view.clock.is_some().then(|| today.0.weekday().to_monday_zero_offset()),
+            is_resting => is_resting(view),
             today => view.clock.is_some().then(|| self.short_day(Lang::Ja, today)),
             next_day => next_day.map(|day| self.short_day(Lang::Ja, day)),
             next_day_sub => next_day.map(|day| self.short_day(beside, day)),
@@ -141,6 +145,12 @@ impl Assets {
         self.day(lang, day, "short")
     }
 
+    /// Returns the short names of the days of the week, Monday first.
+    fn weekdays(&self, lang: Lang) -> Vec<String> {
+        let name = |day: i8| self.words.get(lang, "date", &format!("weekday_{day}")).unwrap_or_default().to_owned();
+        (1..=7).map(name).collect()
+    }
+
     fn day(&self, lang: Lang, day: Day, key: &str) -> String {
         let word = |key: &str| self.words.get(lang, "date", key).unwrap_or_default();
         let era = match day.0.year().saturating_sub(2018) {
@@ -164,6 +174,17 @@ impl Assets {
 
 fn read_palette() -> Result<BTreeMap<String, BTreeMap<String, String>>, AssetError> {
     toml::from_str(PALETTE).map_err(|source| AssetError::Palette { source })
+}
+
+/// Whether reception is over and nobody is left to be called: the hours of the week stand over all.
+fn is_resting(view: &BoardView) -> bool {
+    let is_over = match &view.phase {
+        Phase::Between { .. } | Phase::Closed { .. } => true,
+        Phase::Before { .. } | Phase::Open { .. } | Phase::Suspended { .. } => false,
+    };
+    let is_empty =
+        view.rooms.iter().all(|room| room.label.is_none()) && view.lines.iter().all(|line| line.n_waiting == 0);
+    is_over && is_empty && view.absent.is_empty() && view.wait_longer.is_empty() && !view.week.is_empty()
 }
 
 /// Returns the angles of a clock's hands in degrees from twelve, for `10:24`.

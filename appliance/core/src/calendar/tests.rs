@@ -221,3 +221,12 @@ fn a_session_or_closure_the_wrong_way_round_is_told_and_never_held() {
         calendar.sessions_on(day("2026-08-17")).iter().map(|it| it.session.name.ja.as_str()).collect();
     assert_eq!(held, ["午後"]);
 }
+
+#[test]
+fn a_session_is_held_in_some_weeks_of_the_month() {
+    let hours = clinic();
+    let calendar = Calendar::new(&hours);
+    let morning = hours.sessions.iter().find(|session| session.session.to_string() == "morning").unwrap();
+    let held = [WeekDay::Mon, WeekDay::Thu, WeekDay::Sun].map(|day| calendar.weeks_held(morning, day));
+    assert_eq!(held, [5, 2, 0]);
+}

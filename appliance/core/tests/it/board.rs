@@ -1,7 +1,7 @@
 //! What the waiting room sees: tiles, cards, the absent, the message; never an emergency, never a name.
 
 use machiai_core::envelope::Trust;
-use machiai_core::view::{BoardView, NumberFace, TileState};
+use machiai_core::view::{BoardView, NumberFace, Often, TileState};
 use rstest::rstest;
 
 use crate::play::{Play, at};
@@ -114,4 +114,21 @@ fn one_face_for_all_numbers(#[case] rule: &str, #[case] face: NumberFace) {
     let mut play = Play::empty();
     play.step(&format!(r#"set {{"kind":"LineSet","body":{{"line":1,"name":{{"ja":"内科"}},{rule}}}}}"#));
     assert_eq!(play.board().face, face);
+}
+
+#[test]
+fn the_hours_of_the_week_stand_on_the_board_in_the_order_of_the_day() {
+    let week = Play::new().board().week;
+    let shown: Vec<String> = week
+        .iter()
+        .map(|row| {
+            let days = row.days.map(|often| match often {
+                Often::Always => 'o',
+                Often::Sometimes => '?',
+                Often::Never => '-',
+            });
+            format!("{} {}-{} {}", row.name.ja, row.from, row.to, days.iter().collect::<String>())
+        })
+        .collect();
+    assert_eq!(shown, ["午前 8:30-12:00 ooo-oo-", "午後 15:00-18:30 ooo-o--"]);
 }
