@@ -1,14 +1,10 @@
 // The board in a browser: shows the drawing that its box sends, and never passes an old one off as the present.
-// A drawing is shown in whole or not at all. What stands on it is read off the drawing itself (LOOKS, section 6).
+// A drawing is shown in whole or not at all. What stands on it is found by the names that it gives its parts (`data-part`).
 'use strict';
 
 const OLD_MS = 5000, PALE_MS = 60000, GONE_MS = 300000;
 // The box sends a sign of life every 2 s; a line that is silent for so long is taken up anew.
 const SILENT_MS = 7000;
-const NUMBER = /^[A-Z]{0,2}\d{1,4}([–・][A-Z]{0,2}\d{1,4})*$/;
-const CLOCK = /^\d{1,2}:\d\d$/;
-const STATE = /^(呼出中|診察中|検査中|会計中|受付中)$/;
-const COUNT = /\d+ ?(人待ち|分|人)$/;
 const INDIGO = '#16325C', NIGHT = '#101822';
 const ASK = '受付でご確認ください';
 
@@ -44,13 +40,7 @@ const ground = (svg) => svg.querySelector('rect')?.getAttribute('fill') ?? '#F7F
 // A call's ground is indigo, a board's is paper (LOOKS, section 5).
 const isCall = (svg) => ground(svg) === INDIGO;
 
-function leaves(svg) {
-  return [...svg.querySelectorAll('text, tspan')].filter((at) => !at.firstElementChild);
-}
-function isNumber(at) {
-  const weight = at.getAttribute('font-weight') ?? at.parentNode.getAttribute('font-weight');
-  return weight === '700' && NUMBER.test(at.textContent);
-}
+const parts = (svg, ...names) => [...svg.querySelectorAll(names.map((name) => `[data-part="${name}"]`).join())];
 function make(name, attributes, text = '') {
   const at = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) at.setAttribute(key, value);
@@ -62,7 +52,7 @@ function make(name, attributes, text = '') {
 function messageRow(svg) {
   const { width, height } = svg.viewBox.baseVal;
   const number = (at, name) => Number(at.getAttribute(name) ?? 0);
-  const strip = [...svg.querySelectorAll(':scope > rect')].find((at) => number(at, 'y') > 0 && number(at, 'height') > 100);
+  const [strip] = parts(svg, 'strip');
   const bottom = strip ? number(strip, 'y') + number(strip, 'height') : height - 88;
   if (bottom >= height) return { x: 400, y: 16, width: 1220, height: 88 };
   return { x: 0, y: bottom, width: strip ? number(strip, 'width') : width, height: width > height ? 88 : 92 };
@@ -81,15 +71,13 @@ function sayOld(svg, clock) {
 
 // A tile whose number is too old to be shown: no state, not called, and where to ask.
 function emptyTile(number, ink) {
-  const tile = number.parentNode;
-  const xs = number.getAttribute('x').split(' ').map(Number);
-  const pitch = xs.length > 1 ? xs[1] - xs[0] : 100;
-  const right = xs[xs.length - 1] + pitch / 2;
+  const tile = number.closest('[data-part="tile"]');
+  const right = Number(tile.dataset.right);
   const size = Math.min(64, Math.floor((right - 40) / ASK.length));
-  for (const at of [...tile.querySelectorAll('path, rect, text')]) {
+  parts(tile, 'state').forEach((at) => at.remove());
+  for (const at of [...tile.querySelectorAll('rect, text')]) {
     const isWide = Number(at.getAttribute('width')) > 100 && Number(at.getAttribute('height')) > 100;
-    const isState = at.localName === 'path' || STATE.test(at.textContent);
-    if (isWide || isState) at.remove();
+    if (isWide) at.remove();
     else if (at.localName === 'rect' && at.getAttribute('fill') === '#FFD166') at.setAttribute('fill', ink.second);
     else if (at.localName === 'text') at.setAttribute('fill', ink.first);
   }
@@ -100,29 +88,30 @@ function emptyTile(number, ink) {
 
 function dress(svg, to) {
   const ink = ground(svg) === NIGHT ? { first: '#F1ECE1', second: '#B4BFCA' } : { first: '#17212B', second: '#3F4B57' };
-  const texts = leaves(svg);
-  const clock = texts.find((at) => CLOCK.test(at.textContent));
-  const time = clock?.textContent;
-  clock?.remove();
+  const time = parts(svg, 'clock')[0]?.textContent;
   // A clock that stands still says a wrong time: its hands go too.
-  for (const hand of svg.querySelectorAll('path[transform^="rotate("]')) hand.remove();
-  const numbers = texts.filter(isNumber);
-  for (const at of to === 2 ? numbers : []) {
-    at.setAttribute('fill', at.getAttribute('fill') === '#FFFFFF' ? '#D5E0EE' : ink.second);
+  parts(svg, 'clock', 'hands').forEach((at) => at.remove());
+  if (to >= 2) {
+    parts(svg, 'band').forEach((at) => at.remove());
+    for (const at of parts(svg, 'number', 'numbers', 'count')) {
+      at.setAttribute('fill', at.getAttribute('fill') === '#FFFFFF' ? '#D5E0EE' : ink.second);
+    }
   }
   if (to === 3) {
-    for (const at of numbers) {
-      if (at.localName === 'text' && at.parentNode.localName === 'g') emptyTile(at, ink);
-      else at.remove();
-    }
-    for (const at of svg.querySelectorAll('text')) if (COUNT.test(at.textContent) || at.textContent === '人待ち') at.remove();
+    parts(svg, 'number').forEach((at) => emptyTile(at, ink));
+    parts(svg, 'absent', 'next', 'count', 'wait', 'today').forEach((at) => at.remove());
   }
   sayOld(svg, time);
 }
 
-function put(place, svg) {
-  if (svg) place.replaceChildren(svg);
-  else place.replaceChildren();
+// Another language comes in softly: what is the same in both drawings does not move (LOOKS, section 3).
+const FADE_MS = 300;
+const isCalm = matchMedia('(prefers-reduced-motion: reduce)');
+function put(place, svg, isSoft) {
+  const old = place.lastElementChild;
+  const fades = isSoft && old && !isCalm.matches && old.dataset.lang !== svg.dataset.lang;
+  place.replaceChildren(...(fades ? [old, svg] : [svg]));
+  if (fades) svg.animate([{ opacity: 0 }, { opacity: 1 }], FADE_MS).finished.then(() => old.remove(), () => {});
 }
 
 // Draws the latest, once per frame of the browser: what was sent meanwhile is never shown.
@@ -134,11 +123,13 @@ function draw() {
   if (key === drawn) return;
   drawn = key;
   document.documentElement.dataset.stale = to;
-  const svg = shown.board && parsed(shown.board);
+  const latest = shown.board && parsed(shown.board);
+  // That reception is over is not true of another day: such a board only says where to ask.
+  const svg = to === 3 && latest && parts(latest, 'rest').length ? null : latest;
   if (svg) {
     if (to) dress(svg, to);
     document.body.style.background = ground(svg);
-    put(places.board, svg);
+    put(places.board, svg, !to);
   } else if (to) {
     const blank = make('svg', { viewBox: '0 0 1920 1080', 'font-family': "'BIZ UDPGothic'" });
     blank.append(make('rect', { width: 1920, height: 1080, fill: '#F7F4ED' }));

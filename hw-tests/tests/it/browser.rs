@@ -4,6 +4,7 @@
 
 mod access;
 mod axe;
+mod board;
 mod desk;
 mod files;
 mod kiosk;
