@@ -1,12 +1,16 @@
 //! Boards and calls: every sample in both layouts.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use machiai_core::facts::Lang;
 use machiai_core::ids::Label;
+use machiai_core::time::AtMs;
 use machiai_core::view::{BoardView, NumberFace, Phase, TileState};
 use machiai_panel::rhythm::PAGE_MS;
 use machiai_panel::{DrawError, Layout, samples};
+
+use resvg::usvg::roxmltree::Document;
 
 use crate::looker::{PANEL, overlap, sizes, texts, words};
 
@@ -131,6 +135,37 @@ fn numbers_are_set_in_the_face_of_the_view_and_in_no_other() {
 }
 
 #[test]
+fn every_region_of_a_board_has_its_name() {
+    let named = |view: &BoardView, layout| -> BTreeSet<String> {
+        let svg = draw(view, layout);
+        let document = Document::parse(&svg).unwrap();
+        document.descendants().filter_map(|node| node.attribute("data-part").map(str::to_owned)).collect()
+    };
+    let sample = |name: &str| samples::boards().into_iter().chain(samples::calls()).find(|(known, _)| *known == name);
+    for layout in LAYOUTS {
+        for (name, wanted) in [
+            (
+                "three-rooms",
+                "absent board card clock count film hands head message number numbers state strip tile today wait",
+            ),
+            (
+                "one-room",
+                "absent board card clock count film hands head message next number numbers state strip tile today wait",
+            ),
+            ("undone", "band board tile"),
+            ("undone-twelve-rooms", "band board tile"),
+            ("closed", "board clock rest"),
+            ("suspended", "board clock notice"),
+            ("call-two", "call"),
+        ] {
+            let named = named(&sample(name).unwrap().1, layout);
+            let missing: Vec<&str> = wanted.split(' ').filter(|part| !named.contains(*part)).collect();
+            assert!(missing.is_empty(), "{name} {layout:?} has no {missing:?}, only {named:?}");
+        }
+    }
+}
+
+#[test]
 fn a_state_is_said_in_words() {
     let said = |name: &str, layout| {
         let view = samples::boards().into_iter().find(|(known, _)| *known == name).unwrap().1;
@@ -247,6 +282,52 @@ fn lines_that_do_not_fit_at_once_take_turns() {
     for line in &view.lines {
         let card = format!("{}人待ち", line.n_waiting);
         assert!(seen.contains(&card), "{} is never shown", line.name.ja);
+    }
+}
+
+#[test]
+fn everybody_absent_is_shown_in_pages_of_four_or_three() {
+    let mut view = samples::board(3, 2);
+    view.absent = (101..=109).map(|number| Label(number.to_string())).collect();
+    for (layout, most) in [(Layout::Landscape, 4), (Layout::Portrait, 3)] {
+        let n_pages = PANEL.board_page(&view, layout, 0).unwrap().n_pages;
+        assert_eq!(n_pages, 9_usize.div_ceil(most), "{layout:?}");
+        let shown: Vec<String> = (0..n_pages)
+            .map(|page| {
+                let svg = PANEL.board_page(&view, layout, page).unwrap().svg;
+                let document = Document::parse(&svg).unwrap();
+                let row = document.descendants().find(|node| node.attribute("data-part") == Some("numbers")).unwrap();
+                row.descendants().filter_map(|node| node.is_text().then(|| node.text())?).collect()
+            })
+            .collect();
+        assert!(shown.iter().all(|page| page.len() <= most * 3), "{layout:?}: {shown:?}");
+        assert_eq!(shown.concat(), "101102103104105106107108109", "{layout:?}");
+    }
+}
+
+#[test]
+fn the_ring_moves_everything_but_the_film_and_nothing_out_of_the_frame() {
+    let minutes = |n: i64| n * 60_000;
+    for layout in LAYOUTS {
+        let (width, height) = layout.size_px();
+        let seen: Vec<_> = (0..8)
+            .map(|step| {
+                let view = BoardView { as_of: AtMs(minutes(3 * step)), ..samples::board(3, 2) };
+                texts(&draw(&view, layout))
+            })
+            .collect();
+        for step in &seen {
+            let moved = |nth: usize| (step[nth].ink.left() - seen[0][nth].ink.left()).abs();
+            let (title, clinic) = (0, step.iter().rposition(|text| text.text == "さくら台クリニック").unwrap());
+            assert!(moved(title) <= 4.0 && moved(clinic) < 0.01, "{layout:?}: the film moves");
+            for text in step {
+                let (right, bottom) = (text.ink.right(), text.ink.bottom());
+                assert!(right <= width as f32 - 24.0 && bottom <= height as f32, "{layout:?}: {} is cut", text.text);
+            }
+        }
+        let places: BTreeSet<(i64, i64)> =
+            seen.iter().map(|step| (step[0].ink.left().round() as i64, step[0].ink.top().round() as i64)).collect();
+        assert_eq!(places.len(), 8, "{layout:?}: the title rests");
     }
 }
 

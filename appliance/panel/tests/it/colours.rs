@@ -5,7 +5,7 @@ use machiai_panel::{Layout, samples};
 use crate::looker::{PANEL, contrast, texts};
 
 /// A text's colour, its ground, and the contrast they must have.
-const PAIRS: [(&str, &str, f32); 18] = [
+const PAIRS: [(&str, &str, f32); 19] = [
     ("#17212B", "#F7F4ED", 14.8),
     ("#17212B", "#ECE7DB", 13.2),
     ("#3F4B57", "#F7F4ED", 8.1),
@@ -21,6 +21,8 @@ const PAIRS: [(&str, &str, f32); 18] = [
     ("#5FC0A4", "#101822", 8.1),
     ("#C79ACB", "#101822", 7.6),
     ("#D9A679", "#101822", 8.2),
+    // What a browser's board writes when it is old.
+    ("#17212B", "#FFE3A0", 13.0),
     // The mark of a rehearsal: the ground's colour on the ink's.
     ("#F7F4ED", "#17212B", 14.8),
     ("#101822", "#F1ECE1", 15.2),
@@ -37,6 +39,16 @@ fn the_colours_have_the_contrast_that_was_promised() {
         let measured = contrast(color(text), color(ground));
         assert!(measured >= promised - 0.06, "{text} on {ground} is {measured}");
     }
+}
+
+#[test]
+fn an_old_board_is_dressed_in_listed_colours_alone() {
+    let script = include_str!("../../../../kiosk-assets/pages/board.js");
+    let used: Vec<&str> = script.match_indices('#').filter_map(|(at, _)| script.get(at..at + 7)).collect();
+    let used = used.into_iter().filter(|hex| hex[1..].chars().all(|c| c.is_ascii_digit() || ('A'..='F').contains(&c)));
+    let known = |hex: &str| PAIRS.iter().any(|(text, ground, _)| *text == hex || *ground == hex);
+    let unknown: Vec<&str> = used.clone().filter(|hex| !known(hex)).collect();
+    assert!(used.count() >= 8 && unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]
