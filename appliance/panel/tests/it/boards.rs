@@ -10,6 +10,7 @@ use machiai_core::view::{BoardView, NumberFace, Phase, TileState};
 use machiai_panel::rhythm::PAGE_MS;
 use machiai_panel::{DrawError, Layout, samples};
 
+use resvg::usvg::Rect;
 use resvg::usvg::roxmltree::Document;
 
 use crate::looker::{PANEL, overlap, sizes, texts, words};
@@ -325,8 +326,8 @@ fn the_ring_moves_everything_but_the_film_and_nothing_out_of_the_frame() {
                 assert!(right <= width as f32 - 24.0 && bottom <= height as f32, "{layout:?}: {} is cut", text.text);
             }
         }
-        let places: BTreeSet<(i64, i64)> =
-            seen.iter().map(|step| (step[0].ink.left().round() as i64, step[0].ink.top().round() as i64)).collect();
+        let place = |ink: &Rect| format!("{:.0} {:.0}", ink.left(), ink.top());
+        let places: BTreeSet<String> = seen.iter().map(|step| place(&step[0].ink)).collect();
         assert_eq!(places.len(), 8, "{layout:?}: the title rests");
     }
 }
