@@ -26,10 +26,12 @@ test: test-packages tools decoder axe fmt-check lint docs core-alone deny tests 
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
 # make demo MORNING=FILE SPEED=600 OUT=DIR      plays a recorded morning and ends by itself
+# make demo MORNING=random SEED=7 PATIENTS=400  plays one drawn at random, which it leaves as morning.csv
 demo: build-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
 	@$(CARGO) build --quiet --locked -p machiai -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- \
-	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)')
+	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)') \
+	    $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)')
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
 # make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper

@@ -33,8 +33,10 @@ use daemon::{Program, write};
 use facts::Fact;
 use player::{Played, Player};
 use progress::out;
+use random::Plan;
 use report::Report;
-use stage::Stage;
+use row::Row;
+use stage::{Clinic, Stage};
 
 /// The day on which mornings are rehearsed, an ordinary Tuesday, in the time of Asia/Tokyo.
 const DAY: &str = "2026-11-24";
@@ -47,13 +49,46 @@ const EARLIEST_S: u32 = 4 * 3_600 + 600;
 /// The hour that a visitor finds on the clock.
 const VISIT_S: u32 = 8 * 3_600 + 20 * 60;
 
+/// A morning to be played.
+#[derive(Clone, Debug)]
+pub enum Morning {
+    /// One that was recorded in a file.
+    Recorded(PathBuf),
+    /// One that is drawn.
+    Drawn(Plan),
+}
+
+impl Morning {
+    /// Returns the morning of a name: `random` is drawn, everything else a file.
+    #[must_use]
+    pub fn named(file: PathBuf, plan: Plan) -> Self {
+        if file.as_os_str() == "random" { Self::Drawn(plan) } else { Self::Recorded(file) }
+    }
+
+    /// Returns its rows, and its file where it was drawn.
+    fn rows(&self) -> Result<(Vec<Row>, Option<String>)> {
+        match self {
+            Self::Recorded(file) => {
+                let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+                let rows = row::read(&text).with_context(|| format!("cannot play {}", file.display()))?;
+                Ok((rows, None))
+            }
+            Self::Drawn(plan) => {
+                let rows = random::morning(*plan);
+                let text = row::write(&rows);
+                Ok((rows, Some(text)))
+            }
+        }
+    }
+}
+
 /// What to play.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The daemon's program.
     pub program: Program,
-    /// The recorded morning; none lets a visitor try.
-    pub morning: Option<PathBuf>,
+    /// The morning; none lets a visitor try.
+    pub morning: Option<Morning>,
     /// How many times faster than real time.
     pub speed: Option<u32>,
     /// Where everything is left.
@@ -104,9 +139,8 @@ async fn visit(options: &Options, stop: &mut Stop) -> Result<bool> {
     let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
     prepare(&folder)?;
     let papers = folder.join("tickets");
-    let mut stage =
-        Stage::set(&options.program, &folder, starts(VISIT_S), options.speed.unwrap_or(1), Some(papers.clone()))
-            .await?;
+    let rehearsal = (starts(VISIT_S), options.speed.unwrap_or(1));
+    let mut stage = Stage::set(&options.program, Clinic::Small, &folder, rehearsal, Some(papers.clone())).await?;
     stage::furnish(&stage.api).await?;
     let address = stage.daemon.address();
     let rooms = ["room1", "room2", "room3"].map(|room| format!("  a room's desk      {address}/desk?place={room}\n"));
@@ -123,17 +157,19 @@ async fn visit(options: &Options, stop: &mut Stop) -> Result<bool> {
     }
 }
 
-/// Plays a recorded morning and checks what it left behind.
-async fn play(options: &Options, morning: &Path) -> Result<bool> {
-    let text = std::fs::read_to_string(morning).with_context(|| format!("cannot read {}", morning.display()))?;
-    let rows = row::read(&text).with_context(|| format!("cannot play {}", morning.display()))?;
+/// Plays a morning and checks what it left behind.
+async fn play(options: &Options, morning: &Morning) -> Result<bool> {
+    let (rows, drawn) = morning.rows()?;
     let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
     prepare(&folder)?;
+    if let Some(drawn) = drawn {
+        write(&folder.join("morning.csv"), drawn)?;
+    }
     let (panel, _) = Panel::open(&FontPaths::debian(), None).context("cannot draw")?;
     let speed = options.speed.unwrap_or(USUAL_SPEED);
     let first_s = rows.first().map_or(VISIT_S, |row| row.at_s);
     let starts_s = first_s.saturating_sub(LEAD_MS.saturating_mul(speed) / 1_000).max(EARLIEST_S.min(first_s));
-    let mut stage = Stage::set(&options.program, &folder, starts(starts_s), speed, None).await?;
+    let mut stage = Stage::set(&options.program, Clinic::of(&rows), &folder, (starts(starts_s), speed), None).await?;
     let (frames, looking) = frames::look(&stage.api).await?;
     let mut camera = Camera::new(stage.api.clone(), &panel);
     let midnight_ms = instant_ms(&starts(0))?;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use machiai_hw_tests::demo::daemon::{Program, write};
 use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
-use machiai_hw_tests::demo::{self, Options, row};
+use machiai_hw_tests::demo::{self, Morning, Options, row};
 
 /// The appliance on 127.0.0.1 until Ctrl-C, or through a recorded morning.
 #[derive(Debug, Parser)]
@@ -20,9 +20,15 @@ use machiai_hw_tests::demo::{self, Options, row};
     args_conflicts_with_subcommands = true
 )]
 struct Arguments {
-    /// A recorded morning, CSV; without one the demo runs until it is stopped.
+    /// A recorded morning, CSV, or `random`; without one the demo runs until it is stopped.
     #[arg(long)]
     morning: Option<PathBuf>,
+    /// The seed of a random morning.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many patients come on a random morning.
+    #[arg(long, default_value_t = 400)]
+    patients: u32,
     /// How many times faster than real time the rehearsal's clock runs.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     speed: Option<u32>,
@@ -80,9 +86,10 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
         }
         None => {
             let this = std::env::current_exe().context("cannot tell where this program lies")?;
+            let plan = Plan { seed: arguments.seed, n_patients: arguments.patients };
             let options = Options {
                 program: program(&this, arguments.own_daemon)?,
-                morning: arguments.morning,
+                morning: arguments.morning.map(|file| Morning::named(file, plan)),
                 speed: arguments.speed,
                 out: arguments.out,
             };

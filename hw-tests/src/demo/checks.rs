@@ -1,5 +1,6 @@
 //! What must hold after a morning, found in what it left behind and not by asking the daemon.
 
+pub(super) mod acts;
 mod journal;
 mod paper;
 mod queue;
@@ -120,6 +121,12 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Check> {
         queue::emergencies(evidence),
         queue::families(evidence),
         queue::boards(evidence),
+        queue::desks(evidence),
+        acts::effects(evidence),
+        acts::undone(evidence),
+        acts::again(evidence),
+        acts::crossing(evidence),
+        acts::happened(evidence),
         journal::sequences(evidence),
         journal::counted(evidence),
         journal::rehearsed(evidence),

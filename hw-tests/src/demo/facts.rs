@@ -1,9 +1,12 @@
 //! The facts as they were exported, read without any of the daemon's own code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+
+/// The journal opening that wrote a fact, and the fact's place there.
+pub type Id = (String, u64);
 
 /// A fact with what the checks need of its envelope.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Fact {
     pub line: Option<u64>,
     /// The idempotency key of the command that made it.
     pub key: Option<String>,
+    /// The device on which it was pressed.
+    pub device: String,
     /// What happened.
     pub kind: String,
     /// Its fields.
@@ -37,6 +42,26 @@ impl Fact {
     #[must_use]
     pub fn number(&self, field: &str) -> u64 {
         self.body[field].as_u64().unwrap_or_default()
+    }
+
+    /// Returns its identity.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        (self.origin.clone(), self.seq)
+    }
+
+    /// Returns the identities of the facts that it takes back.
+    #[must_use]
+    pub fn acts(&self) -> BTreeSet<Id> {
+        let acts = self.body["acts"].as_array().into_iter().flatten();
+        acts.filter_map(|act| Some((act["origin"].as_str()?.to_owned(), act["seq"].as_u64()?))).collect()
+    }
+
+    /// Returns the visits it concerns, one or several.
+    #[must_use]
+    pub fn concerned(&self) -> Vec<&str> {
+        let one = self.body["visit"].as_str();
+        one.into_iter().chain(self.visits()).collect()
     }
 
     /// Returns the visits it names together.
@@ -65,6 +90,7 @@ fn read_fact(line: &str) -> Result<Fact> {
         clock: text("clock").context("no clock")?,
         line: value["line"].as_u64(),
         key: text("cmd").and_then(|cmd| cmd.split_once('#').map(|(key, _)| key.to_owned())),
+        device: value["by"]["device"].as_str().unwrap_or_default().to_owned(),
         kind: text("kind").context("no kind")?,
         body: value["body"].clone(),
     })

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::api::{Answered, Api, Press, Status};
 use super::camera::{Camera, Moment};
 use super::clock::{Clock, Pace};
-use super::press::{Clinic, KIOSKS};
+use super::press::{Clinic, KIOSKS, Meant};
 use super::progress::Progress;
 use super::row::{Action, Row};
 
@@ -36,6 +36,10 @@ pub enum Role {
     Asked,
     /// The same finger slipped: the row stands twice.
     Double,
+    /// The same press was sent again under its key, as a tablet does whose answer was lost.
+    Repeat,
+    /// Another tablet of the room was pressed at the same instant.
+    Crossing,
     /// A second number that a slow double press had been given is handed back.
     TakenBack,
 }
@@ -62,15 +66,41 @@ pub struct Seen {
     pub rooms: BTreeMap<String, String>,
 }
 
+/// The desk as a tablet was told it.
+#[derive(Clone, Debug, Default)]
+pub struct SeenDesk {
+    /// How many facts it was folded from.
+    pub n_facts: u64,
+    /// The labels in each room, and the one that its button would call, empty for nobody.
+    pub rooms: BTreeMap<String, (Vec<String>, String)>,
+    /// Of each line the labels that wait, in their order.
+    pub waiting: BTreeMap<u64, Vec<String>>,
+    /// Of each line the labels set aside.
+    pub on_hold: BTreeMap<u64, BTreeSet<String>>,
+    /// Of each line the labels of the absent and of those who have not come.
+    pub away: BTreeMap<u64, BTreeSet<String>>,
+}
+
+/// A row that nobody could press.
+#[derive(Clone, Copy, Debug)]
+pub struct Off {
+    /// Which row.
+    pub row_idx: usize,
+    /// Of how many facts the desk was that showed so; none where the patient never got a number.
+    pub looked_at: Option<u64>,
+}
+
 /// What came of a morning.
 #[derive(Debug, Default)]
 pub struct Played {
     /// Every press.
     pub sent: Vec<Sent>,
-    /// Rows that could not be pressed, because the patient never got a number.
-    pub without_number: Vec<usize>,
+    /// Rows that could not be pressed.
+    pub off: Vec<Off>,
     /// Boards that were looked at.
     pub boards: Vec<Seen>,
+    /// Desks that were looked at.
+    pub desks: Vec<SeenDesk>,
     /// Milliseconds within which the same press counts once.
     pub lock_ms: i64,
 }
@@ -97,6 +127,8 @@ struct Lane {
     row_idx: usize,
     role: Role,
     presses: Vec<Press>,
+    /// The key of a press that is sent again.
+    key: Option<String>,
 }
 
 impl<'a> Player<'a> {
@@ -185,15 +217,19 @@ impl<'a> Player<'a> {
         for row_idx in batch {
             // The finger slips on the very same button.
             let slipped = lanes.first().filter(|_| is_double).map(|lane| lane.presses.clone());
-            let role = if slipped.is_some() { Role::Double } else { Role::Asked };
-            let presses = match slipped {
-                Some(presses) => presses,
-                None => self.clinic.presses(&self.rows[row_idx], is_double).await?,
-            };
-            if presses.is_empty() {
-                self.played.without_number.push(row_idx);
-            } else {
-                lanes.push(Lane { row_idx, role, presses });
+            if let Some(presses) = slipped {
+                lanes.push(Lane { row_idx, role: Role::Double, presses, key: None });
+                continue;
+            }
+            let lane = |role, presses, key| Lane { row_idx, role, presses, key };
+            match self.clinic.meant(&self.rows[row_idx], is_double).await? {
+                Meant::InOrder(presses) => lanes.push(lane(Role::Asked, presses, None)),
+                Meant::Again(press, key) => lanes.push(lane(Role::Repeat, vec![press], Some(key))),
+                Meant::Crossing([one, other]) => {
+                    lanes.push(lane(Role::Asked, vec![one], None));
+                    lanes.push(lane(Role::Crossing, vec![other], None));
+                }
+                Meant::Off(looked_at) => self.played.off.push(Off { row_idx, looked_at }),
             }
         }
         let answered = self.send(lanes, clock).await?;
@@ -214,7 +250,7 @@ impl<'a> Player<'a> {
             sending.spawn(async move {
                 let mut sent = Vec::new();
                 for (idx, press) in lane.presses.into_iter().enumerate() {
-                    let key = format!("demo-{}-{nth}-{idx}", lane.row_idx);
+                    let key = lane.key.clone().unwrap_or_else(|| format!("demo-{}-{nth}-{idx}", lane.row_idx));
                     let answered = api.press(press, key).await?;
                     sent.push(Sent {
                         row_idx: lane.row_idx,
@@ -277,6 +313,20 @@ impl<'a> Player<'a> {
         if is_in_room && row_idx.is_multiple_of(LOOK_EVERY) {
             self.played.boards.push(seen(&self.api.get("board").await?)?);
         }
+        let puts_elsewhere = matches!(
+            action,
+            Action::Hold
+                | Action::Release
+                | Action::Move
+                | Action::Test
+                | Action::Back
+                | Action::Pay
+                | Action::Undo
+                | Action::Cross
+        );
+        if puts_elsewhere || (is_in_room && row_idx.is_multiple_of(LOOK_EVERY)) {
+            self.played.desks.push(seen_desk(&self.api.get("desk").await?)?);
+        }
         Ok(())
     }
 
@@ -338,6 +388,26 @@ fn seen(board: &Value) -> Result<Seen> {
     let rooms = board["rooms"].as_array().context("the board has no rooms")?;
     let rooms = rooms.iter().map(|tile| (text(&tile["room"]), text(&tile["label"]))).collect();
     Ok(Seen { n_facts, rooms })
+}
+
+fn seen_desk(desk: &Value) -> Result<SeenDesk> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let labels = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().map(|row| text(&row["label"])).collect()
+    };
+    let n_facts = desk["n_facts"].as_u64().context("the desk does not say from how many facts it is")?;
+    let mut seen = SeenDesk { n_facts, ..SeenDesk::default() };
+    for room in desk["rooms"].as_array().context("the desk has no rooms")? {
+        seen.rooms.insert(text(&room["room"]), (labels(&room["now"]), text(&room["next"])));
+    }
+    for line in desk["lines"].as_array().context("the desk has no lines")? {
+        let no = line["line"].as_u64().context("a line without a number")?;
+        let away = labels(&line["absent"]).into_iter().chain(labels(&line["not_arrived"]));
+        seen.waiting.insert(no, labels(&line["waiting"]));
+        seen.on_hold.insert(no, labels(&line["on_hold"]).into_iter().collect());
+        seen.away.insert(no, away.collect());
+    }
+    Ok(seen)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::api::{Api, Press};
+use super::api::{Answered, Api, Press};
 use super::daemon::SITE;
 use super::player::{Role, Sent};
 use super::row::{Action, Row};
@@ -18,6 +18,25 @@ const RECEPTION: &str = "reception";
 /// A finger leaves the button a little later than the lock ends.
 const SLACK: Duration = Duration::from_millis(1);
 
+/// What a row comes to.
+pub enum Meant {
+    /// These presses, one after the other.
+    InOrder(Vec<Press>),
+    /// The last press once more, under the key that it had.
+    Again(Press, String),
+    /// One press on each of two tablets, at the same instant.
+    Crossing([Press; 2]),
+    /// Nothing: the button is off, as a desk of so many facts showed, or the patient never got a number.
+    Off(Option<u64>),
+}
+
+/// A press that was done last for a patient or at a room's desk.
+struct Done {
+    press: Press,
+    key: String,
+    visit: Option<String>,
+}
+
 /// The clinic's devices, and its patients.
 pub struct Clinic {
     api: Api,
@@ -26,22 +45,46 @@ pub struct Clinic {
     last: BTreeMap<String, (Press, Duration)>,
     held: BTreeMap<String, Vec<String>>,
     second: Vec<(usize, String)>,
+    /// What can be taken back or sent again, by the name that a row gives it.
+    done: BTreeMap<String, Done>,
+    /// From which line somebody went for a test.
+    came_from: BTreeMap<String, u64>,
 }
 
 impl Clinic {
     /// Furnishes a clinic whose devices take the same press once within `lock` of real time.
     #[must_use]
     pub const fn new(api: Api, lock: Duration) -> Self {
-        Self { api, lock, last: BTreeMap::new(), held: BTreeMap::new(), second: Vec::new() }
+        Self {
+            api,
+            lock,
+            last: BTreeMap::new(),
+            held: BTreeMap::new(),
+            second: Vec::new(),
+            done: BTreeMap::new(),
+            came_from: BTreeMap::new(),
+        }
     }
 
-    /// Returns the presses that a row means, once they can be told from the ones before; none when they concern a
-    /// patient who never got a number.
+    /// Returns what a row comes to, once its presses can be told from the ones before.
     ///
     /// # Errors
     /// The daemon cannot be reached.
-    pub async fn presses(&mut self, row: &Row, is_double: bool) -> Result<Vec<Press>> {
+    pub async fn meant(&mut self, row: &Row, is_double: bool) -> Result<Meant> {
+        if row.action == Action::Again {
+            let done = self.done.get(&row.slot());
+            return Ok(done.map_or(Meant::Off(None), |done| Meant::Again(done.press.clone(), done.key.clone())));
+        }
+        if row.action == Action::Cross {
+            let showing = self.showing(&row.detail).await?;
+            let on = |device: String| press(&device, format!("rooms/{}/call", row.detail), showing.clone());
+            return Ok(Meant::Crossing([on(desk(&row.detail)), on(format!("tablet/{}", row.detail))]));
+        }
         let mut presses = self.buttons(row);
+        let mut looked_at = None;
+        if matches!(row.action, Action::Test | Action::Back | Action::Pay) {
+            (presses, looked_at) = self.sent_on(row).await?;
+        }
         if row.action == Action::Call && is_double {
             // The second press must not call another one, however late it comes: it says what the screen showed.
             for press in &mut presses {
@@ -56,13 +99,16 @@ impl Clinic {
             let now = self.api.elapsed();
             self.last.insert(first.device.clone(), (first.clone(), now));
         }
-        Ok(presses)
+        Ok(if presses.is_empty() { Meant::Off(looked_at) } else { Meant::InOrder(presses) })
     }
 
     /// Takes note of who got which number, and when a button was pressed.
     pub fn note(&mut self, row: &Row, sent: &Sent) {
         let press = &sent.answered.press;
         self.last.insert(press.device.clone(), (press.clone(), sent.answered.answered));
+        if sent.role == Role::Asked {
+            self.remember(row, sent);
+        }
         let is_replay = sent.answered.answer["replayed"].as_bool().unwrap_or(false);
         let issued = sent.answered.issued();
         if issued.is_empty() || is_replay || sent.role == Role::TakenBack {
@@ -73,6 +119,18 @@ impl Clinic {
         } else {
             self.held.insert(row.who.clone(), issued);
         }
+    }
+
+    /// Keeps what can be taken back or sent again; a refusal and what was taken back leave nothing.
+    fn remember(&mut self, row: &Row, sent: &Sent) {
+        let Answered { press, key, answer, .. } = &sent.answered;
+        if !sent.answered.is_done() || row.action == Action::Undo {
+            self.done.remove(&row.slot());
+            return;
+        }
+        let of_answer = |list: &str| answer[list].as_array()?.last()?["visit"].as_str().map(str::to_owned);
+        let visit = of_answer("tickets").or_else(|| of_answer("visits"));
+        self.done.insert(row.slot(), Done { press: press.clone(), key: key.clone(), visit });
     }
 
     /// Takes out the numbers that somebody holds who held one already.
@@ -111,6 +169,12 @@ impl Clinic {
             Action::Finish => room("finish"),
             Action::Return => of_site(line("return"), json!({})),
             Action::Emergency => of_site(line("emergency"), json!({"note": row.detail})),
+            Action::Hold => self.of_visits(row, "hold", &json!({})),
+            Action::Release => self.of_visits(row, "release", &json!({})),
+            Action::Move => self.of_visits(row, "move", &json!({"to": row.line})),
+            Action::Undo => self.undo(row),
+            // What these mean depends on what was pressed before, or on who is in the room.
+            Action::Test | Action::Back | Action::Pay | Action::Again | Action::Cross => Vec::new(),
             Action::Connect => vec![consultation(row, "connect")],
             Action::Disconnect => vec![consultation(row, "disconnect")],
         }
@@ -119,6 +183,31 @@ impl Clinic {
     fn of_visits(&self, row: &Row, act: &str, body: &Value) -> Vec<Press> {
         let visits = self.held.get(&row.who).into_iter().flatten();
         visits.map(|visit| press(RECEPTION, format!("visits/{visit}/{act}"), body.clone())).collect()
+    }
+
+    fn undo(&self, row: &Row) -> Vec<Press> {
+        let is_of_room = row.who.is_empty() && !row.detail.is_empty();
+        let device = if is_of_room { desk(&row.detail) } else { RECEPTION.to_owned() };
+        let visit = self.done.get(&row.slot()).and_then(|done| done.visit.as_ref());
+        visit.into_iter().map(|visit| press(&device, format!("visits/{visit}/undo"), json!({}))).collect()
+    }
+
+    /// Returns the presses that send on whoever a room's screen shows, and of how many facts the screen was.
+    async fn sent_on(&mut self, row: &Row) -> Result<(Vec<Press>, Option<u64>)> {
+        let shown = self.api.get("desk").await?;
+        let rooms = shown["rooms"].as_array().into_iter().flatten();
+        let now = rooms.into_iter().find(|room| room["room"] == row.detail.as_str()).map(|room| &room["now"]);
+        let mut presses = Vec::new();
+        for there in now.and_then(Value::as_array).into_iter().flatten() {
+            let visit = there["visit"].as_str().unwrap_or_default();
+            let is_back = row.action == Action::Back;
+            let to = if is_back { self.came_from.get(visit).copied() } else { row.line.map(u64::from) };
+            if let (Action::Test, Some(line)) = (row.action, there["line"].as_u64()) {
+                self.came_from.insert(visit.to_owned(), line);
+            }
+            presses.extend(to.map(|to| press(&desk(&row.detail), format!("visits/{visit}/send"), json!({"to": to}))));
+        }
+        Ok((presses, shown["n_facts"].as_u64()))
     }
 
     /// Returns what a room's screen shows: who is there, and who would be called.

@@ -1,11 +1,11 @@
 //! The figures of a morning, as `report.json` holds them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::checks::{Check, Evidence};
+use super::checks::{Check, Evidence, acts};
 use super::facts::Fact;
 use super::frames::Frame;
 
@@ -50,6 +50,10 @@ pub struct Report {
     pub finished: usize,
     /// Tickets whose holder did not come at least once.
     pub absent: usize,
+    /// How many rows of each action were done.
+    pub actions: BTreeMap<&'static str, usize>,
+    /// How often each kind of act was taken back.
+    pub undone: BTreeMap<String, usize>,
     /// Answers that said no.
     pub refused: usize,
     /// Facts on disk.
@@ -81,6 +85,8 @@ impl Report {
             called: n_visits(evidence.facts, "Called"),
             finished: n_visits(evidence.facts, "Finished"),
             absent: n_visits(evidence.facts, "MarkedAbsent"),
+            actions: acts::counts(evidence),
+            undone: acts::kinds_undone(evidence.facts).into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
             refused: evidence.played.sent.iter().filter(|sent| !sent.answered.is_done()).count(),
             facts: evidence.facts.len(),
             ticket_ms: Spread::of(ticket_times(evidence)),

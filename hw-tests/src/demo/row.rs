@@ -58,6 +58,24 @@ actions! {
     Return = "return",
     /// An urgent patient comes in.
     Emergency = "emergency",
+    /// A patient is set aside.
+    Hold = "hold",
+    /// Who was set aside waits again.
+    Release = "release",
+    /// A patient received in the wrong line goes to the right one.
+    Move = "move",
+    /// A room sends whom it has to another line for a test.
+    Test = "test",
+    /// A room sends whom it has back to the line that sent them for a test.
+    Back = "back",
+    /// A room sends whom it has to pay.
+    Pay = "pay",
+    /// The last press is taken back.
+    Undo = "undo",
+    /// The last press is sent once more under its own key.
+    Again = "again",
+    /// Two tablets of a room call the next at the same instant.
+    Cross = "cross",
     /// The clinic's end of a video consultation connects.
     Connect = "connect",
     /// The clinic's end of a video consultation disconnects.
@@ -91,6 +109,16 @@ impl Row {
     pub fn clock_face(&self) -> String {
         let (hour, rest) = (self.at_s / HOUR_S, self.at_s % HOUR_S);
         format!("{hour:02}:{:02}:{:02}", rest / MINUTE_S, rest % MINUTE_S)
+    }
+
+    /// Returns what a later row names to mean this row's press: the patient, else the room, else the line.
+    #[must_use]
+    pub fn slot(&self) -> String {
+        match (self.who.as_str(), self.detail.as_str()) {
+            ("", "") => format!("line {}", self.line.unwrap_or(0)),
+            ("", room) => room.to_owned(),
+            (who, _) => who.to_owned(),
+        }
     }
 
     /// Returns what was private in the row, where something was.

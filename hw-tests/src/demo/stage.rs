@@ -11,15 +11,43 @@ use tempfile::TempDir;
 
 use super::api::{Api, Press};
 use super::daemon::{Daemon, Program, SITE, Setting};
+use super::row::{Action, Row};
 use super::stopwatch::Stopwatch;
 use crate::printer::{Emulator, Line, Setup};
 
 /// The clinic of the recorded mornings.
 const SETTINGS: &str = include_str!("../../data/morning-settings.toml");
+/// The same with a line for tests and one for payment.
+const STAGES: &str = include_str!("../../data/stages-settings.toml");
 /// What the daemon logs, within the folder of what is left.
 pub const LOG: &str = "machiai.log";
 /// The printer at the kiosk.
 const PROFILE: &str = "epson-80";
+
+/// Which clinic is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clinic {
+    /// Two lines, three rooms.
+    Small,
+    /// The same with tests and payment.
+    WithStages,
+}
+
+impl Clinic {
+    /// Returns the clinic in which a morning is played: who goes for a test or pays needs a line for it.
+    #[must_use]
+    pub fn of(rows: &[Row]) -> Self {
+        let needs_stages = |row: &Row| matches!(row.action, Action::Test | Action::Back | Action::Pay);
+        if rows.iter().any(needs_stages) { Self::WithStages } else { Self::Small }
+    }
+
+    const fn settings(self) -> &'static str {
+        match self {
+            Self::Small => SETTINGS,
+            Self::WithStages => STAGES,
+        }
+    }
+}
 
 /// A daemon and a printer that stand until dropped.
 pub struct Stage {
@@ -39,9 +67,9 @@ impl Stage {
     /// One of them does not start.
     pub async fn set(
         program: &Program,
+        clinic: Clinic,
         out: &Path,
-        starts: String,
-        speed: u32,
+        rehearsal: (String, u32),
         papers: Option<PathBuf>,
     ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("machiai-demo-").tempdir().context("cannot make a folder")?;
@@ -50,14 +78,8 @@ impl Stage {
         setup.dpi = profile.dpi;
         setup.folder = papers;
         let printer = Emulator::start(setup).context("cannot start the printer")?;
-        let settings = settings(printer.address())?;
-        let setting = Setting {
-            program,
-            folder: folder.path(),
-            settings: &settings,
-            rehearsal: (starts, speed),
-            log: &out.join(LOG),
-        };
+        let settings = settings(clinic, printer.address())?;
+        let setting = Setting { program, folder: folder.path(), settings: &settings, rehearsal, log: &out.join(LOG) };
         let daemon = Daemon::start(&setting).await?;
         let api = Api::new(daemon.address(), Stopwatch::start())?;
         Ok(Self { daemon, api, printer, _folder: folder })
@@ -65,8 +87,8 @@ impl Stage {
 }
 
 /// Returns the clinic's settings with a printer.
-fn settings(address: &str) -> Result<String> {
-    let mut settings = Settings::read(SETTINGS).context("the demo's settings are not as they should be")?;
+fn settings(clinic: Clinic, address: &str) -> Result<String> {
+    let mut settings = Settings::read(clinic.settings()).context("the demo's settings are not as they should be")?;
     settings.printers.push(Printer {
         printer: "kiosk".parse().context("the printer has a name that cannot be")?,
         address: address.to_owned(),

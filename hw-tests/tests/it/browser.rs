@@ -22,7 +22,7 @@ use machiai_hw_tests::browser::{Browser, Window};
 use machiai_hw_tests::demo::api::Press;
 use machiai_hw_tests::demo::daemon::{Program, SITE};
 use machiai_hw_tests::demo::progress::out;
-use machiai_hw_tests::demo::stage::Stage;
+use machiai_hw_tests::demo::stage::{Clinic, Stage};
 use serde_json::{Value, json};
 
 /// How long a ticket may take to come out.
@@ -43,7 +43,8 @@ impl Scene {
         std::fs::create_dir_all(&folder).unwrap();
         let program = Program::own(Path::new(env!("CARGO_BIN_EXE_machiai-demo")));
         let starts = "2026-11-24T09:10:00+09:00".to_owned();
-        let (stage, browser) = tokio::join!(Stage::set(&program, &folder, starts, 1, None), Browser::start());
+        let (stage, browser) =
+            tokio::join!(Stage::set(&program, Clinic::Small, &folder, (starts, 1), None), Browser::start());
         let (stage, browser) = (stage.unwrap(), browser.unwrap());
         let mut scene = Self { stage, browser, folder, n_presses: 0 };
         for line in 1..=2 {

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use machiai_hw_tests::demo::daemon::write;
+use machiai_hw_tests::demo::row::Action;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What the report tells, and nothing else.
-const FIGURES: [&str; 14] = [
+const FIGURES: [&str; 16] = [
     "tickets",
     "numbers_unique",
     "gaps_explained",
@@ -20,12 +21,30 @@ const FIGURES: [&str; 14] = [
     "called",
     "finished",
     "absent",
+    "actions",
+    "undone",
     "refused",
     "facts",
     "ticket_ms",
     "board_ms",
     "daemon_rss_mib",
     "checks",
+];
+
+/// The acts of a morning that can be taken back.
+const UNDONE: [&str; 12] = [
+    "TicketIssued",
+    "Arrived",
+    "Cancelled",
+    "Called",
+    "Entered",
+    "MarkedAbsent",
+    "Returned",
+    "Finished",
+    "Held",
+    "Released",
+    "Moved",
+    "StageEntered",
 ];
 
 /// What a morning left behind.
@@ -109,6 +128,15 @@ fn a_morning_drawn_at_random_holds_as_well() {
     let refusals = left.detail("every refusal is explained");
     for code in ["pressed_twice", "room_empty", "line_closed", "remote_closed", "family_size", "nobody_absent"] {
         assert!(refusals.contains(code), "nothing was refused with {code}: {refusals}");
+    }
+    for action in Action::ALL {
+        assert!(left.report["actions"][action.word()].as_u64().is_some_and(|n| n > 0), "nobody did {}", action.word());
+    }
+    for kind in UNDONE {
+        assert!(left.report["undone"][kind].as_u64().is_some_and(|n| n > 0), "no {kind} was taken back");
+    }
+    for check in ["a press sent again under its key happens once", "of two tablets that cross one calls"] {
+        assert!(!left.detail(check).starts_with("0 "), "{check} was never tried");
     }
     assert!(!left.detail("a double press counts once").starts_with("0 "), "nobody pressed twice");
     assert!(!left.detail("an emergency is called next in its line").starts_with("0 "), "no emergency came");

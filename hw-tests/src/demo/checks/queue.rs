@@ -1,7 +1,9 @@
 //! The order of the queue, and the board that shows it.
 
 use super::{Check, Evidence};
+use crate::demo::facts::Fact;
 use crate::demo::model::{Model, Stand};
+use crate::demo::player::SeenDesk;
 
 /// Whoever comes as an emergency is the next to be called in the line.
 pub(super) fn emergencies(evidence: &Evidence<'_>) -> Check {
@@ -19,7 +21,7 @@ pub(super) fn emergencies(evidence: &Evidence<'_>) -> Check {
             if is_urgent {
                 // Who comes later as an emergency goes first of the two.
                 waits.push(later.text("visit"));
-            } else if later.kind == "Cancelled" && later.text("visit") == visit {
+            } else if is_out_of_line(later, visit, fact) {
                 break;
             } else if later.kind == "Called" {
                 let called = later.visits();
@@ -34,6 +36,15 @@ pub(super) fn emergencies(evidence: &Evidence<'_>) -> Check {
         }
     }
     Check::of("an emergency is called next in its line", &faults, format!("{n_urgent} emergencies"))
+}
+
+/// Whether a fact takes an emergency out of its line: cancelled, set aside, sent elsewhere, or taken back.
+fn is_out_of_line(later: &Fact, visit: &str, issued: &Fact) -> bool {
+    match later.kind.as_str() {
+        "Cancelled" | "Held" | "Moved" | "StageEntered" => later.text("visit") == visit,
+        "Undone" => later.acts().contains(&issued.id()),
+        _ => false,
+    }
 }
 
 /// A family that waits is called as one.
@@ -75,4 +86,56 @@ pub(super) fn boards(evidence: &Evidence<'_>) -> Check {
         faults.extend(wrong.map(|(room, tile)| format!("{room} showed {tile:?} after {} facts", board.n_facts)));
     }
     Check::of("the board tells the truth", &faults, format!("{} boards compared", boards.len()))
+}
+
+/// No desk showed anybody elsewhere than the facts have them: in the rooms, in the order of the lines, set aside, away.
+pub(super) fn desks(evidence: &Evidence<'_>) -> Check {
+    let mut model = Model::default();
+    let mut faults = Vec::new();
+    let mut n_folded = 0;
+    let mut desks: Vec<_> = evidence.played.desks.iter().collect();
+    desks.sort_by_key(|desk| desk.n_facts);
+    for desk in &desks {
+        let until = usize::try_from(desk.n_facts + evidence.n_uncounted).unwrap_or(usize::MAX);
+        for fact in evidence.facts.get(n_folded..until.min(evidence.facts.len())).unwrap_or_default() {
+            model.after(fact);
+        }
+        n_folded = n_folded.max(until);
+        faults.extend(lies(&model, desk).into_iter().map(|lie| format!("after {} facts {lie}", desk.n_facts)));
+    }
+    Check::of("the desk tells the truth", &faults, format!("{} desks compared", desks.len()))
+}
+
+fn lies(model: &Model, desk: &SeenDesk) -> Vec<String> {
+    let mut lies = Vec::new();
+    for (room, (shown, next)) in &desk.rooms {
+        let mut there: Vec<String> = model.in_room(room).into_iter().map(|visit| visit.label.clone()).collect();
+        let mut shown = shown.clone();
+        there.sort_unstable();
+        shown.sort_unstable();
+        let first = model.next(room).map_or("", |visit| visit.label.as_str());
+        if shown != there || next != first {
+            lies.push(format!("{room} showed {shown:?} and then {next}, not {there:?} and {first}"));
+        }
+    }
+    let labels = |line, stands: &[Stand]| {
+        model.order(line, stands).into_iter().map(|visit| visit.label.clone()).collect::<Vec<String>>()
+    };
+    for (line, shown) in &desk.waiting {
+        let order = labels(*line, &[Stand::Waiting]);
+        if *shown != order {
+            lies.push(format!("line {line} showed {shown:?} and not {order:?}"));
+        }
+    }
+    for (shown, stands) in
+        [(&desk.on_hold, [Stand::OnHold].as_slice()), (&desk.away, &[Stand::Absent, Stand::NotArrived])]
+    {
+        for (line, shown) in shown {
+            let there = labels(*line, stands).into_iter().collect();
+            if *shown != there {
+                lies.push(format!("line {line} showed {shown:?} and not {there:?} as {stands:?}"));
+            }
+        }
+    }
+    lies
 }

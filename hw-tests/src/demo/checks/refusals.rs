@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Check, Evidence};
-use crate::demo::model::{Line, Model, Stand};
-use crate::demo::player::{Role, Sent};
+use crate::demo::model::{Line, Model, Stand, Visit};
+use crate::demo::player::{Off, Role, Sent};
+use crate::demo::row::Action;
 
 /// Minutes of a day, and Asia/Tokyo's distance from UTC in minutes.
 const DAY_MIN: i64 = 24 * 60;
@@ -53,25 +54,40 @@ pub(super) fn explained(evidence: &Evidence<'_>) -> Check {
             faults.push(format!("{code} is not said in words"));
         }
     }
-    faults.extend(without_number(evidence));
+    faults.extend(without_press(evidence));
     let counts: Vec<String> = counts.iter().map(|(code, n)| format!("{n} {code}")).collect();
     let good = if counts.is_empty() { "nothing was refused".to_owned() } else { counts.join(", ") };
     Check::of("every refusal is explained", &faults, good)
 }
 
-/// Returns the rows that were not pressed though their patient had been given a number, or had asked for none.
-fn without_number(evidence: &Evidence<'_>) -> Vec<String> {
-    let was_refused = |who: &str| {
-        let mut of_patient = evidence.played.sent.iter().filter(|sent| {
-            let row = &evidence.rows[sent.row_idx];
-            row.who == who && sent.answered.press.path.starts_with("lines/")
-        });
-        of_patient.any(|sent| !sent.answered.is_done())
-    };
-    let rows = evidence.played.without_number.iter().map(|idx| &evidence.rows[*idx]);
-    let lost = rows.filter(|row| !was_refused(&row.who));
-    lost.map(|row| format!("{} {} of {} had no number to act on", row.clock_face(), row.action.word(), row.who))
+/// Returns the rows that were not pressed though there was something to press.
+fn without_press(evidence: &Evidence<'_>) -> Vec<String> {
+    let lost = evidence.played.off.iter().filter(|off| !is_off(evidence, off));
+    let rows = lost.filter_map(|off| evidence.rows.get(off.row_idx));
+    rows.map(|row| format!("{} {} of {} could not be pressed", row.clock_face(), row.action.word(), row.slot()))
         .collect()
+}
+
+/// Whether nothing could be pressed: the patient had been refused a number, the room was empty, or the press before
+/// did nothing that could be repeated or taken back.
+fn is_off(evidence: &Evidence<'_>, off: &Off) -> bool {
+    let Some(row) = evidence.rows.get(off.row_idx) else { return false };
+    let of_row = |sent: &&Sent| evidence.rows.get(sent.row_idx).is_some_and(|other| other.slot() == row.slot());
+    let mut of_slot = evidence.played.sent.iter().filter(|sent| sent.row_idx < off.row_idx).filter(of_row);
+    if let Some(n_facts) = off.looked_at {
+        let mut model = Model::default();
+        let until = usize::try_from(n_facts + evidence.n_uncounted).unwrap_or(usize::MAX);
+        evidence.facts.iter().take(until).for_each(|fact| model.after(fact));
+        return model.in_room(&row.detail).is_empty();
+    }
+    if matches!(row.action, Action::Undo | Action::Again) {
+        let concerns_nobody =
+            |sent: &Sent| sent.answered.answer["visits"].is_null() && sent.answered.issued().is_empty();
+        let is_undo = |sent: &Sent| sent.answered.press.path.ends_with("/undo");
+        let last = of_slot.rfind(|sent| sent.role == Role::Asked);
+        return last.is_none_or(|last| !last.answered.is_done() || concerns_nobody(last) || is_undo(last));
+    }
+    of_slot.any(|sent| sent.answered.press.path.starts_with("lines/") && !sent.answered.is_done())
 }
 
 fn given<'a>(evidence: &Evidence<'a>) -> Vec<Given<'a>> {
@@ -81,7 +97,8 @@ fn given<'a>(evidence: &Evidence<'a>) -> Vec<Given<'a>> {
         .played
         .sent
         .iter()
-        .filter(|sent| sent.answered.is_done())
+        // What is sent again tells of facts older than itself.
+        .filter(|sent| sent.answered.is_done() && sent.role != Role::Repeat)
         .map(|sent| (sent.answered.sent, sent.answered.answered, first(sent), last(sent)))
         .collect();
     let refused = evidence.played.sent.iter().filter(|sent| !sent.answered.is_done());
@@ -103,11 +120,11 @@ fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
     let (kind, of, act) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let line_no = of.rsplit('-').next().and_then(|line| line.parse::<u64>().ok());
     let line = line_no.and_then(|line| model.lines.get(&line));
-    let stands = || model.in_room(of).into_iter().map(|visit| visit.stand).collect::<Vec<Stand>>();
+    let stands = || model.in_room(of).into_iter().map(|visit| visit.spot.stand).collect::<Vec<Stand>>();
     let family = sent.answered.press.body["family"].as_u64().unwrap_or(1);
     match sent.answered.code().unwrap_or_default() {
         "pressed_twice" => has_twin(sent, evidence),
-        "screen_was_old" => is_of_double(sent, evidence),
+        "screen_was_old" => kind == Some("rooms") && was_old(model, of, &sent.answered.press.body),
         "unknown_line" => kind == Some("lines") && line.is_none(),
         "unknown_room" => kind == Some("rooms") && !model.rooms.contains_key(of),
         "unknown_session" => !knows_session(model, &sent.answered.press.body["session"]),
@@ -120,11 +137,12 @@ fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
         "room_empty" => kind == Some("rooms") && stands().is_empty(),
         "already_in_room" | "not_while_in_room" => !stands().is_empty() && !stands().contains(&Stand::Called),
         "nobody_absent" => line_no.is_some_and(|line| model.in_line(line, Stand::Absent).next().is_none()),
-        "not_in_this_state" => model.visits.get(of).is_some_and(|visit| match act {
-            "arrive" => visit.stand != Stand::NotArrived,
-            "cancel" => visit.stand == Stand::Over,
-            _ => false,
-        }),
+        "not_in_this_state" => model.visits.get(of).is_some_and(|visit| !may(act, visit.spot.stand)),
+        "same_line" => model.visits.get(of).is_some_and(|visit| sent.answered.press.body["to"] == visit.spot.line),
+        "nothing_to_undo" => is_undone(model, of),
+        "acted_since" => {
+            model.visits.get(of).is_some_and(|visit| is_anothers(model, visit, &sent.answered.press.device))
+        }
         _ => false,
     }
 }
@@ -139,8 +157,40 @@ fn has_twin(sent: &Sent, evidence: &Evidence<'_>) -> bool {
     })
 }
 
-fn is_of_double(sent: &Sent, evidence: &Evidence<'_>) -> bool {
-    sent.role == Role::Double || has_twin(sent, evidence)
+/// Whether a screen that showed this of a room showed something else than what was true.
+fn was_old(model: &Model, room: &str, showed: &Value) -> bool {
+    let there = model.in_room(room);
+    let now = there.first().map_or("", |visit| visit.label.as_str());
+    let next = model.next(room).map_or("", |visit| visit.label.as_str());
+    [("now", now), ("next", next)].iter().any(|(what, label)| showed[what].as_str().is_some_and(|told| told != *label))
+}
+
+/// Whether something can be done to somebody who stands so.
+fn may(act: &str, stand: Stand) -> bool {
+    let is_open = !matches!(stand, Stand::Finished | Stand::Cancelled);
+    match act {
+        "arrive" => stand == Stand::NotArrived,
+        "cancel" => is_open,
+        "hold" => is_open && !matches!(stand, Stand::InRoom | Stand::OnHold),
+        "release" => stand == Stand::OnHold,
+        "move" => is_open && stand != Stand::InRoom,
+        "send" => matches!(stand, Stand::Waiting | Stand::Called | Stand::InRoom | Stand::Finished),
+        _ => true,
+    }
+}
+
+/// Whether the ticket itself has been taken back.
+fn is_undone(model: &Model, of: &str) -> bool {
+    model.visits.get(of).is_some_and(|visit| visit.acts.is_empty() && visit.spot.stand == Stand::Cancelled)
+}
+
+/// Whether an undo would take back what another did after this device, or bring somebody into a room that is taken.
+fn is_anothers(model: &Model, visit: &Visit, device: &str) -> bool {
+    let Some(last) = visit.acts.last() else { return false };
+    let is_others = last.device != device && visit.acts.iter().any(|act| act.device == device);
+    let room = &last.before.room;
+    let was_inside = matches!(last.before.stand, Stand::Called | Stand::InRoom);
+    is_others || (was_inside && model.in_room(room).iter().any(|other| other.nth != visit.nth))
 }
 
 fn knows_session(model: &Model, session: &Value) -> bool {
@@ -153,7 +203,7 @@ fn limits_end(line: &Value) -> bool {
 
 fn are_used_up(model: &Model, line: u64, family: u64) -> bool {
     let last = model.lines.get(&line).and_then(|line| line.settings["last_number"].as_u64()).unwrap_or(u64::MAX);
-    let top = model.visits.values().filter(|visit| visit.line == line).map(|visit| visit.number).max();
+    let top = model.visits.values().filter(|visit| visit.home == line).map(|visit| visit.number).max();
     top.unwrap_or(0).saturating_add(family) > last
 }
 

@@ -9,15 +9,16 @@ use serde_json::{Value, json};
 use super::*;
 use crate::demo::api::{Answered, Press};
 use crate::demo::facts;
-use crate::demo::player::{Role, Seen, Sent};
+use crate::demo::player::{Role, Seen, SeenDesk, Sent};
 use crate::demo::row;
 
 /// What a small morning left behind, to be falsified.
-struct Case {
-    rows: &'static str,
-    facts: Vec<Value>,
-    sent: Vec<Sent>,
+pub(super) struct Case {
+    pub(super) rows: &'static str,
+    pub(super) facts: Vec<Value>,
+    pub(super) sent: Vec<Sent>,
     boards: Vec<Seen>,
+    pub(super) desks: Vec<SeenDesk>,
     papers: Vec<Paper>,
     span_ms: (i64, i64),
     ended: Result<(), String>,
@@ -28,7 +29,7 @@ const ROWS: &str = "at,action,line,who,detail\n08:30:00,open,1,,morning\n08:31:0
     08:32:00,take,1,p2,\n08:33:00,emergency,1,e1,chest pain\n08:34:00,call,1,,room1\n08:35:00,call,1,,room1\n\
     08:36:00,start,1,,room2\n";
 
-fn fact(seq: u64, key: Option<usize>, kind: &str, body: Value) -> Value {
+pub(super) fn fact(seq: u64, key: Option<usize>, kind: &str, body: Value) -> Value {
     let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "clock": "rehearsal",
         "by": {"device": "d"}, "kind": kind, "body": body});
     if let Some(row) = key {
@@ -46,7 +47,7 @@ fn ticket(number: u64, channel: &str, family: Option<&str>) -> Value {
     ticket
 }
 
-fn sent(row_idx: usize, (path, body): (&str, Value), (status, answer): (u16, Value)) -> Sent {
+pub(super) fn sent(row_idx: usize, (path, body): (&str, Value), (status, answer): (u16, Value)) -> Sent {
     let at = Duration::from_millis(row_idx as u64 * 10);
     let press = Press { device: "d".to_owned(), path: path.to_owned(), body };
     let answered =
@@ -100,6 +101,7 @@ fn good() -> Case {
         facts,
         sent,
         boards,
+        desks: Vec::new(),
         papers: papers.into(),
         span_ms: (1_000, 2_000),
         ended: Ok(()),
@@ -113,14 +115,15 @@ fn dots() -> Dots {
 }
 
 /// Makes a check of a morning that was falsified.
-fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut Case)) -> bool {
+pub(super) fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut Case)) -> bool {
     let mut case = good();
     falsify(&mut case);
     let text: String = case.facts.iter().map(|fact| format!("{fact}\n")).collect();
     let (rows, facts) = (row::read(case.rows).unwrap(), facts::read(&text).unwrap());
     let folder = tempfile::tempdir().unwrap();
     crate::demo::daemon::write(&folder.path().join("facts.ndjson"), &text).unwrap();
-    let played = Played { sent: case.sent, boards: case.boards, lock_ms: 2_000, ..Played::default() };
+    let played =
+        Played { sent: case.sent, boards: case.boards, desks: case.desks, lock_ms: 2_000, ..Played::default() };
     let (panel, _) = Panel::open(&FontPaths::debian(), None).unwrap();
     let evidence = Evidence {
         rows: &rows,
