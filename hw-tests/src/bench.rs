@@ -19,6 +19,7 @@ pub mod slow;
 pub mod start;
 pub mod stream;
 pub mod tickets;
+pub mod wire;
 pub mod writer;
 
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ pub enum Job {
     Slow,
     /// Boards: how soon, how many, at what price.
     Boards,
-    /// Tablets at the desk: how soon a press on one is seen on the others.
+    /// Tablets at the desk: how soon a press on one is seen on the others, what its page weighs, how a slow one does.
     Desk,
     /// A start on a journal of 500,000 facts.
     Start,

@@ -66,6 +66,18 @@ impl Browser {
     /// # Errors
     /// One of them is not installed, or does not start.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts chromedriver and a browser that takes certificates with one public key for good: base64 of its SHA-256.
+    ///
+    /// # Errors
+    /// As [`Browser::start`].
+    pub async fn start_trusting(pin: &str) -> Result<Self> {
+        Self::start_with(&[format!("--ignore-certificate-errors-spki-list={pin}")]).await
+    }
+
+    async fn start_with(more: &[String]) -> Result<Self> {
         let profile = tempfile::Builder::new().prefix("machiai-browser-").tempdir().context("cannot make a profile")?;
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -79,13 +91,14 @@ impl Browser {
         let client =
             reqwest::Client::builder().no_proxy().timeout(ANSWER_FOR).build().context("cannot make a client")?;
         let mut browser = Self { driver, port, client, session: String::new(), _profile: profile };
-        browser.begin().await?;
+        browser.begin(more).await?;
         Ok(browser)
     }
 
-    async fn begin(&mut self) -> Result<()> {
+    async fn begin(&mut self, more: &[String]) -> Result<()> {
         let profile = format!("--user-data-dir={}", self._profile.path().display());
-        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).collect();
+        let more = more.iter().map(String::as_str);
+        let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).chain(more).collect();
         let wanted = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {"binary": CHROMIUM, "args": flags},
             "goog:loggingPrefs": {"browser": "ALL"},
@@ -145,6 +158,23 @@ impl Browser {
     /// The browser refuses.
     pub async fn slow_down(&self, times: u32) -> Result<()> {
         self.devtools("Emulation.setCPUThrottlingRate", json!({"rate": times})).await.map(drop)
+    }
+
+    /// Lets the page believe that it is shown on a medium: `print`, or none for its screen.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn medium(&self, medium: &str) -> Result<()> {
+        self.devtools("Emulation.setEmulatedMedia", json!({"media": medium})).await.map(drop)
+    }
+
+    /// Prints the page on sheets of A4 and returns the PDF; the page's own margins hold.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn print(&self) -> Result<Vec<u8>> {
+        let printed = self.devtools("Page.printToPDF", json!({"preferCSSPageSize": true})).await?;
+        from_base64(printed.get("data").and_then(Value::as_str).context("nothing was printed")?)
     }
 
     /// Goes back by a page.

@@ -36,7 +36,7 @@ use progress::out;
 use random::Plan;
 use report::Report;
 use row::Row;
-use stage::{Clinic, Stage};
+use stage::{Clinic, Stage, Wanted};
 
 /// The day on which mornings are rehearsed, an ordinary Tuesday, in the time of Asia/Tokyo.
 const DAY: &str = "2026-11-24";
@@ -139,8 +139,15 @@ async fn visit(options: &Options, stop: &mut Stop) -> Result<bool> {
     let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
     prepare(&folder)?;
     let papers = folder.join("tickets");
-    let rehearsal = (starts(VISIT_S), options.speed.unwrap_or(1));
-    let mut stage = Stage::set(&options.program, Clinic::Small, &folder, rehearsal, Some(papers.clone())).await?;
+    let wanted = Wanted {
+        program: &options.program,
+        clinic: Clinic::Small,
+        out: &folder,
+        rehearsal: (starts(VISIT_S), options.speed.unwrap_or(1)),
+        papers: Some(papers.clone()),
+        has_lan: false,
+    };
+    let mut stage = Stage::set(wanted).await?;
     stage::furnish(&stage.api).await?;
     let address = stage.daemon.address();
     let rooms = ["room1", "room2", "room3"].map(|room| format!("  a room's desk      {address}/desk?place={room}\n"));
@@ -169,7 +176,15 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
     let speed = options.speed.unwrap_or(USUAL_SPEED);
     let first_s = rows.first().map_or(VISIT_S, |row| row.at_s);
     let starts_s = first_s.saturating_sub(LEAD_MS.saturating_mul(speed) / 1_000).max(EARLIEST_S.min(first_s));
-    let mut stage = Stage::set(&options.program, Clinic::of(&rows), &folder, (starts(starts_s), speed), None).await?;
+    let wanted = Wanted {
+        program: &options.program,
+        clinic: Clinic::of(&rows),
+        out: &folder,
+        rehearsal: (starts(starts_s), speed),
+        papers: None,
+        has_lan: false,
+    };
+    let mut stage = Stage::set(wanted).await?;
     let (frames, looking) = frames::look(&stage.api).await?;
     let mut camera = Camera::new(stage.api.clone(), &panel);
     let midnight_ms = instant_ms(&starts(0))?;

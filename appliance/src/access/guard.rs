@@ -5,9 +5,9 @@
 
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::caller::{Caller, Via, not_paired};
 use super::cookies::Cookie;
@@ -23,7 +23,12 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self'
 pub(crate) async fn guard(State((app, via)): State<(Shared, Via)>, mut request: Request, next: Next) -> Response {
     let caller = Caller::read(&app, via, request.headers());
     if let Err(problem) = check(&app, &caller, &request) {
-        return dressed(problem.into_response(), via);
+        let refused = if is_page_for_stranger(&caller, &request) {
+            Redirect::to("/pair").into_response()
+        } else {
+            problem.into_response()
+        };
+        return dressed(refused, via);
     }
     let device = device_of_page(&caller, &request);
     request.extensions_mut().insert(caller);
@@ -37,9 +42,21 @@ pub(crate) async fn guard(State((app, via)): State<(Shared, Via)>, mut request: 
     response
 }
 
+/// Whether somebody opens a page on a device that is not paired: they are led to where it can be, whatever they asked.
+fn is_page_for_stranger(caller: &Caller, request: &Request) -> bool {
+    let is_stranger = caller.via == Via::Lan && caller.pairing.is_none() && need_of(request) != Need::Nothing;
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    is_stranger && request.method() == Method::GET && accepts.contains("text/html")
+}
+
+fn need_of(request: &Request) -> Need {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    rights::need(request.method(), route, request.uri().path())
+}
+
 fn check(app: &App, caller: &Caller, request: &Request) -> Result<(), Problem> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let need = rights::need(request.method(), route, request.uri().path());
+    let need = need_of(request);
     let refuse = |status, code| Err(Problem::request(app.panel.words(), status, code, None));
     if caller.via == Via::Lan && caller.pairing.is_none() && need != Need::Nothing {
         return Err(not_paired(app));

@@ -63,6 +63,24 @@ async fn a_device_that_is_not_paired_learns_nothing_on_any_route() {
 }
 
 #[tokio::test]
+async fn whoever_opens_a_page_on_a_device_that_is_not_paired_is_led_to_pairing_whatever_it_was() {
+    let clinic = Clinic::open().await;
+    let stranger = Browser::lan();
+    let expected = stranger.open(&clinic, "/no/such/address").await;
+    assert_eq!(expected.status, StatusCode::SEE_OTHER);
+    assert_eq!(expected.headers.get("location").unwrap(), "/pair");
+    for path in clinic.every_path().await.iter().map(String::as_str).chain(PAGES) {
+        let told = stranger.open(&clinic, path).await;
+        assert_eq!(told.plain(&Method::GET), expected.plain(&Method::GET), "{path}");
+    }
+    // Where pairing is, nobody is led in a circle, and a foreign name is refused all the same.
+    assert_eq!(stranger.open(&clinic, "/pair").await.status, StatusCode::OK);
+    let rebound = Browser { host: "evil.example", ..Browser::lan() };
+    rebound.open(&clinic, "/pair").await.is_refusal(StatusCode::MISDIRECTED_REQUEST, "foreign_host");
+    assert_eq!(Browser::at_the_box().open(&clinic, "/desk").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn what_a_device_that_is_not_paired_may_see_says_nothing_of_the_clinic() {
     let clinic = Clinic::open().await;
     clinic.staff("sato", Role::Manager).await;

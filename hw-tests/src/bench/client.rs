@@ -97,6 +97,12 @@ impl Client {
         (0..n_clients).map(|_| Self::connect(address)).collect()
     }
 
+    /// Returns how many bytes the last answer had, its head included.
+    #[must_use]
+    pub const fn n_received(&self) -> usize {
+        self.received.len()
+    }
+
     /// Sends a request and waits for its whole answer, which must be a good one; returns the body.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use super::daemon::Daemon;
 use super::figures::Limit::AtMost;
 use super::figures::{Report, Samples, shown};
 use super::stream::take_events;
+use super::wire;
 use crate::demo::daemon::SITE;
 use crate::demo::stopwatch::Stopwatch;
 
@@ -83,6 +84,10 @@ pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         shown(shown_after.worst_ms())
     );
     report.add("from a press to every other tablet, p99", (shown_after.p99_ms(), "ms"), AtMost(100.0), told);
+    wire::weigh(presses.address(), report)?;
+    if let Err(cause) = wire::press_slowly(&presses, report) {
+        report.leave_out("a press on a slow tablet", &cause);
+    }
     daemon.stop()
 }
 

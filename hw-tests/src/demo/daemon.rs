@@ -68,6 +68,8 @@ pub struct Setting<'a> {
     pub settings: &'a str,
     /// The rehearsal's start, with its offset, and how many times faster than real time it runs.
     pub rehearsal: (String, u32),
+    /// Whether it also serves the clinic's network, at a free port of 127.0.0.1.
+    pub has_lan: bool,
     /// Where its log goes.
     pub log: &'a Path,
 }
@@ -89,7 +91,7 @@ impl Daemon {
     pub async fn start(setting: &Setting<'_>) -> Result<Self> {
         let (config, state) = (setting.folder.join("machiai.toml"), setting.folder.join("state"));
         let settings = setting.folder.join("settings.toml");
-        write(&config, configuration(&state, &setting.rehearsal))?;
+        write(&config, configuration(&state, setting, "127.0.0.1:0"))?;
         write(&settings, setting.settings)?;
         let log = File::create(setting.log).with_context(|| format!("cannot write {}", setting.log.display()))?;
         let mut daemon = Self { child: None, program: setting.program.clone(), config, state, address: String::new() };
@@ -105,6 +107,9 @@ impl Daemon {
         let _reading = spawn_blocking(move || read_ready(BufReader::new(stdout), tell));
         let ready = tokio::time::timeout(START_FOR, told).await.context("the daemon was not ready in time")?;
         daemon.address = ready.with_context(|| format!("the daemon ended, see {}", setting.log.display()))?;
+        // What is asked from now on at the command line finds the daemon where it listens.
+        let listens = daemon.address.trim_start_matches("http://");
+        write(&daemon.config, configuration(&daemon.state, setting, listens))?;
         Ok(daemon)
     }
 
@@ -182,9 +187,11 @@ impl Drop for Daemon {
     }
 }
 
-fn configuration(state: &Path, (starts, speed): &(String, u32)) -> String {
+fn configuration(state: &Path, setting: &Setting<'_>, listen: &str) -> String {
+    let (starts, speed) = &setting.rehearsal;
+    let lan = if setting.has_lan { "lan = \"127.0.0.1:0\"\n" } else { "" };
     format!(
-        "site = {SITE}\nstate = \"{}\"\nlisten = \"127.0.0.1:0\"\nballast_mib = 1\n\n\
+        "site = {SITE}\nstate = \"{}\"\nlisten = \"{listen}\"\n{lan}ballast_mib = 1\n\n\
          [rehearsal]\nstarts = \"{starts}\"\nspeed = {speed}\n",
         state.display()
     )

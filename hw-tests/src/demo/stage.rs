@@ -49,6 +49,23 @@ impl Clinic {
     }
 }
 
+/// What is to be set up.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The daemon's program.
+    pub program: &'a Program,
+    /// The clinic.
+    pub clinic: Clinic,
+    /// The folder of what is left.
+    pub out: &'a Path,
+    /// The rehearsal's start, with its offset, and how many times faster than real time it runs.
+    pub rehearsal: (String, u32),
+    /// Where the printer saves its papers, if it does.
+    pub papers: Option<PathBuf>,
+    /// Whether the clinic's network is served too.
+    pub has_lan: bool,
+}
+
 /// A daemon and a printer that stand until dropped.
 pub struct Stage {
     /// The daemon.
@@ -61,25 +78,26 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts a printer that saves its papers in a folder, if there is one, and a daemon that prints on it.
+    /// Starts a printer and a daemon that prints on it.
     ///
     /// # Errors
     /// One of them does not start.
-    pub async fn set(
-        program: &Program,
-        clinic: Clinic,
-        out: &Path,
-        rehearsal: (String, u32),
-        papers: Option<PathBuf>,
-    ) -> Result<Self> {
+    pub async fn set(wanted: Wanted<'_>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("machiai-demo-").tempdir().context("cannot make a folder")?;
         let profile = Profile::named(PROFILE).context("the demo's printer is unknown")?;
         let mut setup = Setup::new(Line::Tcp, profile.dots);
         setup.dpi = profile.dpi;
-        setup.folder = papers;
+        setup.folder = wanted.papers;
         let printer = Emulator::start(setup).context("cannot start the printer")?;
-        let settings = settings(clinic, printer.address())?;
-        let setting = Setting { program, folder: folder.path(), settings: &settings, rehearsal, log: &out.join(LOG) };
+        let settings = settings(wanted.clinic, printer.address())?;
+        let setting = Setting {
+            program: wanted.program,
+            folder: folder.path(),
+            settings: &settings,
+            rehearsal: wanted.rehearsal,
+            has_lan: wanted.has_lan,
+            log: &wanted.out.join(LOG),
+        };
         let daemon = Daemon::start(&setting).await?;
         let api = Api::new(daemon.address(), Stopwatch::start())?;
         Ok(Self { daemon, api, printer, _folder: folder })

@@ -8,6 +8,7 @@ mod board;
 mod desk;
 mod files;
 mod kiosk;
+mod lan;
 mod manager;
 mod morning;
 mod odd;
@@ -22,7 +23,7 @@ use machiai_hw_tests::browser::{Browser, Window};
 use machiai_hw_tests::demo::api::Press;
 use machiai_hw_tests::demo::daemon::{Program, SITE};
 use machiai_hw_tests::demo::progress::out;
-use machiai_hw_tests::demo::stage::{Clinic, Stage};
+use machiai_hw_tests::demo::stage::{Clinic, Stage, Wanted};
 use serde_json::{Value, json};
 
 /// How long a ticket may take to come out.
@@ -43,9 +44,20 @@ impl Scene {
         std::fs::create_dir_all(&folder).unwrap();
         let program = Program::own(Path::new(env!("CARGO_BIN_EXE_machiai-demo")));
         let starts = "2026-11-24T09:10:00+09:00".to_owned();
-        let (stage, browser) =
-            tokio::join!(Stage::set(&program, Clinic::Small, &folder, (starts, 1), None), Browser::start());
-        let (stage, browser) = (stage.unwrap(), browser.unwrap());
+        let wanted = Wanted {
+            program: &program,
+            clinic: Clinic::Small,
+            out: &folder,
+            rehearsal: (starts, 1),
+            papers: None,
+            has_lan: false,
+        };
+        let (stage, browser) = tokio::join!(Stage::set(wanted), Browser::start());
+        Self::begin(stage.unwrap(), browser.unwrap(), folder.clone()).await
+    }
+
+    /// Begins a scene with both lines open.
+    async fn begin(stage: Stage, browser: Browser, folder: PathBuf) -> Self {
         let mut scene = Self { stage, browser, folder, n_presses: 0 };
         for line in 1..=2 {
             scene.tell(&format!("lines/{SITE}-{line}/open"), json!({"session": "morning"})).await;

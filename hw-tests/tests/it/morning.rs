@@ -121,8 +121,8 @@ fn a_morning_drawn_at_random_holds_as_well() {
     let morning = folder.path().join("morning.csv");
     let drawn = demo(&["random", "--seed", "20261124", "--patients", "400", "--out", morning.to_str().unwrap()]);
     assert!(drawn.status.success(), "{drawn:?}");
-    // Twice the time of the shipped one: a busy machine must not make patients late for the closing of a line.
-    let left = play(&morning, &folder.path().join("left"), "300");
+    // So slow that even a busy machine makes no patient late for the closing of a line.
+    let left = play(&morning, &folder.path().join("left"), "200");
 
     assert!(left.number("tickets") >= 400);
     let refusals = left.detail("every refusal is explained");

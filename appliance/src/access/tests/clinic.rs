@@ -188,6 +188,12 @@ impl Browser {
         self.ask(clinic, Method::GET, path, "").await
     }
 
+    /// Opens a page as somebody does who types its address.
+    pub(super) async fn open(&self, clinic: &Clinic, path: &str) -> Told {
+        let request = self.request(Method::GET, path).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+        self.send(clinic, request.body(Body::empty()).unwrap()).await
+    }
+
     /// Sends a command as a page does.
     pub(super) async fn press(&self, clinic: &Clinic, path: &str, body: Value) -> Told {
         self.ask(clinic, Method::POST, &format!("/api/v1/{path}"), &body.to_string()).await
@@ -246,7 +252,7 @@ impl Browser {
 /// One answer.
 pub(super) struct Told {
     pub(super) status: StatusCode,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
     /// The values of the cookies that it sets.
     pub(super) cookies: Vec<String>,
     pub(super) text: String,

@@ -8,7 +8,7 @@ use super::{SITE, Scene};
 
 impl Scene {
     /// Adds what axe-core finds in the page in front.
-    async fn judge(&self, name: &str, found: &mut Vec<String>) {
+    pub(super) async fn judge(&self, name: &str, found: &mut Vec<String>) {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target/axe/axe_playwright_python/axe.min.js");
         let rules = std::fs::read_to_string(&file).expect("`make test` fetches axe-core");
         self.run(&rules).await;
