@@ -44,6 +44,9 @@ async fn a_tablet_with_a_wrong_clock_shows_the_time_of_its_box() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_windows_of_one_place_and_the_back_button_do_nothing_twice() {
     let mut scene = Scene::set("windows").await;
+    let count = "window.sent = 0; const real = window.fetch; \
+        window.fetch = (path, options) => { sent += options?.method === 'POST'; return real(path, options) }";
+    scene.browser.run_first(count).await.unwrap();
     let labels = [scene.ticket(1).await, scene.ticket(1).await];
     scene.open("/desk").await;
     scene.until("document.querySelectorAll('.choose button').length > 2").await;
@@ -62,7 +65,12 @@ async fn two_windows_of_one_place_and_the_back_button_do_nothing_twice() {
     scene.until("document.querySelectorAll('.choose button').length > 2").await;
     scene.press(".choose button:nth-of-type(2)").await;
     scene.until(&format!("document.querySelector('#now').textContent === '{}'", labels[0])).await;
-    assert_eq!(scene.waiting(1).await, 1);
+    // Whatever the page does at its opening it has done once it shows who came after.
+    let third = scene.ticket(1).await;
+    scene.until(&format!("{ORDER}.endsWith('{third}')")).await;
+    assert_eq!(scene.run(&format!("return {ORDER}")).await, format!("{},{third}", labels[1]));
+    assert_eq!(scene.run("return sent").await, 0, "the page pressed by itself");
+    assert_eq!(scene.waiting(1).await, 2);
     scene.browser.turn_to(&second).await.unwrap();
     scene.is_quiet().await;
 }

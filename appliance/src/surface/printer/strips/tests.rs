@@ -81,6 +81,17 @@ fn what_is_drawn_two_by_two_dots_goes_out_at_half_resolution() {
 }
 
 #[test]
+fn a_single_dot_anywhere_is_never_sent_at_half_resolution() {
+    for dot in 0..16 {
+        let row = (0x8000_u16 >> dot).to_be_bytes();
+        for profile in Profile::all() {
+            let pieces = cut(&dots(16, [row; 80].concat()), profile).unwrap();
+            assert!(strips(&pieces).iter().all(|strip| !strip.doubled), "{} dot {dot}", profile.name);
+        }
+    }
+}
+
+#[test]
 fn a_printer_without_margin_gets_the_left_edge_too() {
     let pieces = cut(&square(384, 100, (201, 0, 79)), &profile("58mm-clone")).unwrap();
     let [strip, ..] = strips(&pieces)[..] else { panic!("{pieces:?}") };
