@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::rehearsal::Rehearsals;
+use crate::surface::screen::Screens;
 
 /// A board frame ready to be sent.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,10 @@ pub(crate) struct Frame {
     pub(crate) nth: u64,
     /// The event as it goes over the wire.
     pub(crate) event: axum::body::Bytes,
+    /// The drawing alone.
+    pub(crate) svg: axum::body::Bytes,
+    /// Whether it lies over the film too: a call, or a number that is asked to wait a little longer.
+    pub(crate) is_over_film: bool,
     /// The facts that it shows.
     pub(crate) n_facts: u64,
     /// When time alone makes it untrue.
@@ -78,6 +83,8 @@ pub(crate) struct App {
     pub(crate) stop: CancellationToken,
     /// What went wrong at the start or since, for the pages of staff and IT.
     pub(crate) troubles: Mutex<BTreeSet<Trouble>>,
+    /// The monitors that are connected.
+    pub(crate) screens: Screens,
     /// The copy of the day on which new staff learn.
     pub(crate) rehearsals: Rehearsals,
 }
@@ -95,6 +102,7 @@ impl App {
             own_device: "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters")),
             stop: CancellationToken::new(),
             troubles: Mutex::default(),
+            screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
         }
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use machiai_core::ids::SiteId;
 use serde::Deserialize;
 
+use crate::surface::screen;
+
 /// The configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +27,9 @@ pub struct Config {
     /// Names and addresses of this box on that network, beside those it finds by itself.
     #[serde(default)]
     pub lan_names: Vec<String>,
+    /// Where the monitors' processes connect; a socket in the state folder by default.
+    #[serde(default)]
+    pub screen_socket: Option<PathBuf>,
     /// A folder whose templates, words and pages take the place of the built-in ones.
     #[serde(default)]
     pub assets: Option<PathBuf>,
@@ -135,6 +140,12 @@ impl Config {
             }
             Some(_) | None => Ok(self),
         }
+    }
+
+    /// Returns where the monitors' processes connect.
+    #[must_use]
+    pub fn screen_socket(&self) -> PathBuf {
+        self.screen_socket.clone().unwrap_or_else(|| screen::usual_socket(&self.state))
     }
 
     /// Returns the number of the facility.

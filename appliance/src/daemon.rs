@@ -26,7 +26,7 @@ use crate::gate::{Gate, GateError};
 use crate::lan::{Door, LanError};
 use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
-use crate::surface::{board, paper};
+use crate::surface::{board, paper, screen};
 use crate::token::{TOKEN_PURPOSE, Tokens};
 use crate::{house, http, lan, rehearsal};
 
@@ -75,6 +75,15 @@ pub enum DaemonError {
         #[source]
         source: LanError,
     },
+    /// The socket of the screens cannot be made.
+    #[error("cannot listen for screens on {socket}")]
+    Screens {
+        /// Where.
+        socket: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The system would not start a thread or a signal handler.
     #[error("cannot start {what}")]
     Start {
@@ -113,8 +122,11 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let listener = listen(config.listen)?;
     let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
     let door = open_lan(&app, config)?;
+    let socket = config.screen_socket();
+    let screens = screen::listen(&socket).map_err(|source| DaemonError::Screens { socket, source })?;
     let serving = tokio::spawn(http::serve(listener, Arc::clone(&app)));
     let lan_serving = tokio::spawn(lan::serve(door, Arc::clone(&app)));
+    let showing = tokio::spawn(screen::serve(screens, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
@@ -132,6 +144,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     rehearsal::end(&app).await;
     end("pages and API", serving).await;
     end("the clinic's network", lan_serving).await;
+    end("screens", showing).await;
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
     stop_printing(printing).await;

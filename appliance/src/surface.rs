@@ -7,3 +7,4 @@ pub(crate) mod pages;
 pub(crate) mod paper;
 pub mod printer;
 pub(crate) mod report;
+pub(crate) mod screen;

@@ -133,3 +133,26 @@ pub fn read(luma: &[u8], width: usize) -> Seen {
     let region = luma.chunks_exact(width).take(720).flat_map(|row| &row[..1280]).step_by(997);
     if region.clone().all(|value| *value < 24) { Seen::Black } else { Seen::Other }
 }
+
+/// Returns the luma of a composed frame, I420 without padding, at a place.
+#[must_use]
+pub fn luma_at(frame: &[u8], width: usize, (x, y): (usize, usize)) -> u8 {
+    frame.get(y * width + x).copied().unwrap_or_default()
+}
+
+/// Turns a frame, I420 without padding in the colours of BT.709, into RGB.
+#[must_use]
+pub fn rgb(frame: &[u8], (width, height): (usize, usize)) -> Vec<u8> {
+    let (luma, chroma) = frame.split_at(frame.len().min(width * height));
+    let (blue, red) = chroma.split_at(chroma.len() / 2);
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    for (at, value) in luma.iter().enumerate() {
+        let of = (at / width / 2) * (width / 2) + at % width / 2;
+        let centred = |plane: &[u8]| f32::from(plane.get(of).copied().unwrap_or(128)) - 128.0;
+        let (y, u, v) = (1.164 * (f32::from(*value) - 16.0), centred(blue), centred(red));
+        let levels = [y + 1.793 * v, y - 0.213 * u - 0.533 * v, y + 2.112 * u];
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a byte")]
+        pixels.extend(levels.map(|level| level.round().clamp(0.0, 255.0) as u8));
+    }
+    pixels
+}

@@ -7,6 +7,7 @@ pub mod dots;
 mod fit;
 mod fonts;
 mod lines;
+pub mod link;
 mod number;
 mod panel;
 mod qr;

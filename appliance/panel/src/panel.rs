@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use machiai_core::time::AtMs;
 use machiai_core::view::{BoardView, TicketView};
 use minijinja::Value;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dots::Dots;
@@ -26,7 +27,8 @@ use crate::words::Words;
 pub use machiai_core::settings::MOST_ROOMS;
 
 /// How the monitor hangs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// 1920×1080.
     Landscape,

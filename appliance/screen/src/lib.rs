@@ -8,3 +8,4 @@ pub mod item;
 pub mod output;
 pub mod playout;
 mod pump;
+pub mod run;

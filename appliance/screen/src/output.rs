@@ -171,6 +171,12 @@ impl Output {
         self.call_pad.set_property("alpha", alpha.clamp(0.0, 1.0));
     }
 
+    /// Whether anything of a call is seen.
+    #[must_use]
+    pub fn shows_call(&self) -> bool {
+        self.call_pad.property::<f64>("alpha") > 0.0
+    }
+
     /// Returns what went wrong since the last question, if anything: the output must be built anew then.
     #[must_use]
     pub fn fault(&self) -> Option<gst::glib::Error> {

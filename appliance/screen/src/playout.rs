@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use gstreamer::ClockTime;
+use machiai_panel::link::End;
 
 use crate::item::{Item, ItemError};
 use crate::output::Output;
-pub use crate::pump::End;
 use crate::pump::{Turn, carry_pictures, carry_sounds};
 
 /// What became true on the output.
@@ -23,6 +23,13 @@ pub enum Told {
         id: u64,
         /// When, on the output's clock.
         at: ClockTime,
+    },
+    /// The running item goes on.
+    Shown {
+        /// Which.
+        id: u64,
+        /// Pictures of it that were shown so far.
+        n_frames: u64,
     },
     /// An item is over.
     Ended {
@@ -107,6 +114,15 @@ impl Playout {
     /// Ends all that is cued, as soon as can be.
     pub fn replace_all(&self) {
         self.watched(|watched| watched.iter().for_each(|one| one.turn.replace()));
+    }
+
+    /// Returns how much of the running item was shown, if one runs.
+    #[must_use]
+    pub fn running(&self) -> Option<Told> {
+        self.watched(|watched| {
+            let one = watched.iter().find(|one| one.begun)?;
+            Some(Told::Shown { id: one.turn.id, n_frames: one.n_frames })
+        })
     }
 
     /// Returns what became true since the last question.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use gstreamer::prelude::MulDiv;
 use gstreamer::{self as gst, ClockTime};
+use machiai_panel::link::End;
 
 use crate::item::{Item, Pulled};
 use crate::output::{FRAMES_PER_S, Output};
@@ -25,21 +26,6 @@ const LEAD: ClockTime = ClockTime::from_mseconds(150);
 
 /// How long an item without an end of its own may sound beyond a picture, before its sound is looked at again.
 const SOUND_WITHIN: Duration = Duration::from_millis(500);
-
-/// How an item came to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It was shown to its end.
-    Whole,
-    /// It was cut where its time was up.
-    TimeUp,
-    /// Something else was put in its place.
-    Replaced,
-    /// It gave no picture in time; the last one was held meanwhile.
-    Silent,
-    /// It could not be decoded.
-    Broken(String),
-}
 
 /// One item's turn on the output.
 pub(crate) struct Turn {
@@ -145,7 +131,7 @@ fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime
         let (mut buffer, at) = match turn.item.picture(within) {
             Pulled::Buffer(buffer, at) => (buffer, at),
             Pulled::Ended => return (still(turn, base, ends), Some(whole(ends))),
-            Pulled::Broken(why) => return (ends, Some(End::Broken(why))),
+            Pulled::Broken(why) => return (ends, Some(End::Broken { why })),
             Pulled::Silent => return (ends, Some(End::Silent)),
         };
         if turn.play_for.is_some_and(|most| at >= most) {
@@ -185,7 +171,7 @@ fn still(turn: &Turn, base: ClockTime, ends: Option<ClockTime>) -> Option<ClockT
 
 /// A file that ends without a picture is broken, whatever its decoder says.
 fn whole(ends: Option<ClockTime>) -> End {
-    if ends.is_some() { End::Whole } else { End::Broken("no picture in the file".to_owned()) }
+    if ends.is_some() { End::Whole } else { End::Broken { why: "no picture in the file".to_owned() } }
 }
 
 /// Carries sounds until there are no more turns, or the output has stopped.

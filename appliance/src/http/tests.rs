@@ -307,7 +307,7 @@ async fn a_board_shows_what_is_true_when_it_opens_whoever_looked_before() {
 
 #[test]
 fn a_frame_is_true_of_its_facts_until_its_time() {
-    let frame = Frame { nth: 1, event: "x".into(), n_facts: 7, until: AtMs(100) };
+    let frame = Frame { nth: 1, event: "x".into(), n_facts: 7, until: AtMs(100), ..Frame::default() };
     assert!(frame.is_true(7, AtMs(99)));
     assert!(!frame.is_true(8, AtMs(99)) && !frame.is_true(7, AtMs(100)));
     assert!(!Frame::default().is_true(0, AtMs(-1)), "an empty frame was never drawn");

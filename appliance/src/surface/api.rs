@@ -1,5 +1,6 @@
 //! The questions of the API, version 1: what is true now, for the desk's pages, programs and the command line.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use axum::body::{Body, Bytes};
@@ -10,7 +11,7 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use machiai_core::desk::{DeskRow, DeskView, desk, row};
 use machiai_core::envelope::Trust;
-use machiai_core::ids::{Label, VisitId};
+use machiai_core::ids::{Label, PlaceId, VisitId};
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::seal::Personal;
 use machiai_core::ticket::ticket;
@@ -26,6 +27,7 @@ use crate::app::{App, Shared, Trouble};
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
 use crate::surface::board::{drawing, not_drawn};
+use crate::surface::screen::ScreenState;
 use crate::token::digest_of;
 use machiai_panel::Paper;
 
@@ -160,6 +162,8 @@ pub(crate) struct Status {
     n_printing: usize,
     /// Boards that look: monitors and browsers.
     n_boards: usize,
+    /// The monitors that are connected, by their places.
+    screens: BTreeMap<PlaceId, ScreenState>,
     /// Remarks of the fold: facts that could not be followed.
     n_remarks: usize,
     /// Numbers passed over without a reason; none unless facts are missing.
@@ -173,7 +177,7 @@ pub(crate) struct Status {
 pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
     let (now, _) = app.gate.clock.now();
     let (_, clock) = app.gate.clock.shown();
-    let troubles = app.troubles_now();
+    let (troubles, screens) = (app.troubles_now(), app.screens.now());
     Json(app.gate.read(|clinic| {
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -184,6 +188,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
             n_waiting: clinic.count(VisitState::Waiting),
             n_printing: clinic.printing.len(),
             n_boards: app.frames.iter().map(|frames| frames.receiver_count()).sum(),
+            screens,
             n_remarks: clinic.remarks.len(),
             unexplained_gaps: clinic
                 .lines

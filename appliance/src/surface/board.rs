@@ -59,14 +59,6 @@ impl AskedLayout {
             Self::Portrait => Layout::Portrait,
         }
     }
-
-    fn frames(self, app: &App) -> watch::Receiver<Frame> {
-        let [landscape, portrait] = &app.frames;
-        match self {
-            Self::Landscape => landscape.subscribe(),
-            Self::Portrait => portrait.subscribe(),
-        }
-    }
 }
 
 /// Returns the board as it is now.
@@ -107,13 +99,7 @@ pub(crate) fn not_drawn(app: &App, cause: &DrawError) -> Problem {
     params(("layout" = Option<String>, Query, description = "landscape or portrait")),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn events(State(app): State<Shared>, Query(asked): Query<Asked>) -> Response {
-    let frames = asked.layout.frames(&app);
-    app.board_wanted.notify_one();
-    let (now, _) = app.gate.clock.now();
-    // A thousand boards that come back at once must not cost a thousand drawings.
-    if !frames.borrow().is_true(app.gate.read(|clinic| clinic.n_facts), now) {
-        let _until = paint_one(&app, asked.layout.layout());
-    }
+    let frames = frames(&app, asked.layout.layout());
     let mut seen = 0;
     let stream = WatchStream::new(frames).map(move |frame| {
         let event = if frame.nth == seen { alive() } else { frame.event };
@@ -151,17 +137,38 @@ fn paint_one(app: &App, layout: Layout) -> Option<AtMs> {
     let until = changes.min(page.changes_at);
     let mut event = String::with_capacity(page.svg.len().saturating_add(64));
     // Writing to a string cannot fail.
-    let _written = write!(event, "id: {}\nevent: board\ndata: {}\n\n", view.n_facts, page.svg);
+    let _written = write!(event, "id: {}\nevent: board\ndata: ", view.n_facts);
+    let drawn = event.len()..event.len().saturating_add(page.svg.len());
+    event.push_str(&page.svg);
+    event.push_str("\n\n");
     let event = Bytes::from(event);
+    let (svg, is_over_film) = (event.slice(drawn), !view.calls.is_empty() || !view.wait_longer.is_empty());
     frames.send_if_modified(|frame| {
         let is_new = frame.event != event;
         if is_new {
-            *frame = Frame { nth: frame.nth.wrapping_add(1), event, ..*frame };
+            *frame = Frame { nth: frame.nth.wrapping_add(1), event, svg, is_over_film, ..*frame };
         }
         (frame.n_facts, frame.until) = (view.n_facts, until);
         is_new
     });
     Some(until)
+}
+
+/// Returns the frames of a layout for one who looks from now on, the first of them drawn.
+pub(super) fn frames(app: &App, layout: Layout) -> watch::Receiver<Frame> {
+    let [landscape, portrait] = &app.frames;
+    let mut frames = match layout {
+        Layout::Landscape => landscape.subscribe(),
+        Layout::Portrait => portrait.subscribe(),
+    };
+    app.board_wanted.notify_one();
+    let (now, _) = app.gate.clock.now();
+    // A thousand boards that come back at once must not cost a thousand drawings.
+    if !frames.borrow().is_true(app.gate.read(|clinic| clinic.n_facts), now) {
+        let _until = paint_one(app, layout);
+    }
+    frames.mark_changed();
+    frames
 }
 
 /// Draws every layout that somebody looks at; returns when time alone changes one of them.

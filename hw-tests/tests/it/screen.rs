@@ -1,3 +1,38 @@
-//! The screen on a real clock, its composed frames read one by one.
+//! The screen on a real clock, its composed frames read one by one. Pictures are left under `target/screen`.
 
+mod board;
 mod joins;
+
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+
+use machiai_hw_tests::demo::api::Press;
+use machiai_hw_tests::demo::progress::out;
+use machiai_hw_tests::demo::stage::Stage;
+use machiai_hw_tests::films::rgb;
+use serde_json::Value;
+
+/// Returns the folder in which a scene leaves its pictures.
+fn pictures(scene: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("screen").join(scene);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Leaves a picture of a composed frame.
+fn picture(path: &Path, (width, height): (u32, u32), i420: &[u8]) {
+    let mut encoder = png::Encoder::new(BufWriter::new(std::fs::File::create(path).unwrap()), width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let pixels = rgb(i420, (width as usize, height as usize));
+    encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+    out(&format!("picture {}\n", path.display()));
+}
+
+/// Sends a command as a desk would, and returns its answer.
+async fn press(stage: &mut Stage, path: &str, body: Value) -> Value {
+    let device = format!("scene/{}", path.len());
+    let press = Press { device, path: path.to_owned(), body };
+    let answered = stage.api.press(press, format!("scene-{path}")).await.unwrap();
+    assert_eq!(answered.code(), None, "the daemon refused {path}");
+    answered.answer
+}

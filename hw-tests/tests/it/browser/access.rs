@@ -75,6 +75,7 @@ async fn staff_sign_in_once_and_switch_by_a_touch_and_a_pin() {
     switch("1111").await;
     scene.until("document.querySelector('#note').textContent.includes('交代できませんでした')").await;
     scene.until(&is_here("佐藤")).await;
+    scene.press("#note").await;
     switch("2468").await;
     scene.until(&is_here("森 <b>&")).await;
     scene.picture("switched").await;

@@ -95,9 +95,9 @@ async fn see_on_the_board(scene: &Scene, label: &str) {
     scene.until(&format!("!{call}.hidden && {call}.textContent.includes('{label}')")).await;
     scene.picture("board-call").await;
     let seen = scene.until(&format!("{call}.hidden && {}", tile("第1診察室"))).await;
-    let seen = seen.as_str().unwrap();
-    // The labels take turns in two languages.
-    let is_called = ["呼出中", "Please come in"].iter().any(|words| seen.contains(words));
+    let seen: String = seen.as_str().unwrap().split_whitespace().collect();
+    // The labels take turns in two languages, of which one takes two lines.
+    let is_called = ["呼出中", "Pleasecomein"].iter().any(|words| seen.contains(words));
     assert!(seen.contains(label) && is_called, "the tile says {seen}");
     scene.picture("board").await;
     scene.is_light().await;

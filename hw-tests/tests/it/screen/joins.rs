@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use machiai_panel::link::End;
 use machiai_panel::{Layout, Pixels};
 use machiai_screen::canvas::Canvas;
 use machiai_screen::output::{Frame, Output, Sink};
-use machiai_screen::playout::{End, Playout, Told};
+use machiai_screen::playout::{Playout, Told};
 
 use machiai_hw_tests::films::{Film, Seen, read};
 
@@ -66,7 +67,7 @@ impl Screen {
 fn ends(told: &[Told]) -> Vec<(u64, u64, End)> {
     let ended = told.iter().filter_map(|one| match one {
         Told::Ended { id, n_frames, end, .. } => Some((*id, *n_frames, end.clone())),
-        Told::Begun { .. } => None,
+        Told::Begun { .. } | Told::Shown { .. } => None,
     });
     ended.collect()
 }
@@ -119,7 +120,7 @@ fn bad_files_cost_their_own_place_and_the_last_picture_is_held() {
     for (id, n_frames, end) in &ends {
         match id {
             0 | 4 => assert_eq!((*n_frames, end), (40, &End::Whole)),
-            _ => assert!(matches!(end, End::Broken(_)) && *n_frames == 0, "{id}: {end:?}"),
+            _ => assert!(matches!(end, End::Broken { .. }) && *n_frames == 0, "{id}: {end:?}"),
         }
     }
     let pictures = screen.pictures();

@@ -1,0 +1,234 @@
+//! One monitor from start to stop: what the daemon says is shown, what was shown is said.
+//!
+//! While the daemon is away the last picture stays and what was cued plays on; the connection is tried again for ever.
+
+mod wire;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use gstreamer::ClockTime;
+use machiai_panel::link::{FromScreen, ToScreen};
+use machiai_panel::{DrawError, FontPaths, Layout, Panel, PanelError, Pixels};
+use thiserror::Error;
+
+use crate::canvas::Canvas;
+use crate::output::{Output, OutputError, Sink};
+use crate::playout::{Playout, Told};
+use wire::{Heard, Wire};
+
+/// How often the screen looks at what became true.
+const LOOK_EVERY: Duration = Duration::from_millis(15);
+
+/// How often it says that it shows frames, and how much of the running item was seen.
+const ALIVE_EVERY: ClockTime = ClockTime::SECOND;
+
+/// How long a call takes to go.
+const FADE_OUT: ClockTime = ClockTime::from_mseconds(400);
+
+/// How long no frame may be composed before the output is built anew.
+const FROZEN_AFTER: ClockTime = ClockTime::from_seconds(3);
+
+/// What a screen is started with.
+#[derive(Clone)]
+pub struct Setting {
+    /// Where the daemon listens.
+    pub socket: PathBuf,
+    /// Which monitor it is, by the place where it hangs.
+    pub monitor: String,
+    /// How it hangs.
+    pub layout: Layout,
+    /// Where the picture goes.
+    pub sink: Sink,
+}
+
+/// Why a screen ends by itself; its supervisor starts it again.
+#[derive(Debug, Error)]
+pub enum ScreenError {
+    /// Fonts are missing.
+    #[error("cannot draw anything")]
+    Panel(#[source] PanelError),
+    /// There is no output.
+    #[error("cannot show anything")]
+    Output(#[source] OutputError),
+    /// The system gives no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
+    /// The output failed while it ran.
+    #[error("the output failed: {what}")]
+    Failed {
+        /// How.
+        what: String,
+    },
+}
+
+/// Shows what the daemon says until it is told to stop.
+///
+/// # Errors
+/// [`ScreenError`]: start again.
+pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
+    let canvas = Canvas::of(setting.layout);
+    let output = Arc::new(Output::start(canvas, &setting.sink).map_err(ScreenError::Output)?);
+    let (width, height) = (canvas.width_px, canvas.height_px);
+    // Something is seen before fonts are read and the daemon answers.
+    output.show_panel(&paper(width, height)).map_err(ScreenError::Output)?;
+    let (panel, _no_templates_of_its_own) = Panel::open(&FontPaths::debian(), None).map_err(ScreenError::Panel)?;
+    let playout = Playout::start(Arc::clone(&output)).map_err(ScreenError::Thread)?;
+    let (to_us, heard) = channel();
+    let hello = FromScreen::Hello { monitor: setting.monitor.clone(), layout: setting.layout };
+    let wire = Wire::open(setting.socket.clone(), hello, to_us).map_err(ScreenError::Thread)?;
+    let mut screen = Screen { canvas, output, panel, playout, wire, fading: None, alive_at: ClockTime::ZERO };
+    let mut watchdog = Watchdog::default();
+    while !stop.load(Ordering::Relaxed) {
+        screen.listen(&heard)?;
+        screen.tell();
+        watchdog.look(&screen.output)?;
+    }
+    screen.wire.close();
+    Ok(())
+}
+
+/// The colour of paper, whole.
+fn paper(width: u32, height: u32) -> Pixels {
+    let n_pixels = usize::try_from(u64::from(width).saturating_mul(u64::from(height))).unwrap_or_default();
+    Pixels { width, height, rgba: [0xF7, 0xF4, 0xED, 0xFF].repeat(n_pixels) }
+}
+
+/// A running screen.
+struct Screen {
+    canvas: Canvas,
+    output: Arc<Output>,
+    panel: Panel,
+    playout: Playout,
+    wire: Wire,
+    /// Since when a call goes.
+    fading: Option<ClockTime>,
+    alive_at: ClockTime,
+}
+
+impl Screen {
+    /// Does what the daemon says, all that has come by now.
+    fn listen(&mut self, heard: &Receiver<Heard>) -> Result<(), ScreenError> {
+        match heard.recv_timeout(LOOK_EVERY) {
+            Ok(said) => {
+                // Of several drawings that wait, the last one alone is worth drawing.
+                let mut all = vec![said];
+                all.extend(heard.try_iter());
+                let last_board = all.iter().rposition(|said| matches!(said, Heard::Said(ToScreen::Board { .. })));
+                for (nth, said) in all.into_iter().enumerate() {
+                    self.hear(said, last_board.is_some_and(|last| nth < last))?;
+                }
+                Ok(())
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => Err(ScreenError::Failed { what: "its wire ended".to_owned() }),
+        }
+    }
+
+    fn hear(&mut self, said: Heard, is_old: bool) -> Result<(), ScreenError> {
+        match said {
+            Heard::Said(ToScreen::Board { .. }) if is_old => Ok(()),
+            Heard::Said(ToScreen::Board { svg, is_over }) => self.show(&svg, is_over),
+            Heard::Said(ToScreen::Cue { id, file, play_for_ms }) => {
+                self.cue(id, &file, play_for_ms);
+                Ok(())
+            }
+            // What another daemon cued is not this one's.
+            Heard::Said(ToScreen::Clear) | Heard::Connected => {
+                self.playout.replace_all();
+                Ok(())
+            }
+        }
+    }
+
+    fn show(&mut self, svg: &str, is_over: bool) -> Result<(), ScreenError> {
+        let picture = match self.draw(svg) {
+            Ok(picture) => picture,
+            Err(cause) => {
+                tracing::warn!(error = %cause, "cannot draw the board, the last picture stays");
+                return Ok(());
+            }
+        };
+        let shown = if is_over {
+            self.fading = None;
+            self.output.show_call(&picture)
+        } else {
+            self.fading = self.fading.or_else(|| self.output.shows_call().then(|| self.output.now()));
+            self.output.show_panel(&picture)
+        };
+        shown.map_err(ScreenError::Output)
+    }
+
+    fn draw(&self, svg: &str) -> Result<Pixels, DrawError> {
+        self.panel.pixels(svg, self.canvas.width_px, self.canvas.height_px)
+    }
+
+    fn cue(&self, id: u64, file: &Path, play_for_ms: Option<u32>) {
+        let play_for = play_for_ms.map(|ms| Duration::from_millis(u64::from(ms)));
+        if let Err(cause) = self.playout.cue(id, file, play_for) {
+            tracing::warn!(id, error = %cause, "an item is passed over");
+            let why = std::error::Error::source(&cause).map_or_else(|| cause.to_string(), ToString::to_string);
+            self.wire.say(&FromScreen::Ended { id, n_frames: 0, end: machiai_panel::link::End::Broken { why } });
+        }
+    }
+
+    /// Lets a call go, and says what became true.
+    fn tell(&mut self) {
+        let now = self.output.now();
+        if let Some(since) = self.fading {
+            let gone = now.saturating_sub(since);
+            self.output.fade_call(1.0 - share(gone, FADE_OUT));
+            if gone >= FADE_OUT {
+                self.fading = None;
+            }
+        }
+        for told in self.playout.told() {
+            self.wire.say(&said(told));
+        }
+        if now.saturating_sub(self.alive_at) >= ALIVE_EVERY {
+            self.alive_at = now;
+            self.wire.say(&FromScreen::Alive { n_frames: self.output.n_composed() });
+            if let Some(shown) = self.playout.running() {
+                self.wire.say(&said(shown));
+            }
+        }
+    }
+}
+
+/// Returns how much of a span has passed, from 0 to 1.
+fn share(passed: ClockTime, of: ClockTime) -> f64 {
+    passed.seconds_f64() / of.seconds_f64()
+}
+
+fn said(told: Told) -> FromScreen {
+    match told {
+        Told::Begun { id, .. } => FromScreen::Begun { id },
+        Told::Shown { id, n_frames } => FromScreen::Shown { id, n_frames },
+        Told::Ended { id, n_frames, end, .. } => FromScreen::Ended { id, n_frames, end },
+    }
+}
+
+/// Looks whether frames are really composed.
+#[derive(Default)]
+struct Watchdog {
+    n_frames: u64,
+    moved_at: ClockTime,
+}
+
+impl Watchdog {
+    fn look(&mut self, output: &Output) -> Result<(), ScreenError> {
+        if let Some(fault) = output.fault() {
+            return Err(ScreenError::Failed { what: fault.to_string() });
+        }
+        let (now, n_frames) = (output.now(), output.n_composed());
+        if n_frames != self.n_frames {
+            (self.n_frames, self.moved_at) = (n_frames, now);
+        } else if now.saturating_sub(self.moved_at) > FROZEN_AFTER {
+            return Err(ScreenError::Failed { what: "no frame was composed".to_owned() });
+        }
+        Ok(())
+    }
+}
