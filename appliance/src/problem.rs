@@ -113,7 +113,10 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownSession
         | RefusalCode::UnknownPrint
         | RefusalCode::UnknownStaff
-        | RefusalCode::UnknownDevice => StatusCode::NOT_FOUND,
+        | RefusalCode::UnknownDevice
+        | RefusalCode::UnknownTable
+        | RefusalCode::UnknownItem
+        | RefusalCode::UnknownContent => StatusCode::NOT_FOUND,
         RefusalCode::BadSettings | RefusalCode::TooLong | RefusalCode::BadValue | RefusalCode::FamilySize => {
             StatusCode::UNPROCESSABLE_ENTITY
         }
@@ -136,7 +139,10 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::PrintRunning
         | RefusalCode::NoPrinter
         | RefusalCode::LastManager
-        | RefusalCode::TooMany => StatusCode::CONFLICT,
+        | RefusalCode::TooMany
+        | RefusalCode::TableChanged
+        | RefusalCode::NotApproved
+        | RefusalCode::DeadlinePassed => StatusCode::CONFLICT,
     }
 }
 

@@ -12,6 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, ReservationId, RoomId, SessionId, VisitId};
 use crate::people::{OfDevice, OfStaff, Pairing, SignedIn, SignedOut, Staff};
+use crate::program::as_run::{AiringBegun, AiringContinued, AiringEnded, ItemSkipped};
+use crate::program::content::{Content, ContentQuarantined, LeasesRenewed, OfContent, OwnAiring};
+use crate::program::table::{
+    ApprovalReopened, EmergencyBegun, ItemReplaced, MonitorHours, OfTable, Table, TableApproved, UrgentNotice,
+};
 use crate::seal::Sealed;
 use crate::settings::{Hours, Line, Printer, Room, Rules, Site};
 use crate::time::{AtMs, Day};
@@ -121,6 +126,51 @@ pub enum Fact {
     SignedOut(SignedOut),
     /// Everybody was signed out everywhere.
     SignInsEnded,
+
+    /// The vendor sent a program table, or a revision of one.
+    TableReceived(Table),
+    /// The vendor withdrew a program table.
+    TableWithdrawn(OfTable),
+    /// The clinic put other content in an item's stead, to be approved with its table.
+    ItemReplaced(ItemReplaced),
+    /// The clinic approved a program table.
+    TableApproved(TableApproved),
+    /// The clinic took an approval back.
+    ApprovalWithdrawn(OfTable),
+    /// The vendor lets a table be approved until another deadline.
+    ApprovalReopened(ApprovalReopened),
+    /// A piece of content was described, by the vendor or the clinic.
+    ContentSet(Content),
+    /// The vendor said that content may go on airing.
+    LeasesRenewed(LeasesRenewed),
+    /// The vendor, or the clinic for its own, withdrew a piece of content.
+    ContentWithdrawn(OfContent),
+    /// A piece of content was made ready to be played on this machine.
+    ContentPrepared(OfContent),
+    /// A piece of content could not be played and is set aside.
+    ContentQuarantined(ContentQuarantined),
+    /// The clinic gave content of its own an airing period.
+    OwnAiringSet(OwnAiring),
+    /// The clinic took the airing period of its content back.
+    OwnAiringEnded(OfContent),
+    /// An urgent notice stands before everything that airs.
+    UrgentNoticeSet(UrgentNotice),
+    /// The urgent notice was withdrawn.
+    UrgentNoticeWithdrawn,
+    /// An emergency took the screen over.
+    EmergencyBegun(EmergencyBegun),
+    /// The emergency is over.
+    EmergencyEnded,
+    /// How long before and after hours the monitor is lit was set.
+    MonitorHoursSet(MonitorHours),
+    /// An item of the running slot could not air; once a day and item.
+    ItemSkipped(ItemSkipped),
+    /// A piece of content began to air.
+    AiringBegun(AiringBegun),
+    /// A piece of content that airs was seen to go on.
+    AiringContinued(AiringContinued),
+    /// A piece of content ended airing.
+    AiringEnded(AiringEnded),
 
     /// A kind that this version does not know: kept and passed on by its bytes.
     #[serde(skip)]

@@ -283,6 +283,32 @@ word_id!(
     "reservation id of 1 to 40 letters, figures, or - _ . /"
 );
 
+word_id!(
+    /// A program table (番組表): what the vendor sent to air in one period, in all its revisions.
+    TableId,
+    "table id of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// A slot (枠) of a program table: when its items air.
+    SlotId,
+    "slot id of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// An item (番組) of a slot: a place for one piece of content.
+    ItemId,
+    "item id of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// Who pays for an advert (広告主).
+    AdvertiserId,
+    "advertiser id of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// What an advert is for, so that competitors can be told: `pharmacy`, `insurance`.
+    AdvertClass,
+    "advert class of 1 to 40 letters, figures, or - _ . /"
+);
+
 /// What is printed, shown and called (受付番号): the line's prefix and the number, as in `105` or `A012`.
 ///
 /// Unique in the site's business day; it goes with the visit through every stage.

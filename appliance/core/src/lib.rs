@@ -19,6 +19,7 @@ pub mod estimate;
 pub mod facts;
 pub mod ids;
 pub mod people;
+pub mod program;
 pub mod queue;
 pub mod refusal;
 pub mod report;

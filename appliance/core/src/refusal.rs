@@ -93,6 +93,18 @@ codes! {
     LastManager = "last_manager",
     /// So many there cannot be.
     TooMany = "too_many",
+    /// No such program table, or the vendor withdrew it.
+    UnknownTable = "unknown_table",
+    /// No such item in the program table.
+    UnknownItem = "unknown_item",
+    /// No such content, or it was withdrawn.
+    UnknownContent = "unknown_content",
+    /// The program table changed since it was shown.
+    TableChanged = "table_changed",
+    /// The program table is not approved.
+    NotApproved = "not_approved",
+    /// The program table's deadline, `month` and `day`, has passed.
+    DeadlinePassed = "deadline_passed",
 }
 
 impl fmt::Display for RefusalCode {

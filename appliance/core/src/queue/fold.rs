@@ -120,7 +120,29 @@ impl Clinic {
             | Fact::DeviceUnpaired(_)
             | Fact::SignedIn(_)
             | Fact::SignedOut(_)
-            | Fact::SignInsEnded => {}
+            | Fact::SignInsEnded
+            | Fact::TableReceived(_)
+            | Fact::TableWithdrawn(_)
+            | Fact::ItemReplaced(_)
+            | Fact::TableApproved(_)
+            | Fact::ApprovalWithdrawn(_)
+            | Fact::ApprovalReopened(_)
+            | Fact::ContentSet(_)
+            | Fact::LeasesRenewed(_)
+            | Fact::ContentWithdrawn(_)
+            | Fact::ContentPrepared(_)
+            | Fact::ContentQuarantined(_)
+            | Fact::OwnAiringSet(_)
+            | Fact::OwnAiringEnded(_)
+            | Fact::UrgentNoticeSet(_)
+            | Fact::UrgentNoticeWithdrawn
+            | Fact::EmergencyBegun(_)
+            | Fact::EmergencyEnded
+            | Fact::MonitorHoursSet(_)
+            | Fact::ItemSkipped(_)
+            | Fact::AiringBegun(_)
+            | Fact::AiringContinued(_)
+            | Fact::AiringEnded(_) => {}
         }
     }
 

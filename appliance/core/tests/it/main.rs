@@ -4,6 +4,7 @@
 
 mod people;
 mod play;
+mod program;
 
 mod board;
 mod calls;

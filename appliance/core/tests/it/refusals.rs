@@ -95,6 +95,7 @@ fn values_by_code() -> BTreeMap<String, Vec<String>> {
         let refusal = Play::new().ask("desk", &command).unwrap_err();
         found.insert(refusal.code.to_string(), refusal.values.into_keys().collect());
     }
+    found.extend(crate::program::decisions::values_by_code());
     let crowd: Vec<String> = (0..200).map(|nth| format!("staff s{nth} nurse")).collect();
     let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
     let refusal = Play::new().run(&crowd).refused("staff sato nurse");

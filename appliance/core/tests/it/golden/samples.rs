@@ -30,7 +30,7 @@ fn sealed() -> Sealed {
     Sealed { key_id: key(0xc1), nonce: "0102030405060708090a0b0c".into(), ct: "d2e1f0".into() }
 }
 
-fn text(ja: &str) -> Text {
+pub(super) fn text(ja: &str) -> Text {
     Text { ja: ja.into(), en: Some("Name <&\">".into()), zh: Some("名称".into()), ko: Some("이름".into()) }
 }
 
@@ -103,6 +103,8 @@ pub(super) fn samples() -> Vec<Fact> {
         Fact::CallDisconnected(call),
     ]);
     facts.extend(people());
+    facts.extend(super::program::tables());
+    facts.extend(super::program::airings());
     facts
 }
 
