@@ -1,5 +1,6 @@
 //! The rules of adverts: apart from their class, alone where a class was bought whole, and so many an hour. Each hour
-//! is any 60 minutes, so that no two clock hours can be played against each other.
+//! is any 60 minutes, so that no two clock hours can be played against each other. Whoever had to wait for its class
+//! goes first when the wait is over: otherwise the first advert of a loop would keep every later one out.
 
 use super::Program;
 use super::aired::Aired;
@@ -13,6 +14,8 @@ use crate::time::{AtMs, HOUR_MS, MINUTE_MS};
 pub struct Beside<'a> {
     /// All that the loop holds.
     pub contents: &'a [ContentHash],
+    /// Those of it against which nothing but these rules can stand.
+    pub ready: &'a [ContentHash],
     /// The rules of its table.
     pub rules: AdvertRules,
 }
@@ -20,6 +23,21 @@ pub struct Beside<'a> {
 /// Tells why an advert may not begin now; none when it may, and for content that is none.
 #[must_use]
 pub fn forbids(program: &Program, content: &Content, beside: Beside<'_>, aired: &Aired, now: AtMs) -> Option<Why> {
+    breaks(program, content, beside, aired, now).or_else(|| {
+        let own = content.advert.as_ref()?;
+        let may_air = |other: ContentHash| {
+            let told = program.content(other).map(|(_, told)| told).filter(|_| beside.ready.contains(&other));
+            told.is_some_and(|told| breaks(program, told, beside, aired, now).is_none())
+        };
+        let mut before = aired.owed().take_while(|owed| *owed != content.content);
+        let is_owed =
+            before.any(|owed| terms_of(program, owed).is_some_and(|it| it.class == own.class) && may_air(owed));
+        is_owed.then_some(Why::AdvertYields)
+    })
+}
+
+/// Tells which rule an advert would break if it began now.
+fn breaks(program: &Program, content: &Content, beside: Beside<'_>, aired: &Aired, now: AtMs) -> Option<Why> {
     if content.kind != ContentKind::Advert {
         return None;
     }

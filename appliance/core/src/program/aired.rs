@@ -20,6 +20,9 @@ const MAX_PHASES: usize = 256;
 /// How many adverts are remembered: more than one a second is none that anybody saw.
 const MAX_ADVERTS: usize = 4_096;
 
+/// How many adverts that had to wait are remembered.
+const MAX_OWED: usize = 64;
+
 /// An advert that aired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
@@ -46,6 +49,7 @@ pub struct Aired {
     phases: Vec<Phase>,
     adverts: Vec<Shown>,
     substitute: Option<ContentHash>,
+    owed: Vec<ContentHash>,
 }
 
 impl Aired {
@@ -55,6 +59,7 @@ impl Aired {
             return;
         }
         let content = on_air.what.content();
+        self.note_waits(on_air);
         if let What::Film { content, kind, .. } = &on_air.what {
             match kind {
                 ContentKind::Advert => self.note_advert(Shown { content: *content, at: on_air.from }),
@@ -112,6 +117,11 @@ impl Aired {
         self.adverts.iter().copied().filter(move |shown| now.since(shown.at).saturating_abs() < span_ms)
     }
 
+    /// Lists the adverts that had to wait for their class and have not aired since, the longest waiting first.
+    pub fn owed(&self) -> impl Iterator<Item = ContentHash> + '_ {
+        self.owed.iter().copied()
+    }
+
     /// Returns the substitute that aired last.
     #[must_use]
     pub const fn substitute(&self) -> Option<ContentHash> {
@@ -131,6 +141,16 @@ impl Aired {
             self.adverts.drain(..1);
         }
         self.adverts.push(shown);
+    }
+
+    fn note_waits(&mut self, on_air: &OnAir) {
+        let waits = on_air.passed.iter().filter(|passed| passed.why == Why::AdvertTooSoon);
+        for content in waits.map(|passed| passed.content) {
+            if !self.owed.contains(&content) && self.owed.len() < MAX_OWED {
+                self.owed.push(content);
+            }
+        }
+        self.owed.retain(|owed| Some(*owed) != on_air.what.content());
     }
 
     fn go_on(&mut self, place: &ItemPlace, content: Option<ContentHash>) {

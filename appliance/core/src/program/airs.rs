@@ -196,7 +196,9 @@ impl Program {
         let slot = received.table.slots.iter().rfind(|slot| slot_at(slot, ask.now).is_some());
         let entries = self.entries(state, slot, ask.now);
         let contents: Vec<ContentHash> = entries.iter().map(|entry| entry.content).collect();
-        let beside = Beside { contents: &contents, rules: received.table.adverts };
+        let may = |entry: &&Entry| entry.lacks.is_none() && self.is_ready(entry.content, ask);
+        let ready: Vec<ContentHash> = entries.iter().filter(may).map(|entry| entry.content).collect();
+        let beside = Beside { contents: &contents, ready: &ready, rules: received.table.adverts };
         let place = |item: Option<ItemId>| ItemPlace {
             table: received.table.table.clone(),
             revision: received.table.revision,
@@ -278,11 +280,13 @@ impl Program {
         Ok((told, if entry.is_replaced { Why::Replaced } else { own }))
     }
 
+    fn is_ready(&self, content: ContentHash, ask: &Ask<'_>) -> bool {
+        self.content(content).is_some_and(|(state, told)| rests(state, told, ask).is_none())
+    }
+
     /// Puts a substitute, or else the card, in the place of what does not air.
     fn stand_in(&self, ask: &Ask<'_>, place: Option<ItemPlace>, why: Why, passed: Vec<Passed>) -> OnAir {
-        let usable = |content: &&Content| {
-            self.content(content.content).is_some_and(|(state, told)| rests(state, told, ask).is_none())
-        };
+        let usable = |content: &&Content| self.is_ready(content.content, ask);
         let substitutes: Vec<&Content> = self.of_kind(ContentKind::Substitute).filter(usable).collect();
         let after = |content: &&&Content| ask.aired.substitute().is_none_or(|last| content.content > last);
         let on_air = match substitutes.iter().find(after).or(substitutes.first()) {

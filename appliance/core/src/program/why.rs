@@ -96,6 +96,8 @@ pub enum Why {
     OutsideOwnPeriod,
     /// An advert of the same class aired a short while ago.
     AdvertTooSoon,
+    /// Another advert of the class has waited longer.
+    AdvertYields,
     /// A competitor has the class for itself.
     AdvertExcluded,
     /// The advert, or all adverts together, aired as often as may be in an hour.
@@ -163,6 +165,7 @@ impl Why {
         Self::LeaseLapsed { at: AtMs(0) },
         Self::OutsideOwnPeriod,
         Self::AdvertTooSoon,
+        Self::AdvertYields,
         Self::AdvertExcluded,
         Self::AdvertCapped,
         Self::TwoTables,
@@ -198,6 +201,7 @@ impl Why {
             Self::LeaseLapsed { .. } => "lease_lapsed",
             Self::OutsideOwnPeriod => "outside_own_period",
             Self::AdvertTooSoon => "advert_too_soon",
+            Self::AdvertYields => "advert_yields",
             Self::AdvertExcluded => "advert_excluded",
             Self::AdvertCapped => "advert_capped",
             Self::TwoTables => "two_tables",
@@ -242,8 +246,14 @@ impl Why {
     /// Whether staff should know, because something is not as it should be.
     #[must_use]
     pub const fn is_trouble(&self) -> bool {
-        let as_agreed =
-            matches!(self, Self::OutsideOwnPeriod | Self::AdvertTooSoon | Self::AdvertExcluded | Self::AdvertCapped);
+        let as_agreed = matches!(
+            self,
+            Self::OutsideOwnPeriod
+                | Self::AdvertTooSoon
+                | Self::AdvertYields
+                | Self::AdvertExcluded
+                | Self::AdvertCapped
+        );
         matches!(self, Self::TwoTables) || (self.is_clause() && !as_agreed)
     }
 
@@ -276,6 +286,7 @@ impl Why {
             | Self::ContentWithdrawn
             | Self::OutsideOwnPeriod
             | Self::AdvertTooSoon
+            | Self::AdvertYields
             | Self::AdvertExcluded
             | Self::AdvertCapped
             | Self::TwoTables => (None, None),

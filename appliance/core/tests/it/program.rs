@@ -4,8 +4,13 @@
 //! Content is a letter of its kind and a figure: `P1` provided, `A1` advert, `I1` introduction, `N1` notice, `O1` own,
 //! `S1` substitute.
 
+mod advertising;
 mod cases;
 pub(crate) mod decisions;
+mod hours;
+mod lists;
+mod properties;
+mod recorded;
 mod words;
 
 use std::collections::BTreeSet;
@@ -72,6 +77,11 @@ fn item_id(nth: usize) -> ItemId {
     format!("i{nth}").parse().unwrap()
 }
 
+/// Reads `r1`.
+fn revision(word: &str) -> Revision {
+    Revision(word.strip_prefix('r').unwrap().parse().unwrap())
+}
+
 /// Reads a table: id, revision, first day, the day after the last, deadline, slots.
 fn table(words: &[&str]) -> Table {
     let [id, revision, from, to, deadline, slots @ ..] = words else { panic!("no table: {words:?}") };
@@ -86,7 +96,7 @@ fn table(words: &[&str]) -> Table {
     });
     Table {
         table: id.parse().unwrap(),
-        revision: Revision(revision[1..].parse().unwrap()),
+        revision: self::revision(revision),
         from: day(from).at_min(0),
         to: day(to).at_min(0),
         deadline: at(deadline.strip_prefix("D=").unwrap()),
@@ -97,7 +107,7 @@ fn table(words: &[&str]) -> Table {
 
 /// A piece of content: provided and substitute run a minute, adverts 15 seconds, the clinic's half a minute.
 fn content(name: &str) -> Content {
-    let (kind, duration_ms) = match &name[..1] {
+    let (kind, duration_ms) = match name.split_at(1).0 {
         "P" => (ContentKind::Provided, 60_000),
         "A" => (ContentKind::Advert, 15_000),
         "I" => (ContentKind::Introduction, 30_000),
@@ -133,7 +143,7 @@ fn fact(words: &[&str]) -> Fact {
         ["pull", table] => Fact::TableWithdrawn(OfTable { table: table.parse().unwrap() }),
         ["approve", revision, rest @ ..] => Fact::TableApproved(TableApproved {
             table: w48(),
-            revision: Revision(revision[1..].parse().unwrap()),
+            revision: self::revision(revision),
             replaced: rest.iter().map(|word| replaced(word)).collect(),
         }),
         ["unapprove"] => Fact::ApprovalWithdrawn(OfTable { table: w48() }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use machiai_core::envelope::Trust;
 use machiai_core::program::decide::{Decided, ProgramCommand, decide};
-use machiai_core::program::table::{MonitorHours, Revision, UrgentNotice};
+use machiai_core::program::table::{MonitorHours, UrgentNotice};
 use machiai_core::refusal::Refusal;
 use rstest::rstest;
 
@@ -20,7 +20,7 @@ fn command(text: &str) -> ProgramCommand {
     match words[..] {
         ["approve", revision, ref rest @ ..] => ProgramCommand::Approve {
             table: w48(),
-            revision: Revision(revision[1..].parse().unwrap()),
+            revision: super::revision(revision),
             replaced: rest.iter().map(|word| replaced(word)).collect(),
         },
         ["unapprove", table] => ProgramCommand::WithdrawApproval { table: table.parse().unwrap() },
