@@ -127,7 +127,7 @@ pub enum Fact {
     /// Everybody was signed out everywhere.
     SignInsEnded,
 
-    /// The vendor sent a program table, or a revision of one.
+    /// A program table of the vendor's, or a revision of one, came; written here, so that its time is that of receipt.
     TableReceived(Table),
     /// The vendor withdrew a program table.
     TableWithdrawn(OfTable),

@@ -156,6 +156,8 @@ fn of_two_slots_at_once_the_later_in_the_table_counts() {
 fn after_a_restart_the_loop_continues_where_it_was() {
     let mut stage = Stage::new().run(&[SENT, APPROVED]);
     assert_eq!(stage.shows("11-24 9:00", 1), "P1 scheduled");
+    let kept = serde_json::to_string(&stage.aired).unwrap();
+    stage.aired = serde_json::from_str(&kept).unwrap();
     stage.aired.stop();
     assert_eq!(stage.shows("11-24 9:00:20", 3), "A1 scheduled, O1 own, P1 scheduled");
     stage.aired.stop();
