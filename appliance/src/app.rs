@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::config::Config;
+use crate::contents::Contents;
 use crate::gate::Gate;
 use crate::rehearsal::Rehearsals;
 use crate::surface::screen::Screens;
@@ -83,6 +84,8 @@ pub(crate) struct App {
     pub(crate) stop: CancellationToken,
     /// What went wrong at the start or since, for the pages of staff and IT.
     pub(crate) troubles: Mutex<BTreeSet<Trouble>>,
+    /// The content that can be played.
+    pub(crate) contents: Contents,
     /// The monitors that are connected.
     pub(crate) screens: Screens,
     /// The copy of the day on which new staff learn.
@@ -102,6 +105,7 @@ impl App {
             own_device: "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters")),
             stop: CancellationToken::new(),
             troubles: Mutex::default(),
+            contents: Contents::default(),
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
         }

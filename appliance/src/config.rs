@@ -148,6 +148,12 @@ impl Config {
         self.screen_socket.clone().unwrap_or_else(|| screen::usual_socket(&self.state))
     }
 
+    /// Returns the folder of the content that can be played.
+    #[must_use]
+    pub fn contents(&self) -> PathBuf {
+        self.state.join("content").join("originals")
+    }
+
     /// Returns the number of the facility.
     #[must_use]
     pub const fn site_id(&self) -> SiteId {

@@ -3,4 +3,5 @@
 pub(crate) mod api;
 pub(crate) mod body;
 pub(crate) mod plain;
+pub(crate) mod program;
 pub(crate) mod settings;

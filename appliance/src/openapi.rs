@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::access::api as people;
-use crate::intake::{api, settings};
+use crate::intake::{api, program, settings};
 use crate::rehearsal;
 use crate::surface::{api as questions, board, manager, report};
 
@@ -31,6 +31,9 @@ use crate::surface::{api as questions, board, manager, report};
         api::consultation,
         settings::change_settings,
         settings::undo_settings,
+        program::change,
+        program::receive_table,
+        program::set_content,
         questions::desk_now,
         questions::desk_events,
         questions::find,

@@ -9,6 +9,7 @@ use machiai_core::decide::{Context, Edge, decide};
 use machiai_core::envelope::{By, Cmd, Envelope};
 use machiai_core::facts::Fact;
 use machiai_core::ids::{Origin, SiteId, VisitId};
+use machiai_core::program::PROGRAM_KINDS;
 use machiai_core::queue::{Clinic, FOLD_VERSION, Taken};
 use machiai_core::refusal::Refusal;
 use machiai_core::standing::{STANDING_KINDS, Standing};
@@ -162,6 +163,7 @@ fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
         }
     };
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
+    add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
     for day in days_to_fold(reader)? {
         add(reader.facts_of_day(day)?);
     }

@@ -120,7 +120,8 @@ pub enum Seen {
 /// Reads the code of a composed frame, whose luma has rows of `width`.
 pub fn read(luma: &[u8], width: usize) -> Seen {
     let mut code = 0_u32;
-    let mut is_clear = true;
+    // Beside the code the ground begins: paper, and a call, have none.
+    let mut is_clear = luma_at(luma, width, (N_BITS * SQUARE + SQUARE / 2, SQUARE / 2)).abs_diff(GROUND) < 30;
     for bit in 0..N_BITS {
         let middle = luma[SQUARE / 2 * width + bit * SQUARE + SQUARE / 2];
         is_clear &= middle.abs_diff(ONE) < 30 || middle.abs_diff(ZERO) < 30;

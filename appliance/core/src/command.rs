@@ -10,6 +10,7 @@ use crate::ids::{
     DeviceId, FactId, Label, LineNo, Number, PlaceId, ReservationId, RoomId, SessionId, StaffId, VisitId,
 };
 use crate::people::{DeviceKind, Means, Staff};
+use crate::program::decide::ProgramCommand;
 use crate::seal::Sealed;
 use crate::time::AtMs;
 
@@ -288,6 +289,16 @@ pub enum Command {
     SignOut {
         /// Who.
         staff: StaffId,
+    },
+    /// Does something about the program.
+    Program {
+        /// What.
+        command: ProgramCommand,
+    },
+    /// Writes down what a screen, the content store or the vendor tells of the program; nothing is decided.
+    NoteProgram {
+        /// What happened, in order.
+        facts: Vec<Fact>,
     },
     /// Signs everybody out everywhere.
     EndSignIns,

@@ -20,6 +20,7 @@ use crate::command::Command;
 use crate::envelope::{By, Cmd, Trust};
 use crate::facts::{CallEnd, DayOpened, DayRedated, Fact, JournalOpened, OpenedAfter};
 use crate::ids::{LineNo, StaffId, VisitId};
+use crate::program::{self, AIRING_KINDS, PROGRAM_KINDS};
 use crate::queue::Clinic;
 use crate::queue::visit::{State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
@@ -168,7 +169,21 @@ fn decide_today(
             people::sign_in(clinic, (staff, *means), before.as_ref(), &context.by)
         }
         Command::SignOut { staff } => people::sign_out(clinic, staff, &context.by),
+        Command::Program { command } => {
+            let decided = program::decide::decide(&clinic.program, command, context.now, context.trust)?;
+            Ok(decided.facts.into_iter().map(Draft::of_site).collect())
+        }
+        Command::NoteProgram { facts } => note_program(facts),
         Command::EndSignIns => Ok(vec![Draft::of_site(Fact::SignInsEnded)]),
+    }
+}
+
+/// Takes facts of the program and of airings, and no others.
+fn note_program(facts: &[Fact]) -> Result<Vec<Draft>, Refusal> {
+    let is_ours = |fact: &Fact| PROGRAM_KINDS.contains(&fact.kind()) || AIRING_KINDS.contains(&fact.kind());
+    match facts.iter().find(|fact| !is_ours(fact)) {
+        Some(other) => Err(Refusal::new(RefusalCode::BadValue).with("field", &other.kind())),
+        None => Ok(facts.iter().cloned().map(Draft::of_site).collect()),
     }
 }
 
@@ -276,6 +291,8 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::Unpair { .. }
         | Command::SignIn { .. }
         | Command::SignOut { .. }
+        | Command::Program { .. }
+        | Command::NoteProgram { .. }
         | Command::EndSignIns => None,
     }
 }

@@ -54,6 +54,9 @@ pub const PROGRAM_KINDS: [&str; 18] = [
     "MonitorHoursSet",
 ];
 
+/// The kinds of fact that tell what monitors showed.
+pub const AIRING_KINDS: [&str; 4] = ["ItemSkipped", "AiringBegun", "AiringContinued", "AiringEnded"];
+
 /// How many tables are kept: over two years of weeks. The one whose period ends first goes.
 const MAX_TABLES: usize = 128;
 

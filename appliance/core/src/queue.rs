@@ -16,17 +16,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::envelope::{By, Canonical, Head};
 use crate::facts::PrintBegun;
-use crate::ids::{BootId, DeviceId, FactId, Label, LineNo, Number, Origin, RoomId, Seq, SessionId, VisitId};
+use crate::ids::{BootId, DeviceId, FactId, Label, LineNo, Number, Origin, PlaceId, RoomId, Seq, SessionId, VisitId};
+use crate::program::Program;
+use crate::program::aired::Aired;
 use crate::queue::line::LineDay;
 use crate::queue::visit::{OPEN_STATES, State, Visit};
 use crate::standing::Standing;
 use crate::time::{AtMs, Day};
 
 /// Version of this fold: a checkpoint written by another is not used.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// How many calls are remembered for the board's call frames.
 const MAX_MOMENTS: usize = 32;
+
+/// How many monitors are followed; a clinic has one or two.
+const MAX_MONITORS: usize = 16;
 
 /// How many remarks are kept.
 const MAX_REMARKS: usize = 100;
@@ -151,6 +156,10 @@ pub enum Taken {
 pub struct Clinic {
     /// Settings and message.
     pub standing: Standing,
+    /// The program.
+    pub program: Program,
+    /// What each monitor airs and aired.
+    pub aired: BTreeMap<PlaceId, Aired>,
     /// Who changed the settings last, so that nobody overwrites what they have not seen.
     pub last_set: Option<LastSet>,
     /// The business day; none before the first.

@@ -225,7 +225,7 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
     let (screen, speaker) = sinks(sink);
     let queued = AHEAD.nseconds();
     format!(
-        "compositor name=mixer force-live=true ignore-inactive-pads=true background=black \
+        "compositor name=mixer force-live=true ignore-inactive-pads=true background=white \
              sink_0::zorder=1 sink_1::zorder=2 sink_2::zorder=3 sink_2::alpha=0 \
              sink_1::xpos={x} sink_1::ypos={y} sink_1::width={w} sink_1::height={h} \
          ! {composed} ! queue max-size-buffers=3 ! videoconvert ! {screen} \

@@ -107,16 +107,20 @@ fn moment(nth: u64) -> ClockTime {
 /// Carries pictures until there are no more turns, or the output has stopped.
 pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
     let mut free_from = ClockTime::ZERO;
+    let mut has_stopped = false;
     for turn in turns {
+        if has_stopped {
+            // Whoever waits for its turn must not wait for ever.
+            turn.end(free_from, End::Replaced);
+            turn.item.close();
+            continue;
+        }
         let base = on_grid(free_from.max(output.now().saturating_add(LEAD)));
         let (ends, end) = carry_one(&turn, base, output);
         free_from = ends.unwrap_or(base);
-        let is_over = end.is_none();
+        has_stopped = end.is_none();
         turn.end(free_from, end.unwrap_or(End::Replaced));
         turn.item.close();
-        if is_over {
-            return;
-        }
     }
 }
 

@@ -72,7 +72,16 @@ fn need_to_act(route: &str, path: &str) -> Need {
 
 fn is_for_managers(route: &str) -> bool {
     let is_under = |root: &str| route.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    ["/api/v1/settings", "/api/v1/staff", "/api/v1/devices", "/api/v1/sign-ins"].into_iter().any(is_under)
+    [
+        "/api/v1/program/tables",
+        "/api/v1/program/contents",
+        "/api/v1/settings",
+        "/api/v1/staff",
+        "/api/v1/devices",
+        "/api/v1/sign-ins",
+    ]
+    .into_iter()
+    .any(is_under)
 }
 
 /// Returns what a caller at the box itself lacks: only whoever makes others managers must be one there too.

@@ -1,11 +1,14 @@
 //! The screens: each monitor's process connects over a unix socket, is told what to show, and says what it showed.
 
+mod airing;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use machiai_core::ids::PlaceId;
 use machiai_panel::Layout;
 use machiai_panel::link::{self, FromScreen, LineError, MAX_LINE_BYTES, ToScreen};
@@ -17,6 +20,7 @@ use tokio::time::Instant;
 
 use super::board;
 use crate::app::{Frame, Shared};
+use airing::Airing;
 
 /// How long a screen may take to say which it is.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
@@ -147,23 +151,34 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     let place = take_place(&app.screens, monitor, layout)?;
     tracing::info!(monitor = %place.monitor, "a screen is connected");
     let mut frames = board::frames(app, layout);
-    let mut seen = 0;
+    let mut changes = app.gate.changes();
+    let mut shown = Shown::default();
+    let mut airing = Airing::begin(app, place.monitor.clone());
     let silence = tokio::time::sleep(SILENT_FOR);
     tokio::pin!(silence);
     loop {
+        for said in airing.plan() {
+            say(&mut to, &said).await?;
+        }
         tokio::select! {
-            () = app.stop.cancelled() => return Ok(()),
+            () = app.stop.cancelled() => {
+                airing.stop().await;
+                return Ok(());
+            }
+            () = tokio::time::sleep(airing.look_again_in()) => {}
+            changed = changes.changed() => changed.map_err(|_none| TalkError::NoFrames)?,
             () = &mut silence => return Err(TalkError::Silent),
             changed = frames.changed() => {
                 changed.map_err(|_none| TalkError::NoFrames)?;
-                let board = new_board(&frames.borrow_and_update(), &mut seen);
+                let board = shown.new_board(&frames.borrow_and_update());
                 if let Some(board) = board {
                     say(&mut to, &board).await?;
                 }
             }
             heard = from.next() => match heard? {
                 Some(said) => {
-                    hear(&place, said);
+                    hear(&place, &said);
+                    airing.hear(said).await;
                     silence.as_mut().reset(Instant::now() + SILENT_FOR);
                 }
                 None => return Ok(()),
@@ -183,24 +198,31 @@ fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Pla
     Ok(Place { screens, monitor })
 }
 
-fn hear(place: &Place<'_>, said: FromScreen) {
+fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
         FromScreen::Alive { n_frames } => place.screens.with(|screens| {
             if let Some(state) = screens.get_mut(&place.monitor) {
-                state.n_frames = n_frames;
+                state.n_frames = *n_frames;
             }
         }),
         FromScreen::Hello { .. } | FromScreen::Begun { .. } | FromScreen::Shown { .. } | FromScreen::Ended { .. } => {}
     }
 }
 
-/// Returns a drawing that the screen does not have yet.
-fn new_board(frame: &Frame, seen: &mut u64) -> Option<ToScreen> {
-    if frame.nth == *seen {
-        return None;
+/// The drawing that a screen has.
+#[derive(Default)]
+struct Shown(Bytes);
+
+impl Shown {
+    /// Returns a drawing that the screen does not have yet.
+    fn new_board(&mut self, frame: &Frame) -> Option<ToScreen> {
+        if frame.svg == self.0 {
+            return None;
+        }
+        self.0 = frame.svg.clone();
+        let svg = String::from_utf8_lossy(&frame.svg).into_owned();
+        Some(ToScreen::Board { svg, is_over: frame.is_over_film })
     }
-    *seen = frame.nth;
-    Some(ToScreen::Board { svg: String::from_utf8_lossy(&frame.svg).into_owned(), is_over: frame.is_over_film })
 }
 
 async fn say(to: &mut OwnedWriteHalf, said: &ToScreen) -> Result<(), TalkError> {

@@ -2,13 +2,16 @@
 
 mod board;
 mod joins;
+mod monitor;
+mod program;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use machiai_hw_tests::demo::api::Press;
+use machiai_hw_tests::demo::daemon::Program;
 use machiai_hw_tests::demo::progress::out;
-use machiai_hw_tests::demo::stage::Stage;
+use machiai_hw_tests::demo::stage::{Clinic, Stage, Wanted};
 use machiai_hw_tests::films::rgb;
 use serde_json::Value;
 
@@ -28,11 +31,25 @@ fn picture(path: &Path, (width, height): (u32, u32), i420: &[u8]) {
     out(&format!("picture {}\n", path.display()));
 }
 
+/// Sets a stage on an ordinary Tuesday at 9:10.
+async fn stage(folder: &Path) -> Stage {
+    let program = Program::own(Path::new(env!("CARGO_BIN_EXE_machiai-demo")));
+    let wanted = Wanted {
+        program: &program,
+        clinic: Clinic::of(&[]),
+        out: folder,
+        rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
+        papers: None,
+        has_lan: false,
+    };
+    Stage::set(wanted).await.unwrap()
+}
+
 /// Sends a command as a desk would, and returns its answer.
 async fn press(stage: &mut Stage, path: &str, body: Value) -> Value {
-    let device = format!("scene/{}", path.len());
-    let press = Press { device, path: path.to_owned(), body };
-    let answered = stage.api.press(press, format!("scene-{path}")).await.unwrap();
-    assert_eq!(answered.code(), None, "the daemon refused {path}");
+    let key = blake3::hash(format!("{path}{body}").as_bytes()).to_hex().chars().take(16).collect::<String>();
+    let press = Press { device: format!("scene/{key}"), path: path.to_owned(), body };
+    let answered = stage.api.press(press, key).await.unwrap();
+    assert_eq!(answered.code(), None, "the daemon refused {path}: {}", answered.answer);
     answered.answer
 }

@@ -112,6 +112,12 @@ impl Aired {
         self.running.as_ref()
     }
 
+    /// Returns the fact with which that began.
+    #[must_use]
+    pub const fn begun(&self) -> Option<FactId> {
+        self.begun
+    }
+
     /// Lists the adverts that began less than so many milliseconds before or after an instant; a clock may step back.
     pub fn adverts_within(&self, span_ms: i64, now: AtMs) -> impl Iterator<Item = Shown> + '_ {
         self.adverts.iter().copied().filter(move |shown| now.since(shown.at).saturating_abs() < span_ms)

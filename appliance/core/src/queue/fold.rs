@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::{Clinic, LastSet, MAX_MOMENTS, MAX_REMARKS, Moment, Press, Remark, RemarkKind, Taken, Told, Touch};
+use super::{
+    Clinic, LastSet, MAX_MOMENTS, MAX_MONITORS, MAX_REMARKS, Moment, Press, Remark, RemarkKind, Taken, Told, Touch,
+};
 use crate::envelope::{Envelope, Head, Trust};
 use crate::facts::{
     Called, Fact, Family, FamilyJoined, Gap, GapReason, MovedTo, PersonalErased, Placed, PrintBegun, PrintEnded,
@@ -32,6 +34,8 @@ impl Clinic {
         self.rehearsal |= head.clock == Trust::Rehearsal;
         self.note_time(head, fact);
         self.standing.after(fact);
+        self.program.after(envelope);
+        self.air(envelope);
         if fact.is_setting() {
             self.last_set = Some(LastSet { id: head.id(), by: head.by.clone(), at: head.at_ms });
         }
@@ -40,6 +44,18 @@ impl Clinic {
             self.presses.insert(head.by.device.clone(), Press { digest: cmd.digest.clone(), at: head.at_ms });
         }
         Taken::InOrder
+    }
+
+    /// Follows what monitors air.
+    fn air(&mut self, envelope: &Envelope) {
+        if let Fact::AiringBegun(begun) = &envelope.fact
+            && (self.aired.len() < MAX_MONITORS || self.aired.contains_key(&begun.monitor))
+        {
+            self.aired.entry(begun.monitor.clone()).or_default();
+        }
+        for (monitor, aired) in &mut self.aired {
+            aired.after(monitor, envelope);
+        }
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm a kind of fact, each one call")]

@@ -1,0 +1,219 @@
+//! What one monitor airs: the program says what comes next, the screen says what was seen, and facts keep it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use machiai_core::command::Command;
+use machiai_core::facts::Fact;
+use machiai_core::ids::{FactId, PlaceId};
+use machiai_core::program::aired::Aired;
+use machiai_core::program::airs::{Ask, OnAir, What};
+use machiai_core::program::as_run::{AiringBegun, AiringContinued, AiringEnded, Cut, Seen};
+use machiai_core::program::content::{ContentQuarantined, ContentTrouble};
+use machiai_core::queue::visit::State;
+use machiai_core::time::AtMs;
+use machiai_panel::link::{End, FromScreen, ToScreen};
+
+use crate::app::Shared;
+use crate::gate::Gate;
+
+/// How long before the end of what runs the next is cued: long enough to open it, short enough to follow a change.
+const CUE_AHEAD_MS: i64 = 3_000;
+
+/// How often what runs is written down: how much of an airing a power cut can make unsure.
+const EVIDENCE_EVERY_MS: i64 = 60_000;
+
+/// How often the program is asked at least.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Items at once that are cued and not over: what runs, and what comes next.
+const MOST_CUED: usize = 2;
+
+/// An item that the screen was given.
+struct Cued {
+    id: u64,
+    on_air: OnAir,
+    /// Whether it is seen.
+    has_begun: bool,
+    /// The fact that says so.
+    begun: Option<FactId>,
+    n_frames: u64,
+    evidence_at: AtMs,
+    /// Why it is to end before its time.
+    cut: Option<Cut>,
+}
+
+/// What one monitor airs.
+pub(super) struct Airing<'a> {
+    app: &'a Shared,
+    monitor: PlaceId,
+    /// What aired, up to what runs now.
+    aired: Aired,
+    cued: VecDeque<Cued>,
+    n_cued: u64,
+}
+
+impl<'a> Airing<'a> {
+    /// Takes up where the facts left the monitor; what ran when its screen went away is over.
+    pub(super) fn begin(app: &'a Shared, monitor: PlaceId) -> Self {
+        let mut aired = app.gate.read(|clinic| clinic.aired.get(&monitor).cloned().unwrap_or_default());
+        aired.stop();
+        // An airing that nobody ended is counted up to its last evidence: no end is made up for it.
+        Self { app, monitor, aired, cued: VecDeque::new(), n_cued: 0 }
+    }
+
+    /// Returns what the screen is to be told now.
+    pub(super) fn plan(&mut self) -> Vec<ToScreen> {
+        let now = self.now();
+        let mut told = Vec::new();
+        if let Some(cut) = self.cut(now) {
+            for cued in &mut self.cued {
+                cued.cut.get_or_insert(cut);
+            }
+            told.push(ToScreen::Clear);
+        }
+        while let Some(cue) = self.next(now) {
+            told.push(cue);
+        }
+        told
+    }
+
+    /// Returns how long nothing is to be planned unless something changes.
+    pub(super) fn look_again_in(&self) -> Duration {
+        let cues_at = self.cued.back().filter(|_| self.cued.len() < MOST_CUED);
+        let wait = cues_at.map(|last| self.app.gate.clock.until(last.on_air.until.plus_ms(-CUE_AHEAD_MS)));
+        wait.unwrap_or(LOOK_EVERY).clamp(Duration::from_millis(50), LOOK_EVERY)
+    }
+
+    /// Takes in what the screen says.
+    pub(super) async fn hear(&mut self, said: FromScreen) {
+        match said {
+            FromScreen::Begun { id } => self.begun(id).await,
+            FromScreen::Shown { id, n_frames } => self.shown(id, n_frames).await,
+            FromScreen::Ended { id, n_frames, end } => self.ended(id, n_frames, end).await,
+            FromScreen::Hello { .. } | FromScreen::Alive { .. } => {}
+        }
+    }
+
+    /// Writes down that the program ended in order.
+    pub(super) async fn stop(&self) {
+        for cued in &self.cued {
+            if let Some(begun) = cued.begun {
+                self.note(Fact::AiringEnded(ended(begun, cued.n_frames, Some(Cut::Stopped)))).await;
+            }
+        }
+    }
+
+    /// Returns why what runs must not run on, if so.
+    fn cut(&self, now: AtMs) -> Option<Cut> {
+        let running = self.cued.front().filter(|cued| cued.has_begun && cued.cut.is_none())?;
+        let airs = self.airs(&self.aired, now);
+        match airs.what {
+            What::Emergency { .. } => Some(Cut::Emergency),
+            What::Notice { .. } => Some(Cut::UrgentNotice),
+            What::Film { .. } | What::Card | What::Dark => {
+                let goes_on = airs.what == running.on_air.what || now >= running.on_air.until;
+                (!goes_on).then_some(Cut::Withdrawn)
+            }
+        }
+    }
+
+    /// Returns the next thing to be cued, when it is time and there is a film to be cued.
+    fn next(&mut self, now: AtMs) -> Option<ToScreen> {
+        let last = self.cued.back();
+        let is_time = last.is_none_or(|last| last.on_air.until.since(now) <= CUE_AHEAD_MS);
+        if self.cued.len() >= MOST_CUED || !is_time {
+            return None;
+        }
+        let at = last.map_or(now, |last| last.on_air.until.max(now));
+        let mut aired = self.aired.clone();
+        for cued in self.cued.iter().filter(|cued| !cued.has_begun) {
+            aired.begin(&cued.on_air);
+        }
+        let on_air = self.airs(&aired, at);
+        let What::Film { content, duration_ms, .. } = on_air.what else { return None };
+        let file = self.app.contents.file_of(content)?;
+        self.n_cued = self.n_cued.saturating_add(1);
+        let id = self.n_cued;
+        let cued = Cued { id, on_air, has_begun: false, begun: None, n_frames: 0, evidence_at: now, cut: None };
+        self.cued.push_back(cued);
+        Some(ToScreen::Cue { id, file, play_for_ms: Some(duration_ms) })
+    }
+
+    fn airs(&self, aired: &Aired, now: AtMs) -> OnAir {
+        let on_disk = self.app.contents.on_disk();
+        self.app.gate.read(|clinic| {
+            let n_waiting = clinic.count(State::Waiting);
+            clinic.program.airs(&Ask { standing: &clinic.standing, on_disk: &on_disk, aired, n_waiting, now })
+        })
+    }
+
+    async fn begun(&mut self, id: u64) {
+        let now = self.now();
+        let Some(cued) = self.cued.iter_mut().find(|cued| cued.id == id) else { return };
+        let What::Film { content, kind, duration_ms } = cued.on_air.what else { return };
+        (cued.has_begun, cued.evidence_at) = (true, now);
+        (cued.on_air.from, cued.on_air.until) = (now, now.plus_ms(i64::from(duration_ms)));
+        self.aired.begin(&cued.on_air);
+        let (place, monitor) = (cued.on_air.place.clone(), self.monitor.clone());
+        // Whether the panel is lit, only the panel itself could tell.
+        let begun = AiringBegun { monitor, content, kind, duration_ms, place, seen: Seen::Unknown };
+        self.note(Fact::AiringBegun(begun)).await;
+        let begun = self.app.gate.read(|clinic| clinic.aired.get(&self.monitor).and_then(Aired::begun));
+        if let Some(cued) = self.cued.iter_mut().find(|cued| cued.id == id) {
+            cued.begun = begun;
+        }
+    }
+
+    async fn shown(&mut self, id: u64, n_frames: u64) {
+        let now = self.now();
+        let Some(cued) = self.cued.iter_mut().find(|cued| cued.id == id) else { return };
+        cued.n_frames = n_frames;
+        let is_due = now.since(cued.evidence_at) >= EVIDENCE_EVERY_MS;
+        if let Some(begun) = cued.begun.filter(|_| is_due) {
+            cued.evidence_at = now;
+            let fact = AiringContinued { begun, frames: frames(n_frames), seen: Seen::Unknown };
+            self.note(Fact::AiringContinued(fact)).await;
+        }
+    }
+
+    async fn ended(&mut self, id: u64, n_frames: u64, end: End) {
+        let idx = self.cued.iter().position(|cued| cued.id == id);
+        let Some(cued) = idx.and_then(|idx| self.cued.remove(idx)) else { return };
+        let cut = match &end {
+            End::Whole | End::TimeUp => None,
+            End::Replaced => Some(cued.cut.unwrap_or(Cut::Withdrawn)),
+            End::Silent | End::Broken { .. } => Some(Cut::Broken),
+        };
+        self.aired.stop();
+        if let Some(begun) = cued.begun {
+            self.note(Fact::AiringEnded(ended(begun, n_frames, cut))).await;
+        }
+        let Some(content) = cued.on_air.what.content().filter(|_| cut == Some(Cut::Broken)) else { return };
+        tracing::warn!(monitor = %self.monitor, %content, ?end, "a film cannot be played and is set aside");
+        let trouble = if n_frames == 0 { ContentTrouble::Empty } else { ContentTrouble::Undecodable };
+        self.note(Fact::ContentQuarantined(ContentQuarantined { content, trouble })).await;
+    }
+
+    /// Writes a fact down; one that cannot be written costs its record and never the picture.
+    async fn note(&self, fact: Fact) {
+        let kind = fact.kind().to_owned();
+        let ask = Gate::by(self.app.own_device.clone(), None, Command::NoteProgram { facts: vec![fact] });
+        if let Err(cause) = self.app.gate.ask(ask).await {
+            tracing::warn!(error = %cause, kind, "what a screen showed is not written down");
+        }
+    }
+
+    fn now(&self) -> AtMs {
+        self.app.gate.clock.now().0
+    }
+}
+
+fn ended(begun: FactId, n_frames: u64, cut: Option<Cut>) -> AiringEnded {
+    AiringEnded { begun, frames: frames(n_frames), seen: Seen::Unknown, cut }
+}
+
+/// A fact holds so many frames as a film of years has.
+fn frames(n_frames: u64) -> u32 {
+    u32::try_from(n_frames).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,70 @@
+//! A monitor without glass: a whole screen in a thread, whose composed frames are read.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use machiai_hw_tests::films::{Seen, read};
+use machiai_panel::Layout;
+use machiai_screen::output::{Frame, Sink};
+use machiai_screen::run::{ScreenError, Setting, run};
+
+/// How long anything may take to be seen.
+pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(20);
+
+/// The latest frame, and how many there were.
+#[derive(Default)]
+pub(super) struct Latest {
+    pub(super) frame: Mutex<(u64, Vec<u8>)>,
+    pub(super) came: Condvar,
+}
+
+impl Latest {
+    /// Waits for a frame of which something is true, and returns it.
+    pub(super) fn until(&self, what: &str, is: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        let frame = self.frame.lock().unwrap();
+        let (frame, late) =
+            self.came.wait_timeout_while(frame, SEEN_WITHIN, |(n, frame)| *n == 0 || !is(frame)).unwrap();
+        assert!(!late.timed_out(), "never seen: {what}, in {} frames", frame.0);
+        frame.1.clone()
+    }
+}
+
+/// A screen in a thread of this process.
+pub(super) struct Monitor {
+    pub(super) latest: Arc<Latest>,
+    /// The films' pictures that were composed, in order.
+    pub(super) pictures: Arc<Mutex<Vec<Seen>>>,
+    stop: Arc<AtomicBool>,
+    running: Option<std::thread::JoinHandle<Result<(), ScreenError>>>,
+}
+
+impl Monitor {
+    pub(super) fn start(socket: PathBuf) -> Self {
+        let (latest, stop) = (Arc::<Latest>::default(), Arc::new(AtomicBool::new(false)));
+        let (kept, stopped) = (Arc::clone(&latest), Arc::clone(&stop));
+        let pictures = Arc::<Mutex<Vec<Seen>>>::default();
+        let read_by = Arc::clone(&pictures);
+        let take = move |frame: Frame<'_>| {
+            read_by.lock().unwrap().push(read(frame.i420, 1920));
+            let mut latest = kept.frame.lock().unwrap();
+            latest.0 += 1;
+            latest.1.clear();
+            latest.1.extend_from_slice(frame.i420);
+            drop(latest);
+            kept.came.notify_all();
+        };
+        let sink = Sink::Frames(Arc::new(take));
+        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink };
+        let running = std::thread::spawn(move || run(&setting, &stopped));
+        Self { latest, pictures, stop, running: Some(running) }
+    }
+
+    pub(super) fn end(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(running) = self.running.take() {
+            running.join().unwrap().unwrap();
+        }
+    }
+}
