@@ -29,6 +29,8 @@ pub(crate) struct Frame {
     pub(crate) svg: axum::body::Bytes,
     /// Whether it lies over the film too: a call, or a number that is asked to wait a little longer.
     pub(crate) is_over_film: bool,
+    /// The calls that it shows: whom, since when, and whether again. For a new one the chime is heard.
+    pub(crate) calls: Vec<(String, AtMs, bool)>,
     /// The facts that it shows.
     pub(crate) n_facts: u64,
     /// When time alone makes it untrue.

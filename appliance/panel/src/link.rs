@@ -94,6 +94,8 @@ pub enum ToScreen {
     },
     /// All that is cued ends as soon as can be.
     Clear,
+    /// Somebody is called: the chime.
+    Ring,
 }
 
 /// A line that cannot be read.
@@ -133,6 +135,7 @@ mod tests {
             ToScreen::Board { svg, is_over: true },
             ToScreen::Cue { id: 7, file: "/films/あ.mp4".into(), play_for_ms: Some(10_000) },
             ToScreen::Clear,
+            ToScreen::Ring,
         ];
         for said in told {
             let line = line(&said);

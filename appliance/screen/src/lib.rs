@@ -9,3 +9,4 @@ pub mod output;
 pub mod playout;
 mod pump;
 pub mod run;
+mod sound;

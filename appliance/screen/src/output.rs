@@ -11,8 +11,8 @@
 //! voice  appsrc -+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
 //! ```
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
@@ -21,6 +21,7 @@ use machiai_panel::Pixels;
 use thiserror::Error;
 
 use crate::canvas::Canvas;
+use crate::sound::Sound;
 
 /// Frames per second of the output; every join of two films falls on this grid.
 pub const FRAMES_PER_S: u64 = 30;
@@ -42,17 +43,17 @@ pub enum Sink {
     X11,
     /// Nowhere, in real time: for measurements.
     Null,
-    /// A function that is handed each composed frame, in real time: for tests and screenshots.
-    Frames(Arc<dyn Fn(Frame<'_>) + Send + Sync>),
+    /// A function that is handed each composed frame and each mixed piece of sound, in real time: for tests.
+    Handed(Arc<dyn Fn(Composed<'_>) + Send + Sync>),
 }
 
-/// A composed frame.
+/// What comes out, at its moment on the output's clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
-    /// When it is shown, on the output's clock.
-    pub at: ClockTime,
-    /// I420, top row first, without padding: height × width of luma, then the two chroma planes at half size.
-    pub i420: &'a [u8],
+pub enum Composed<'a> {
+    /// A frame: I420, top row first, without padding: height × width of luma, then the two chroma planes at half size.
+    Frame(ClockTime, &'a [u8]),
+    /// Sound: F32LE, 48 kHz, left and right in turn.
+    Sound(ClockTime, &'a [u8]),
 }
 
 /// Why there is no output.
@@ -95,6 +96,7 @@ pub struct Output {
     panel: AppSrc,
     call: AppSrc,
     call_pad: gst::Pad,
+    beside: Mutex<Sound>,
     n_composed: Arc<AtomicU64>,
 }
 
@@ -112,11 +114,14 @@ impl Output {
         let call_pad = mixer.static_pad("sink_2").ok_or(OutputError::Lacks { name: "call's pad" })?;
         let n_composed = Arc::new(AtomicU64::new(0));
         count_frames(&mixer, &n_composed)?;
-        if let Sink::Frames(take) = sink {
-            let frames = find(&pipeline, "frames")?.downcast::<AppSink>();
-            hand_over(&frames.map_err(|_other| OutputError::Lacks { name: "frames" })?, take);
+        if let Sink::Handed(take) = sink {
+            hand_over(&pipeline, "frames", take, |at, i420| Composed::Frame(at, i420))?;
+            hand_over(&pipeline, "heard", take, |at, samples| Composed::Sound(at, samples))?;
         }
+        let film_sound = find(&pipeline, "voices")?.static_pad("sink_0");
+        let film_sound = film_sound.ok_or(OutputError::Lacks { name: "film's loudness" })?;
         let output = Self {
+            beside: Mutex::new(Sound::new(source("voice")?, film_sound)),
             canvas,
             film: source("film")?,
             sound: source("sound")?,
@@ -169,6 +174,19 @@ impl Output {
     /// Sets how much of the call is seen, from 0 to 1.
     pub fn fade_call(&self, alpha: f64) {
         self.call_pad.set_property("alpha", alpha.clamp(0.0, 1.0));
+    }
+
+    /// Rings the chime, after those that were asked for before.
+    ///
+    /// # Errors
+    /// A stopped output.
+    pub fn ring(&self) -> Result<(), OutputError> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner).ring(self.now())
+    }
+
+    /// Makes the film as loud as it may be beside what is heard now; to be called many times a second.
+    pub fn duck(&self) {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner).duck(self.now());
     }
 
     /// Whether anything of a call is seen.
@@ -255,7 +273,9 @@ const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
         Sink::Wayland => ("waylandsink fullscreen=true", "autoaudiosink"),
         Sink::X11 => ("ximagesink", "autoaudiosink"),
         Sink::Null => ("fakesink sync=true", "fakesink sync=true"),
-        Sink::Frames(_) => ("appsink name=frames sync=true max-buffers=4", "fakesink sync=true"),
+        Sink::Handed(_) => {
+            ("appsink name=frames sync=true max-buffers=4", "appsink name=heard sync=true max-buffers=8")
+        }
     }
 }
 
@@ -269,15 +289,22 @@ fn count_frames(mixer: &gst::Element, n_composed: &Arc<AtomicU64>) -> Result<(),
     Ok(())
 }
 
-fn hand_over(frames: &AppSink, take: &Arc<dyn Fn(Frame<'_>) + Send + Sync>) {
+fn hand_over(
+    pipeline: &gst::Pipeline,
+    name: &'static str,
+    take: &Arc<dyn Fn(Composed<'_>) + Send + Sync>,
+    what: for<'a> fn(ClockTime, &'a [u8]) -> Composed<'a>,
+) -> Result<(), OutputError> {
     let take = Arc::clone(take);
     let hand = move |sink: &AppSink| {
         let sample = sink.pull_sample().map_err(|_ended| gst::FlowError::Eos)?;
-        // A frame that cannot be read is not worth the end of the picture.
+        // What cannot be read is not worth the end of the picture.
         if let Some((at, map)) = sample.buffer().and_then(|buffer| Some((buffer.pts()?, buffer.map_readable().ok()?))) {
-            take(Frame { at, i420: map.as_slice() });
+            take(what(at, map.as_slice()));
         }
         Ok(gst::FlowSuccess::Ok)
     };
-    frames.set_callbacks(AppSinkCallbacks::builder().new_sample(hand).build());
+    let sink = find(pipeline, name)?.downcast::<AppSink>().map_err(|_other| OutputError::Lacks { name })?;
+    sink.set_callbacks(AppSinkCallbacks::builder().new_sample(hand).build());
+    Ok(())
 }

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::canvas::Canvas;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::{Playout, Told};
+use crate::sound::share;
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
@@ -136,6 +137,7 @@ impl Screen {
                 self.cue(id, &file, play_for_ms);
                 Ok(())
             }
+            Heard::Said(ToScreen::Ring) => self.output.ring().map_err(ScreenError::Output),
             // What another daemon cued is not this one's.
             Heard::Said(ToScreen::Clear) | Heard::Connected => {
                 self.playout.replace_all();
@@ -185,6 +187,7 @@ impl Screen {
                 self.fading = None;
             }
         }
+        self.output.duck();
         for told in self.playout.told() {
             self.wire.say(&said(told));
         }
@@ -196,11 +199,6 @@ impl Screen {
             }
         }
     }
-}
-
-/// Returns how much of a span has passed, from 0 to 1.
-fn share(passed: ClockTime, of: ClockTime) -> f64 {
-    passed.seconds_f64() / of.seconds_f64()
 }
 
 fn said(told: Told) -> FromScreen {

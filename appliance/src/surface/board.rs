@@ -142,11 +142,12 @@ fn paint_one(app: &App, layout: Layout) -> Option<AtMs> {
     event.push_str(&page.svg);
     event.push_str("\n\n");
     let event = Bytes::from(event);
+    let calls = view.calls.iter().map(|call| (call.label.clone(), call.called_at, call.again)).collect();
     let (svg, is_over_film) = (event.slice(drawn), !view.calls.is_empty() || !view.wait_longer.is_empty());
     frames.send_if_modified(|frame| {
         let is_new = frame.event != event;
         if is_new {
-            *frame = Frame { nth: frame.nth.wrapping_add(1), event, svg, is_over_film, ..*frame };
+            *frame = Frame { nth: frame.nth.wrapping_add(1), event, svg, is_over_film, calls, ..Frame::default() };
         }
         (frame.n_facts, frame.until) = (view.n_facts, until);
         is_new

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use machiai_core::ids::PlaceId;
+use machiai_core::time::AtMs;
 use machiai_panel::Layout;
 use machiai_panel::link::{self, FromScreen, LineError, MAX_LINE_BYTES, ToScreen};
 use serde::Serialize;
@@ -170,9 +171,9 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
             () = &mut silence => return Err(TalkError::Silent),
             changed = frames.changed() => {
                 changed.map_err(|_none| TalkError::NoFrames)?;
-                let board = shown.new_board(&frames.borrow_and_update());
-                if let Some(board) = board {
-                    say(&mut to, &board).await?;
+                let told = shown.after(&frames.borrow_and_update());
+                for said in told.into_iter().flatten() {
+                    say(&mut to, &said).await?;
                 }
             }
             heard = from.next() => match heard? {
@@ -211,17 +212,25 @@ fn hear(place: &Place<'_>, said: &FromScreen) {
 
 /// The drawing that a screen has.
 #[derive(Default)]
-struct Shown(Bytes);
+struct Shown {
+    svg: Bytes,
+    calls: Option<Vec<(String, AtMs, bool)>>,
+}
 
 impl Shown {
-    /// Returns a drawing that the screen does not have yet.
-    fn new_board(&mut self, frame: &Frame) -> Option<ToScreen> {
-        if frame.svg == self.0 {
-            return None;
-        }
-        self.0 = frame.svg.clone();
-        let svg = String::from_utf8_lossy(&frame.svg).into_owned();
-        Some(ToScreen::Board { svg, is_over: frame.is_over_film })
+    /// Returns what a screen does not have yet of a frame: the chime for a new call first, as it is heard late enough.
+    fn after(&mut self, frame: &Frame) -> [Option<ToScreen>; 2] {
+        // A call that was made before the screen came has been heard, or is too late.
+        let is_new = |call| self.calls.as_ref().is_some_and(|known| !known.contains(call));
+        let rings = frame.calls.iter().any(is_new);
+        self.calls = Some(frame.calls.clone());
+        let is_drawn = frame.svg != self.svg;
+        self.svg = frame.svg.clone();
+        let board = || {
+            let svg = String::from_utf8_lossy(&frame.svg).into_owned();
+            ToScreen::Board { svg, is_over: frame.is_over_film }
+        };
+        [rings.then_some(ToScreen::Ring), is_drawn.then(board)]
     }
 }
 
@@ -248,5 +257,27 @@ impl Lines {
         let said = link::read(&self.line).map_err(TalkError::Foreign);
         self.line.clear();
         said.map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_call_rings_once_and_a_drawing_is_sent_once() {
+        let frame = |svg: &'static str, calls: &[(&str, i64)]| Frame {
+            svg: svg.into(),
+            calls: calls.iter().map(|(label, at)| ((*label).to_owned(), AtMs(*at), false)).collect(),
+            ..Frame::default()
+        };
+        let mut shown = Shown::default();
+        let mut told = |frame: &Frame| shown.after(frame).map(|said| said.is_some());
+        assert_eq!(told(&frame("a", &[("101", 1)])), [false, true], "the screen has just come");
+        assert_eq!(told(&frame("a", &[("101", 1)])), [false, false]);
+        assert_eq!(told(&frame("b", &[("101", 1), ("102", 2)])), [true, true]);
+        assert_eq!(told(&frame("c", &[("102", 2)])), [false, true]);
+        assert_eq!(told(&frame("d", &[])), [false, true]);
+        assert_eq!(told(&frame("e", &[("101", 9)])), [true, true], "called again");
     }
 }

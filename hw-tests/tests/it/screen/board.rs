@@ -33,10 +33,13 @@ async fn a_monitor_shows_the_queue_and_a_call_over_all_and_survives_its_daemon()
 
     press(&mut stage, &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
     press(&mut stage, &format!("lines/{SITE}-1/tickets"), json!({"channel": "desk"})).await;
+    assert!(*screen.louder.lock().unwrap() < 0.001, "silence before the first call");
     press(&mut stage, "rooms/room1/call", json!({})).await;
     see("call", &|frame| INDIGO.contains(&ground(frame)));
     // It is over by itself, and fades.
     see("after", &|frame| PAPER.contains(&ground(frame)));
+    let louder = *screen.louder.lock().unwrap();
+    assert!((0.2..1.0).contains(&louder), "the chime was heard at {louder}");
     let status = stage.api.get("status").await.unwrap();
     assert!(status["screens"]["monitor1"]["n_frames"].as_u64().unwrap() > 0, "{status}");
 

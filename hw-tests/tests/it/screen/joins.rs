@@ -8,7 +8,7 @@ use std::time::Duration;
 use machiai_panel::link::End;
 use machiai_panel::{Layout, Pixels};
 use machiai_screen::canvas::Canvas;
-use machiai_screen::output::{Frame, Output, Sink};
+use machiai_screen::output::{Composed, Output, Sink};
 use machiai_screen::playout::{Playout, Told};
 
 use machiai_hw_tests::films::{Film, Seen, read};
@@ -26,8 +26,11 @@ impl Screen {
         let canvas = Canvas::of(Layout::Landscape);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&seen);
-        let take = move |frame: Frame<'_>| kept.lock().unwrap().push((frame.at.nseconds(), read(frame.i420, 1920)));
-        let output = Arc::new(Output::start(canvas, &Sink::Frames(Arc::new(take))).unwrap());
+        let take = move |composed: Composed<'_>| match composed {
+            Composed::Frame(at, i420) => kept.lock().unwrap().push((at.nseconds(), read(i420, 1920))),
+            Composed::Sound(..) => {}
+        };
+        let output = Arc::new(Output::start(canvas, &Sink::Handed(Arc::new(take))).unwrap());
         let rgba = [200, 190, 180, 255].repeat(1920 * 1080);
         output.show_panel(&Pixels { width: 1920, height: 1080, rgba }).unwrap();
         let playout = Playout::start(Arc::clone(&output)).unwrap();

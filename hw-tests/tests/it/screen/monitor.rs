@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use machiai_hw_tests::films::{Seen, read};
 use machiai_panel::Layout;
-use machiai_screen::output::{Frame, Sink};
+use machiai_screen::output::{Composed, Sink};
 use machiai_screen::run::{ScreenError, Setting, run};
 
 /// How long anything may take to be seen.
@@ -36,6 +36,8 @@ pub(super) struct Monitor {
     pub(super) latest: Arc<Latest>,
     /// The films' pictures that were composed, in order.
     pub(super) pictures: Arc<Mutex<Vec<Seen>>>,
+    /// The loudest that was heard, of full scale.
+    pub(super) louder: Arc<Mutex<f32>>,
     stop: Arc<AtomicBool>,
     running: Option<std::thread::JoinHandle<Result<(), ScreenError>>>,
 }
@@ -46,19 +48,29 @@ impl Monitor {
         let (kept, stopped) = (Arc::clone(&latest), Arc::clone(&stop));
         let pictures = Arc::<Mutex<Vec<Seen>>>::default();
         let read_by = Arc::clone(&pictures);
-        let take = move |frame: Frame<'_>| {
-            read_by.lock().unwrap().push(read(frame.i420, 1920));
-            let mut latest = kept.frame.lock().unwrap();
-            latest.0 += 1;
-            latest.1.clear();
-            latest.1.extend_from_slice(frame.i420);
-            drop(latest);
-            kept.came.notify_all();
+        let louder = Arc::<Mutex<f32>>::default();
+        let heard_by = Arc::clone(&louder);
+        let take = move |composed: Composed<'_>| match composed {
+            Composed::Frame(_, i420) => {
+                read_by.lock().unwrap().push(read(i420, 1920));
+                let mut latest = kept.frame.lock().unwrap();
+                latest.0 += 1;
+                latest.1.clear();
+                latest.1.extend_from_slice(i420);
+                drop(latest);
+                kept.came.notify_all();
+            }
+            Composed::Sound(_, bytes) => {
+                let samples = bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap()).abs());
+                let loudest = samples.fold(0.0, f32::max);
+                let mut louder = heard_by.lock().unwrap();
+                *louder = louder.max(loudest);
+            }
         };
-        let sink = Sink::Frames(Arc::new(take));
+        let sink = Sink::Handed(Arc::new(take));
         let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink };
         let running = std::thread::spawn(move || run(&setting, &stopped));
-        Self { latest, pictures, stop, running: Some(running) }
+        Self { latest, pictures, louder, stop, running: Some(running) }
     }
 
     pub(super) fn end(&mut self) {
