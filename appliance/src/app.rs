@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, SiteId};
 use machiai_core::time::AtMs;
-use machiai_panel::Panel;
+use machiai_panel::{Look, Panel};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -76,8 +76,8 @@ pub(crate) struct App {
     pub(crate) access: Access,
     /// What draws.
     pub(crate) panel: Arc<Panel>,
-    /// Board frames, landscape and portrait.
-    pub(crate) frames: [watch::Sender<Frame>; 2],
+    /// Board frames, in the order of [`Look::ALL`].
+    pub(crate) frames: [watch::Sender<Frame>; Look::ALL.len()],
     /// Told when a board begins to look: while none does, nothing is drawn.
     pub(crate) board_wanted: Notify,
     /// The device that stands for the program itself.
@@ -102,7 +102,7 @@ impl App {
             access: Access::open(&gate, config.state.clone()),
             gate,
             panel,
-            frames: [watch::Sender::default(), watch::Sender::default()],
+            frames: Default::default(),
             board_wanted: Notify::new(),
             own_device: "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters")),
             stop: CancellationToken::new(),

@@ -5,13 +5,15 @@
 const OLD_MS = 5000, PALE_MS = 60000, GONE_MS = 300000;
 // The box sends a sign of life every 2 s; a line that is silent for so long is taken up anew.
 const SILENT_MS = 7000;
-const INDIGO = '#16325C', NIGHT = '#101822';
+const INDIGO = '#16325C';
 const ASK = '受付でご確認ください';
 
 const places = { board: document.getElementById('board'), call: document.getElementById('call') };
-const asked = new URLSearchParams(location.search).get('layout');
+const query = new URLSearchParams(location.search);
+const asked = query.get('layout');
 const isUpright = matchMedia('(orientation: portrait)').matches;
 const layout = asked === 'portrait' || (asked !== 'landscape' && isUpright) ? 'portrait' : 'landscape';
+const film = query.get('film') === 'off' ? 'off' : 'beside';
 
 // The newest board, the call over it, and whether that board is known to be behind: a call cut off by a broken line.
 let shown = { board: null, call: null, cut: false };
@@ -39,6 +41,9 @@ function parsed(text) {
 const ground = (svg) => svg.querySelector('rect')?.getAttribute('fill') ?? '#F7F4ED';
 // A call's ground is indigo, a board's is paper (LOOKS, section 5).
 const isCall = (svg) => ground(svg) === INDIGO;
+
+// By night, and on the dark side of dusk.
+const isDark = (svg) => parseInt(ground(svg).slice(1, 3), 16) < 128;
 
 const parts = (svg, ...names) => [...svg.querySelectorAll(names.map((name) => `[data-part="${name}"]`).join())];
 function make(name, attributes, text = '') {
@@ -87,7 +92,7 @@ function emptyTile(number, ink) {
 }
 
 function dress(svg, to) {
-  const ink = ground(svg) === NIGHT ? { first: '#F1ECE1', second: '#B4BFCA' } : { first: '#17212B', second: '#3F4B57' };
+  const ink = isDark(svg) ? { first: '#F1ECE1', second: '#B4BFCA' } : { first: '#17212B', second: '#3F4B57' };
   const time = parts(svg, 'clock')[0]?.textContent;
   // A clock that stands still says a wrong time: its hands go too.
   parts(svg, 'clock', 'hands').forEach((at) => at.remove());
@@ -104,12 +109,14 @@ function dress(svg, to) {
   sayOld(svg, time);
 }
 
-// Another language comes in softly: what is the same in both drawings does not move (LOOKS, section 3).
+// Another language, and each step of dusk, comes in softly: what is the same in both drawings does not move
+// (LOOKS, sections 3 and 8).
 const FADE_MS = 300;
 const isCalm = matchMedia('(prefers-reduced-motion: reduce)');
 function put(place, svg, isSoft) {
   const old = place.lastElementChild;
-  const fades = isSoft && old && !isCalm.matches && old.dataset.lang !== svg.dataset.lang;
+  const isOther = old && (old.dataset.lang !== svg.dataset.lang || ground(old) !== ground(svg));
+  const fades = isSoft && isOther && !isCalm.matches;
   place.replaceChildren(...(fades ? [old, svg] : [svg]));
   if (fades) svg.animate([{ opacity: 0 }, { opacity: 1 }], FADE_MS).finished.then(() => old.remove(), () => {});
 }
@@ -173,7 +180,7 @@ function connect() {
   hangUp();
   if (document.hidden) return;
   if (!life.mono) alive();
-  const mine = new EventSource(`/api/v1/board/events?layout=${layout}`);
+  const mine = new EventSource(`/api/v1/board/events?layout=${layout}&film=${film}`);
   mine.since = performance.now();
   mine.addEventListener('board', take);
   mine.addEventListener('alive', () => { alive(); drawSoon(); });

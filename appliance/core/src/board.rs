@@ -21,9 +21,10 @@ use crate::view::{BoardView, LineCard, Phase, RoomTile, TileState};
 /// How many labels a line's card names as next.
 const N_NEXT: usize = 8;
 
-/// The hour of the day from which the night palette is used, and until which.
-const NIGHT_FROM_MIN: i32 = 17 * 60;
-const NIGHT_TO_MIN: i32 = 6 * 60;
+/// The minute of the day in Tokyo from which the night palette is used.
+pub const NIGHT_FROM_MIN: i32 = 17 * 60;
+/// The minute of the day in Tokyo until which it is used.
+pub const NIGHT_TO_MIN: i32 = 6 * 60;
 
 /// Returns the board as it is at `now`.
 #[must_use]

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use machiai_panel::{FontPaths, Layout, Panel, Paper, samples};
+use machiai_panel::{Film, FontPaths, Look, Panel, Paper, samples};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
@@ -15,11 +15,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&folder)?;
     let (panel, _) = Panel::open(&FontPaths::debian(), None)?;
     for (sample, view) in samples::boards().into_iter().chain(samples::calls()) {
-        for layout in [Layout::Landscape, Layout::Portrait] {
-            let name = format!("board-{sample}-{layout:?}").to_lowercase();
+        for look in Look::ALL {
+            let film = if look.film == Film::Off { "-alone" } else { "" };
+            let name = format!("board-{sample}-{:?}{film}", look.layout).to_lowercase();
             if is_wanted(&name) {
-                let (width, height) = layout.size_px();
-                let svg = panel.board_svg(&view, layout).map_err(|error| format!("{name}: {}", chain(&error)))?;
+                let (width, height) = look.layout.size_px();
+                let svg = panel.board_svg(&view, look).map_err(|error| format!("{name}: {}", chain(&error)))?;
                 write(&folder, &format!("{name}.svg"), svg.as_bytes())?;
                 write(&folder, &format!("{name}.png"), &panel.pixels(&svg, width, height)?.png()?)?;
             }

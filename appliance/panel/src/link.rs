@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::panel::Layout;
+use crate::look::Layout;
 
 /// The longest line: a drawing of twelve rooms with a photograph is far below it.
 pub const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;

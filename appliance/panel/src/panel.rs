@@ -10,12 +10,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use machiai_core::time::AtMs;
 use machiai_core::view::{BoardView, TicketView};
 use minijinja::Value;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::dots::Dots;
 use crate::fit::DoesNotFit;
 use crate::fonts::{FontError, FontPaths, Fonts};
+use crate::look::{Film, Layout, Look};
 use crate::raster::{Pixels, Raster, RasterError};
 use crate::rhythm;
 use crate::samples;
@@ -25,27 +25,6 @@ use crate::values::{AssetError, Assets, Pager};
 use crate::words::Words;
 
 pub use machiai_core::settings::MOST_ROOMS;
-
-/// How the monitor hangs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    /// 1920×1080.
-    Landscape,
-    /// 1080×1920.
-    Portrait,
-}
-
-impl Layout {
-    /// Returns width and height of the drawing.
-    #[must_use]
-    pub const fn size_px(self) -> (u32, u32) {
-        match self {
-            Self::Landscape => (1920, 1080),
-            Self::Portrait => (1080, 1920),
-        }
-    }
-}
 
 /// The width of a ticket in printers' dots of 1/8 mm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,9 +138,9 @@ pub enum DrawError {
 pub struct BoardPage {
     /// The drawing, without a line break.
     pub svg: String,
-    /// How many pages the message, the lines and the absent take; each is shown 8 s.
+    /// How many pages the message, the lines and the absent take; a page of lines is shown 10 s, another 8 s.
     pub n_pages: usize,
-    /// When time alone changes the drawing: a page, the labels' language, or its place on the ring.
+    /// When time alone changes the drawing: a page, the labels' language, its place on the ring, or dusk.
     pub changes_at: AtMs,
 }
 
@@ -228,36 +207,40 @@ impl Panel {
     ///
     /// # Errors
     /// A text that cannot be shown whole, or too many rooms.
-    pub fn board_svg(&self, view: &BoardView, layout: Layout) -> Result<String, DrawError> {
-        self.board_now(view, layout).map(|page| page.svg)
+    pub fn board_svg(&self, view: &BoardView, look: impl Into<Look>) -> Result<String, DrawError> {
+        self.board_now(view, look).map(|page| page.svg)
     }
 
     /// Draws the board as [`Panel::board_svg`] does, and says until when the drawing holds.
     ///
     /// # Errors
     /// As [`Panel::board_svg`].
-    pub fn board_now(&self, view: &BoardView, layout: Layout) -> Result<BoardPage, DrawError> {
-        self.board_page(view, layout, rhythm::page(view.as_of))
+    pub fn board_now(&self, view: &BoardView, look: impl Into<Look>) -> Result<BoardPage, DrawError> {
+        self.paged(view, look.into(), &Pager::at(view.as_of))
     }
 
     /// Draws a page of the board, from 0: a long message and many lines take turns.
     ///
     /// # Errors
     /// As [`Panel::board_svg`].
-    pub fn board_page(&self, view: &BoardView, layout: Layout, page: usize) -> Result<BoardPage, DrawError> {
+    pub fn board_page(&self, view: &BoardView, look: impl Into<Look>, page: usize) -> Result<BoardPage, DrawError> {
+        self.paged(view, look.into(), &Pager::new(page))
+    }
+
+    fn paged(&self, view: &BoardView, look: Look, pager: &Arc<Pager>) -> Result<BoardPage, DrawError> {
         if view.rooms.len() > MOST_ROOMS {
             return Err(DrawError::TooManyRooms { n: view.rooms.len() });
         }
-        let name = match (layout, view.calls.is_empty()) {
+        let name = match (look.layout, view.calls.is_empty()) {
             (Layout::Landscape, true) => TemplateName::BoardLandscape,
             (Layout::Portrait, true) => TemplateName::BoardPortrait,
             (Layout::Landscape, false) => TemplateName::CallLandscape,
             (Layout::Portrait, false) => TemplateName::CallPortrait,
         };
-        let pager = Pager::new(page);
-        let svg = self.draw(name, &self.assets.board(view, &pager))?;
-        let n_pages = pager.n_pages();
-        Ok(BoardPage { svg, n_pages, changes_at: rhythm::changes_at(view, n_pages) })
+        let svg = self.draw(name, &self.assets.board(view, pager, look.film))?;
+        let (n_pages, n_card_pages) = (pager.n_pages(), pager.n_card_pages());
+        let changes_at = rhythm::changes_at(view, n_pages, n_card_pages);
+        Ok(BoardPage { svg, n_pages: n_pages.max(n_card_pages), changes_at })
     }
 
     /// Draws a ticket, one unit per dot.
@@ -333,7 +316,7 @@ impl Panel {
 
     fn samples(&self, name: TemplateName) -> Vec<Value> {
         let boards = |views: Vec<(&str, BoardView)>| {
-            views.iter().map(|(_, view)| self.assets.board(view, &Pager::new(0))).collect()
+            views.iter().map(|(_, view)| self.assets.board(view, &Pager::new(0), Film::Beside)).collect()
         };
         let tickets = |paper: Paper| {
             let views = samples::tickets();

@@ -95,7 +95,7 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     boards.push(("before-one-room", quiet(before, 1, 2)));
     let between =
         Phase::Between { over: text("午前", "Morning"), next: text("午後", "Afternoon"), from: "15:00".to_owned() };
-    boards.push(("between", BoardView { clock: Some("13:05".to_owned()), ..quiet(between, 3, 0) }));
+    boards.push(("between", BoardView { clock: Some("13:05".to_owned()), ..quiet(between.clone(), 3, 0) }));
     let closed = Phase::Closed { next_day: "2026-11-25".parse().ok() };
     let mut long = quiet(closed.clone(), 3, 0);
     let named = |mut row: SessionWeek, name: &str| {
@@ -105,6 +105,11 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     let names = ["午前", "午後", "夜間", "健康診断・予防接種", "小児科専用外来"];
     long.week = names.iter().flat_map(|name| week().pop().map(|row| named(row, name))).collect();
     boards.push(("closed-many-sessions", BoardView { message: Some(long_message()), ..long }));
+    let some_left = |phase: Phase, n_rooms| BoardView { absent: labels(&["98"]), ..quiet(phase, n_rooms, 0) };
+    boards.push(("between-some-absent", some_left(between.clone(), 2)));
+    boards.push(("between-some-absent-twelve-rooms", BoardView { lines: over(5), ..some_left(between.clone(), 12) }));
+    boards.push(("between-some-absent-many-lines", BoardView { lines: over(4), ..some_left(between.clone(), 4) }));
+    boards.push(("between-some-absent-one-line", BoardView { lines: over(1), ..some_left(between, 1) }));
     boards.push(("closed-some-absent", BoardView { absent: labels(&["98"]), ..quiet(closed.clone(), 3, 0) }));
     boards.push(("closed-english", BoardView { as_of: AT.plus_ms(EN_MS), ..quiet(closed.clone(), 3, 0) }));
     boards.push(("closed", BoardView { clock: Some("19:20".to_owned()), night: true, ..quiet(closed, 3, 0) }));
@@ -310,6 +315,13 @@ fn quiet(phase: Phase, n_rooms: usize, n_waiting: u32) -> BoardView {
         line.next.clear();
     }
     view
+}
+
+/// So many lines for which nobody waits any more.
+fn over(n_lines: usize) -> Vec<LineCard> {
+    let lines = board(0, n_lines).lines.into_iter();
+    let next = Vec::new();
+    lines.map(|line| LineCard { n_waiting: 0, open: false, wait: Wait::Unknown, next: next.clone(), ..line }).collect()
 }
 
 fn family(labels: &[&str]) -> BoardView {

@@ -1,22 +1,22 @@
 //! What templates are filled with: the view as it is, the words, the colours, and what only code can work out.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use machiai_core::facts::Lang;
-use machiai_core::time::Day;
+use machiai_core::time::{AtMs, Day};
 use machiai_core::view::{BoardView, Often, Phase, TicketView};
 use minijinja::value::{Object, ObjectRepr, Serde, Value};
 use minijinja::{Error, ErrorKind, State, context};
 use thiserror::Error;
 
+use crate::look::Film;
+use crate::palette::{self, Palettes};
 use crate::qr;
 use crate::rhythm;
 use crate::words::{Words, WordsError, fill};
 
-const PALETTE: &str = include_str!("../../../kiosk-assets/palette.toml");
 /// Most calls that share one frame.
 const MOST_IN_FRAME: usize = 3;
 /// Calls shown first when there are more than fit.
@@ -49,16 +49,14 @@ pub(crate) struct Assets {
     en: Value,
     zh: Value,
     ko: Value,
-    day: Value,
-    night: Value,
+    palettes: Palettes,
 }
 
 impl Assets {
     /// Reads the built-in words and colours.
     pub(crate) fn read() -> Result<Self, AssetError> {
         let words = Words::built_in().map_err(|source| AssetError::Words { source })?;
-        let palette = read_palette()?;
-        let colors = |name: &str| palette.get(name).map(Serde).map(Value::from).unwrap_or_default();
+        let palettes = Palettes::read().map_err(|source| AssetError::Palette { source })?;
         let tables = |lang| {
             context! {
                 board => Serde(words.table(lang, "board")), call => Serde(words.table(lang, "call")),
@@ -70,8 +68,7 @@ impl Assets {
             en: tables(Lang::En),
             zh: tables(Lang::Zh),
             ko: tables(Lang::Ko),
-            day: colors("day"),
-            night: colors("night"),
+            palettes,
             words,
         })
     }
@@ -82,8 +79,8 @@ impl Assets {
     }
 
     /// Returns what a board or call template is filled with.
-    pub(crate) fn board(&self, view: &BoardView, pager: &Arc<Pager>) -> Value {
-        let colors = if view.night { &self.night } else { &self.day };
+    pub(crate) fn board(&self, view: &BoardView, pager: &Arc<Pager>, film: Film) -> Value {
+        let night = rhythm::night(view);
         let n_calls = if view.calls.len() > MOST_IN_FRAME { FIRST_OF_MANY } else { view.calls.len() };
         let lang = rhythm::label_lang(view);
         let (x, y) = rhythm::ring(view.as_of);
@@ -95,8 +92,8 @@ impl Assets {
             Phase::Before { .. } | Phase::Open { .. } | Phase::Between { .. } => None,
         };
         context! {
-            v => Serde(view), ja => &self.ja, en => &self.en, c => colors, pager => Value::from_dyn_object(Arc::clone(pager)),
-            n_calls => n_calls, n_waiting => view.lines.iter().map(|line| line.n_waiting).sum::<u32>(),
+            v => Serde(view), ja => &self.ja, en => &self.en, c => self.palettes.at(night), pager => Value::from_dyn_object(Arc::clone(pager)),
+            film => film == Film::Beside, dark => palette::is_dark(night), n_calls => n_calls, n_waiting => view.lines.iter().map(|line| line.n_waiting).sum::<u32>(),
             hands => view.clock.as_deref().and_then(hands),
             t => self.words_in(lang), lang => Serde(lang), s => self.words_in(beside), s_lang => Serde(beside),
             ring => context! { x, y },
@@ -172,10 +169,6 @@ impl Assets {
     }
 }
 
-fn read_palette() -> Result<BTreeMap<String, BTreeMap<String, String>>, AssetError> {
-    toml::from_str(PALETTE).map_err(|source| AssetError::Palette { source })
-}
-
 /// Whether reception is over and nobody is left to be called: the hours of the week stand over all.
 fn is_resting(view: &BoardView) -> bool {
     let is_over = match &view.phase {
@@ -198,18 +191,34 @@ fn hands(clock: &str) -> Option<Value> {
 /// Which page of what does not fit at once is drawn, and how many pages there are.
 pub(crate) struct Pager {
     page: usize,
+    card_page: usize,
     n_pages: AtomicUsize,
+    n_card_pages: AtomicUsize,
 }
 
 impl Pager {
-    /// Turns to a page, from 0; texts with fewer pages begin again.
+    /// Turns to a page, from 0; what has fewer pages begins again.
     pub(crate) fn new(page: usize) -> Arc<Self> {
-        Arc::new(Self { page, n_pages: AtomicUsize::new(1) })
+        Self::turned(page, page)
+    }
+
+    /// Turns to the pages of an instant.
+    pub(crate) fn at(now: AtMs) -> Arc<Self> {
+        Self::turned(rhythm::page(now), rhythm::card_page(now))
+    }
+
+    fn turned(page: usize, card_page: usize) -> Arc<Self> {
+        Arc::new(Self { page, card_page, n_pages: AtomicUsize::new(1), n_card_pages: AtomicUsize::new(1) })
     }
 
     /// Returns how many pages the longest text has.
     pub(crate) fn n_pages(&self) -> usize {
         self.n_pages.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many pages the lines' cards have.
+    pub(crate) fn n_card_pages(&self) -> usize {
+        self.n_card_pages.load(Ordering::Relaxed)
     }
 }
 
@@ -226,10 +235,12 @@ impl Object for Pager {
 
     fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, args: &[Value]) -> Result<Value, Error> {
         let n_pages = args.first().and_then(Value::as_usize).unwrap_or(1).max(1);
-        if method != "turn" {
-            return Err(Error::from(ErrorKind::UnknownMethod));
-        }
-        self.n_pages.fetch_max(n_pages, Ordering::Relaxed);
-        Ok(Value::from(self.page % n_pages))
+        let (page, known) = match method {
+            "turn" => (self.page, &self.n_pages),
+            "cards" => (self.card_page, &self.n_card_pages),
+            _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+        };
+        known.fetch_max(n_pages, Ordering::Relaxed);
+        Ok(Value::from(page % n_pages))
     }
 }

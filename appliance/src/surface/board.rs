@@ -13,7 +13,7 @@ use axum::routing::get;
 use machiai_core::board::{board, changes_at};
 use machiai_core::time::AtMs;
 use machiai_core::view::BoardView;
-use machiai_panel::{DrawError, Layout};
+use machiai_panel::{DrawError, Film, Layout, Look};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_stream::StreamExt;
@@ -25,9 +25,6 @@ use crate::problem::Problem;
 /// How often a board hears that its box is there; after 5 s without, it says that it is old.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 
-/// Every layout, in the order of [`App::frames`].
-const LAYOUTS: [Layout; 2] = [Layout::Landscape, Layout::Portrait];
-
 /// Returns the board's routes.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -36,12 +33,14 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/board/events", get(events))
 }
 
-/// Which way the monitor hangs.
-#[derive(Deserialize)]
+/// Which way the monitor hangs, and whether a film runs on it.
+#[derive(Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     #[serde(default)]
     layout: AskedLayout,
+    #[serde(default)]
+    film: AskedFilm,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -52,12 +51,36 @@ pub(crate) enum AskedLayout {
     Portrait,
 }
 
-impl AskedLayout {
-    const fn layout(self) -> Layout {
-        match self {
-            Self::Landscape => Layout::Landscape,
-            Self::Portrait => Layout::Portrait,
-        }
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AskedFilm {
+    #[default]
+    Beside,
+    Off,
+}
+
+impl Asked {
+    const fn look(self) -> Look {
+        let layout = match self.layout {
+            AskedLayout::Landscape => Layout::Landscape,
+            AskedLayout::Portrait => Layout::Portrait,
+        };
+        let film = match self.film {
+            AskedFilm::Beside => Film::Beside,
+            AskedFilm::Off => Film::Off,
+        };
+        Look { layout, film }
+    }
+}
+
+/// Returns the frames of a way to draw the board.
+const fn frames_of(app: &App, look: Look) -> &watch::Sender<Frame> {
+    let [landscape, portrait, landscape_alone, portrait_alone] = &app.frames;
+    match (look.layout, look.film) {
+        (Layout::Landscape, Film::Beside) => landscape,
+        (Layout::Portrait, Film::Beside) => portrait,
+        (Layout::Landscape, Film::Off) => landscape_alone,
+        (Layout::Portrait, Film::Off) => portrait_alone,
     }
 }
 
@@ -76,10 +99,11 @@ pub(crate) async fn view(State(app): State<Shared>) -> axum::Json<BoardView> {
 
 /// The board as the monitor shows it.
 #[utoipa::path(get, path = "/api/v1/board.svg", tag = "board",
-    params(("layout" = Option<String>, Query, description = "landscape or portrait")),
+    params(("layout" = Option<String>, Query, description = "landscape or portrait"),
+        ("film" = Option<String>, Query, description = "beside, or off: the board has all of the monitor")),
     responses((status = 200, content_type = "image/svg+xml", body = String)))]
 pub(crate) async fn svg(State(app): State<Shared>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
-    let drawn = app.panel.board_svg(&view_now(&app), asked.layout.layout());
+    let drawn = app.panel.board_svg(&view_now(&app), asked.look());
     drawn.map(drawing).map_err(|cause| not_drawn(&app, &cause))
 }
 
@@ -96,10 +120,11 @@ pub(crate) fn not_drawn(app: &App, cause: &DrawError) -> Problem {
 
 /// The board whenever it changes, and a sign of life every two seconds.
 #[utoipa::path(get, path = "/api/v1/board/events", tag = "board",
-    params(("layout" = Option<String>, Query, description = "landscape or portrait")),
+    params(("layout" = Option<String>, Query, description = "landscape or portrait"),
+        ("film" = Option<String>, Query, description = "beside, or off: the board has all of the monitor")),
     responses((status = 200, content_type = "text/event-stream", body = String)))]
 pub(crate) async fn events(State(app): State<Shared>, Query(asked): Query<Asked>) -> Response {
-    let frames = frames(&app, asked.layout.layout());
+    let frames = frames(&app, asked.look());
     let mut seen = 0;
     let stream = WatchStream::new(frames).map(move |frame| {
         let event = if frame.nth == seen { alive() } else { frame.event };
@@ -119,18 +144,18 @@ const fn alive() -> Bytes {
     Bytes::from_static(b"event: alive\ndata: 1\n\n")
 }
 
-/// Draws a layout for its boards, if there is none yet or it changed; returns when time alone changes it.
-fn paint_one(app: &App, layout: Layout) -> Option<AtMs> {
-    let (frames, _) = app.frames.iter().zip(LAYOUTS).find(|(_, of)| *of == layout)?;
+/// Draws the board in one way for its boards, if there is none yet or it changed; returns when time alone changes it.
+fn paint_one(app: &App, look: Look) -> AtMs {
+    let frames = frames_of(app, look);
     let (now, _) = app.gate.clock.now();
     let changes = app.gate.read(|clinic| changes_at(clinic, now));
     let view = view_now(app);
-    let page = match app.panel.board_now(&view, layout) {
+    let page = match app.panel.board_now(&view, look) {
         Ok(page) => page,
         Err(cause) => {
             app.note(Trouble::BoardNotDrawn, true);
             tracing::warn!(error = %cause, "cannot draw the board, the last picture stays");
-            return Some(changes);
+            return changes;
         }
     };
     app.note(Trouble::BoardNotDrawn, false);
@@ -152,30 +177,26 @@ fn paint_one(app: &App, layout: Layout) -> Option<AtMs> {
         (frame.n_facts, frame.until) = (view.n_facts, until);
         is_new
     });
-    Some(until)
+    until
 }
 
-/// Returns the frames of a layout for one who looks from now on, the first of them drawn.
-pub(super) fn frames(app: &App, layout: Layout) -> watch::Receiver<Frame> {
-    let [landscape, portrait] = &app.frames;
-    let mut frames = match layout {
-        Layout::Landscape => landscape.subscribe(),
-        Layout::Portrait => portrait.subscribe(),
-    };
+/// Returns the frames of a way to draw the board, for one who looks from now on, the first of them drawn.
+pub(super) fn frames(app: &App, look: Look) -> watch::Receiver<Frame> {
+    let mut frames = frames_of(app, look).subscribe();
     app.board_wanted.notify_one();
     let (now, _) = app.gate.clock.now();
     // A thousand boards that come back at once must not cost a thousand drawings.
     if !frames.borrow().is_true(app.gate.read(|clinic| clinic.n_facts), now) {
-        let _until = paint_one(app, layout);
+        let _until = paint_one(app, look);
     }
     frames.mark_changed();
     frames
 }
 
-/// Draws every layout that somebody looks at; returns when time alone changes one of them.
+/// Draws the board in every way that somebody looks at; returns when time alone changes one of them.
 fn paint_all(app: &App) -> Option<AtMs> {
-    let watched = app.frames.iter().zip(LAYOUTS).filter(|(frames, _)| frames.receiver_count() > 0);
-    watched.filter_map(|(_, layout)| paint_one(app, layout)).min()
+    let watched = Look::ALL.into_iter().filter(|look| frames_of(app, *look).receiver_count() > 0);
+    watched.map(|look| paint_one(app, look)).min()
 }
 
 /// Draws the board for whoever looks, when facts change it and when time does, until the app stops.

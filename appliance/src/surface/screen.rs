@@ -151,7 +151,7 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     let monitor: PlaceId = monitor.parse().map_err(|_bad| TalkError::NoHello)?;
     let place = take_place(&app.screens, monitor, layout)?;
     tracing::info!(monitor = %place.monitor, "a screen is connected");
-    let mut frames = board::frames(app, layout);
+    let mut frames = board::frames(app, layout.into());
     let mut changes = app.gate.changes();
     let mut shown = Shown::default();
     let mut airing = Airing::begin(app, place.monitor.clone());

@@ -8,29 +8,37 @@ use machiai_core::ids::Label;
 use machiai_core::time::AtMs;
 use machiai_core::view::{BoardView, NumberFace, Phase, TileState};
 use machiai_panel::rhythm::PAGE_MS;
-use machiai_panel::{DrawError, Layout, samples};
+use machiai_panel::{DrawError, Film, Layout, Look, samples};
 
 use resvg::usvg::Rect;
 use resvg::usvg::roxmltree::Document;
+use rstest::rstest;
 
 use crate::looker::{PANEL, overlap, sizes, texts, words};
 
 const LAYOUTS: [Layout; 2] = [Layout::Landscape, Layout::Portrait];
 
-/// When the labels of a sample are in each language, in milliseconds after its instant.
-const TURNS: [(Lang, i64); 4] = [(Lang::Ja, 0), (Lang::En, 12_000), (Lang::Zh, 18_000), (Lang::Ko, 24_000)];
+const LOOKS: [Look; 4] = Look::ALL;
 
-/// Draws every sample in both layouts and every language and hands each to a check.
-fn each(mut check: impl FnMut(&str, &BoardView, Layout, &str)) {
-    for (name, view) in samples::boards().into_iter().chain(samples::calls()) {
-        for (lang, after) in TURNS {
-            let view = BoardView { as_of: view.as_of.plus_ms(after), ..view.clone() };
-            for layout in LAYOUTS {
-                let name = format!("{name} {layout:?} {lang:?}");
-                let svg = PANEL.board_svg(&view, layout).unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
-                check(&name, &view, layout, &svg);
-            }
-        }
+/// Draws every sample in one way, with its labels in one language, and hands each to a check.
+fn each(look: Look, lang: Lang, mut check: impl FnMut(&str, &BoardView, &str)) {
+    let boards = samples::boards().into_iter();
+    // A call lies over all of the board, film or not.
+    let calls = if look.film == Film::Beside { samples::calls() } else { Vec::new() };
+    for (name, view) in boards.chain(calls) {
+        let view = BoardView { as_of: view.as_of.plus_ms(turn_ms(lang)), ..view };
+        let svg = PANEL.board_svg(&view, look).unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
+        check(name, &view, &svg);
+    }
+}
+
+/// When the labels of a sample are in a language, in milliseconds after its instant.
+const fn turn_ms(lang: Lang) -> i64 {
+    match lang {
+        Lang::Ja => 0,
+        Lang::En => 12_000,
+        Lang::Zh => 18_000,
+        Lang::Ko => 24_000,
     }
 }
 
@@ -38,13 +46,16 @@ fn chain(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
-fn draw(view: &BoardView, layout: Layout) -> String {
-    PANEL.board_svg(view, layout).unwrap()
+fn draw(view: &BoardView, look: impl Into<Look>) -> String {
+    PANEL.board_svg(view, look).unwrap()
 }
 
-#[test]
-fn every_board_is_one_short_line_in_type_that_can_be_read() {
-    each(|name, view, _, svg| {
+#[rstest]
+fn every_board_is_one_short_line_in_type_that_can_be_read(
+    #[values(0, 1, 2, 3)] look: usize,
+    #[values(Lang::Ja, Lang::En, Lang::Zh, Lang::Ko)] lang: Lang,
+) {
+    each(LOOKS[look], lang, |name, view, svg| {
         assert!(!svg.contains(['\n', '\r']), "{name} has a line break");
         let most = if view.rooms.len() <= 4 && view.lines.len() <= 2 { 8_000 } else { 11_500 };
         assert!(svg.len() <= most, "{name} takes {} bytes", svg.len());
@@ -53,10 +64,14 @@ fn every_board_is_one_short_line_in_type_that_can_be_read() {
     });
 }
 
-#[test]
-fn every_text_is_whole_and_none_touches_another() {
-    each(|name, _, layout, svg| {
-        let (width, height) = layout.size_px();
+#[rstest]
+fn every_text_is_whole_and_none_touches_another(
+    #[values(0, 1, 2, 3)] look: usize,
+    #[values(Lang::Ja, Lang::En, Lang::Zh, Lang::Ko)] lang: Lang,
+) {
+    let look = LOOKS[look];
+    let (width, height) = look.layout.size_px();
+    each(look, lang, |name, _, svg| {
         let seen = texts(svg);
         assert!(seen.len() >= 3, "{name} says nothing");
         for (at, one) in seen.iter().enumerate() {
@@ -127,9 +142,9 @@ fn ninety_nine_to_a_hundred_moves_nothing_else_on_the_board() {
     }
 }
 
-#[test]
-fn numbers_are_set_in_the_face_of_the_view_and_in_no_other() {
-    each(|name, view, _, svg| {
+#[rstest]
+fn numbers_are_set_in_the_face_of_the_view_and_in_no_other(#[values(0, 1, 2, 3)] look: usize) {
+    each(LOOKS[look], Lang::Ja, |name, view, svg| {
         let fixed = svg.contains(r#"font-family="BIZ UDGothic""#);
         assert_eq!(fixed, view.face == NumberFace::Letters, "{name}");
     });
@@ -205,6 +220,85 @@ fn a_state_is_said_in_words() {
         has("twelve-rooms", &["第10診察室", "520"]);
         assert!(!said("untrusted-clock", layout).contains("10:24"), "a clock that is not trusted is not shown");
         assert!(!said("no-message", layout).contains("お呼びしました"), "nobody is absent");
+    }
+}
+
+#[rstest]
+fn a_line_for_which_nobody_waits_after_closing_says_the_end_of_the_session_and_counts_nobody(
+    #[values(0, 1, 2, 3)] look: usize,
+) {
+    let sample = |name: &str| samples::boards().into_iter().find(|(known, _)| *known == name).unwrap().1;
+    for (name, wanted) in [
+        ("between-some-absent", ["午前の受付は終了しました", "午後は 15:00 から"]),
+        ("between-some-absent-twelve-rooms", ["午前の受付は終了しました", "午後は 15:00 から"]),
+        ("between-some-absent-one-line", ["午前の受付は終了しました", "午後は 15:00 から"]),
+        ("closed-some-absent", ["本日の受付は終了しました", "次の診療日は 11月25日（水）"]),
+    ] {
+        let mut view = sample(name);
+        let svg = draw(&view, LOOKS[look]);
+        let document = Document::parse(&svg).unwrap();
+        let cards = document.descendants().filter(|node| node.attribute("data-part") == Some("card"));
+        let cards: Vec<String> = cards
+            .map(|card| card.descendants().filter(|part| part.is_text()).filter_map(|part| part.text()).collect())
+            .collect();
+        assert!(!cards.is_empty(), "{name}: no card");
+        for card in cards {
+            assert!(wanted.iter().all(|wanted| card.contains(wanted)), "{name}: {card}");
+            assert!(!card.contains("人待ち"), "{name}: {card}");
+        }
+        view.lines[0].n_waiting = 3;
+        assert!(words(&draw(&view, LOOKS[look])).join("|").contains("3人待ち"), "{name}: who waits is not counted");
+    }
+}
+
+#[rstest]
+fn without_a_film_the_board_is_rooms_from_edge_to_edge_and_lines_below(
+    #[values(1, 2, 3, 4, 5, 6)] n_rooms: usize,
+    #[values(Layout::Landscape, Layout::Portrait)] layout: Layout,
+) {
+    let view = samples::board(n_rooms, 2);
+    let with = draw(&view, layout);
+    let svg = draw(&view, Look { layout, film: Film::Off });
+    assert!(with.contains("data-part=\"film\"") && !svg.contains("data-part=\"film\""));
+    let document = Document::parse(&svg).unwrap();
+    let named =
+        |part: &'static str| document.descendants().filter(move |node| node.attribute("data-part") == Some(part));
+    assert_eq!(named("tile").count(), n_rooms);
+    assert_eq!(named("card").count(), 2);
+    let number = |drawn: &str| {
+        let document = Document::parse(drawn).unwrap();
+        let node = document.descendants().find(|node| node.attribute("data-part") == Some("number")).unwrap();
+        node.attribute("font-size").unwrap().parse::<f32>().unwrap()
+    };
+    // Whoever gives up films gets larger numbers for it.
+    assert!(number(&svg) > number(&with) && number(&svg) >= 208.0, "{} and {}", number(&svg), number(&with));
+    let strip = named("strip").next().unwrap();
+    assert_eq!(strip.attribute("y"), Some(if layout == Layout::Landscape { "920" } else { "1536" }));
+}
+
+#[test]
+fn without_a_film_tiles_stand_where_the_specification_places_them() {
+    let svg = draw(&samples::board(6, 2), Look { layout: Layout::Landscape, film: Film::Off });
+    for part in [
+        r#"data-room="room2" data-right="600" transform="translate(640 120)""#,
+        r##"transform="translate(0 120)"><rect width="640" height="400" fill="#16325C"/>"##,
+        r#"transform="translate(1280 520)""#,
+        r##"font-size="72" font-weight="700" fill="#FFFFFF">第1診察室</text>"##,
+        r#"y="360" font-size="232" font-weight="700""#,
+        r#"<g data-part="card" data-line="1" transform="translate(660 932)">"#,
+        r#"<g data-part="message"><text x="420" y="84""#,
+    ] {
+        assert!(svg.contains(part), "no {part}");
+    }
+    let svg = draw(&samples::board(3, 2), Look { layout: Layout::Portrait, film: Film::Off });
+    for part in [
+        r#"transform="translate(0 120)"><rect width="1080" height="400""#,
+        r#"transform="translate(0 520)""#,
+        r#"transform="translate(0 920)""#,
+        "11月24日（火）",
+        "午前の診療",
+    ] {
+        assert!(svg.contains(part), "no {part}");
     }
 }
 

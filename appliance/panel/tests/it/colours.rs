@@ -1,6 +1,12 @@
 //! Contrast, measured on the drawings themselves against what was promised.
 
-use machiai_panel::{Layout, samples};
+use std::collections::BTreeSet;
+
+use machiai_core::board::NIGHT_FROM_MIN;
+use machiai_core::time::Day;
+use machiai_core::view::{BoardView, CallFrame};
+use machiai_panel::{Look, samples};
+use rstest::rstest;
 
 use crate::looker::{PANEL, contrast, texts};
 
@@ -51,18 +57,41 @@ fn an_old_board_is_dressed_in_listed_colours_alone() {
     assert!(used.count() >= 8 && unknown.is_empty(), "{unknown:?}");
 }
 
-#[test]
-fn every_text_of_every_board_is_of_a_listed_pair() {
-    for (name, mut view) in samples::boards().into_iter().chain(samples::calls()) {
-        for night in [false, true] {
-            view.night = night;
-            for layout in [Layout::Landscape, Layout::Portrait] {
-                for seen in texts(&PANEL.board_svg(&view, layout).unwrap()) {
-                    let listed =
-                        PAIRS.iter().any(|(text, ground, _)| (color(text), color(ground)) == (seen.color, seen.ground));
-                    assert!(listed, "{name} {layout:?}: {} is {:?} on {:?}", seen.text, seen.color, seen.ground);
-                }
+#[rstest]
+fn every_text_of_every_board_is_of_a_listed_pair(
+    #[values(0, 1, 2, 3)] look: usize,
+    #[values(false, true)] night: bool,
+) {
+    let listed: BTreeSet<_> = PAIRS.iter().map(|(text, ground, _)| (color(text), color(ground))).collect();
+    for (name, view) in samples::boards().into_iter().chain(samples::calls()) {
+        let view = BoardView { night, ..view };
+        for seen in texts(&PANEL.board_svg(&view, Look::ALL[look]).unwrap()) {
+            assert!(
+                listed.contains(&(seen.color, seen.ground)),
+                "{name}: {} is {:?} on {:?}",
+                seen.text,
+                seen.color,
+                seen.ground
+            );
+        }
+    }
+}
+
+#[rstest]
+fn at_no_moment_of_dusk_is_a_text_hard_to_read(#[values(0, 1, 2, 3)] look: usize) {
+    let (_, call) = samples::calls().swap_remove(0);
+    for view in [samples::board(3, 2), samples::board(6, 5), call] {
+        let mut papers = BTreeSet::new();
+        for after_ms in (0..=60_000).step_by(5_000) {
+            let as_of = Day::holding(view.as_of, 0).at_min(NIGHT_FROM_MIN).plus_ms(after_ms);
+            let calls = view.calls.iter().map(|call| CallFrame { called_at: as_of, ..call.clone() }).collect();
+            let view = BoardView { as_of, calls, night: true, ..view.clone() };
+            for seen in texts(&PANEL.board_svg(&view, Look::ALL[look]).unwrap()) {
+                let measured = contrast(seen.color, seen.ground);
+                assert!(measured >= 6.0, "{} after {after_ms} ms: {measured}", seen.text);
+                papers.insert(seen.ground);
             }
         }
+        assert!(papers.len() > 12, "the paper stays as it is");
     }
 }
