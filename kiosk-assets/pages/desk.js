@@ -19,6 +19,9 @@ let view = null, status = null, settings = null, me = null, chosen = null;
 let mine = [], shown = {}, held = null, pressedAt = -1e9, isOn = true;
 const late = new Map();
 
+// Made once: a format takes longer to make than all the rest of a drawing.
+const clockFace = new Intl.DateTimeFormat('ja-JP', { timeZone: 'Asia/Tokyo', hour: 'numeric', minute: '2-digit' });
+
 function say(key, values = {}) {
   return words[lang][key].replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }
@@ -44,9 +47,11 @@ async function get(path) {
   if (!response.ok && response.status !== 404) throw new Error(path);
   return response.ok ? response.json() : null;
 }
-let asking = null, isStale = false;
+let asking = null, isStale = false, nPressing = 0;
 function refresh() {
   isStale = true;
+  // A press shows its own answer first, and then asks for the rest once.
+  if (nPressing) return null;
   asking ??= look().finally(() => { asking = null; });
   return asking;
 }
@@ -117,6 +122,7 @@ function note(text, isBad = true) {
 async function press(button, path, body = {}, keeps = true) {
   if (button.disabled) return null;
   button.disabled = true;
+  nPressing += 1;
   pressedAt = performance.now();
   let answer = null;
   try {
@@ -128,6 +134,7 @@ async function press(button, path, body = {}, keeps = true) {
     if (said.code === 'sign_in_first') location = '/sign-in';
     note(response.ok ? '' : (lang === 'ja' && said.title_ja) || said.title);
     if (answer && keeps) remember(answer);
+    if (answer && showAnswer(answer, path.startsWith('rooms/'))) await isPainted();
   } catch {
     late.set(button, [...button.childNodes]);
     button.classList.add('late');
@@ -135,11 +142,32 @@ async function press(button, path, body = {}, keeps = true) {
     line(false);
   }
   pressedAt = performance.now();
+  nPressing -= 1;
   await refresh();
   button.disabled = false;
-  if (view) draw();
+  const room = view && roomHere();
+  if (room) drawRoom(room);
   return answer;
 }
+// What an answer says of this room stands on its card at once; the main button waits until all of the desk is known.
+function showAnswer({ visits = [] }, isOfRoom) {
+  const room = view && roomHere();
+  const told = new Map(visits.map((row) => [row.visit, row]));
+  const known = new Set(room?.now.map((row) => row.visit));
+  if (!room || !visits.some((row) => isOfRoom || known.has(row.visit))) return false;
+  const come = isOfRoom ? [...told.values()].filter((row) => !known.has(row.visit)) : [];
+  room.now = [...room.now.map((row) => told.get(row.visit) ?? row), ...come].filter((row) => isAny(row, 'called', 'in_room'));
+  // Who comes next is not in the answer.
+  room.next = null;
+  $('next').disabled = true;
+  drawCard(room);
+  return true;
+}
+// What was just drawn is seen before more is asked for; a page that nobody sees paints nothing.
+const isPainted = () => new Promise((go) => {
+  requestAnimationFrame(() => setTimeout(go));
+  setTimeout(go, 100);
+});
 function remember({ tickets = [], visits = [] }) {
   const [ticket] = tickets;
   const row = visits[visits.length - 1];
@@ -174,14 +202,17 @@ function inRoom(id, path, ...names) {
 // Drawing: what a finger may be on is changed, never replaced.
 
 function lay(list, nodes) {
-  for (const at of [...list.children]) if (!nodes.includes(at)) at.remove();
-  nodes.forEach((at, nth) => {
-    if (list.children[nth] !== at) list.insertBefore(at, list.children[nth] ?? null);
-  });
+  const wanted = new Set(nodes);
+  for (const at of [...list.children]) if (!wanted.has(at)) at.remove();
+  let place = list.firstElementChild;
+  for (const at of nodes) {
+    if (at === place) place = place.nextElementSibling;
+    else list.insertBefore(at, place);
+  }
 }
 function rows(list, items, word, press) {
   const kept = new Map([...list.children].map((at) => [at.dataset.key, at]));
-  lay(list, items.map((item, nth) => {
+  lay(list, items.map((item) => {
     let at = kept.get(item.visit);
     if (!at) {
       at = make('div', '', 'row');
@@ -191,6 +222,10 @@ function rows(list, items, word, press) {
       at.append(make('b'), make('span', '', 'marks'), make('span', '', 't'), button);
     }
     at.item = item;
+    const isFirst = !word && item.label === shown.next;
+    const look = JSON.stringify([item, lang, isFirst]);
+    if (at.look === look) return at;
+    at.look = look;
     const [label, marks, waited, button] = at.children;
     write(label, item.label);
     const wanted = marksOf(item);
@@ -198,7 +233,7 @@ function rows(list, items, word, press) {
     write(waited, !word ? say('min', { n: item.waited_min }) : item.on_coming?.late ? whereTo(item.on_coming) : item.booked_for ? say('m_booked', { t: item.booked_for }) : '');
     if (!late.has(button)) write(button, word ? say(word) : '⋯');
     button.setAttribute('aria-label', `${item.label} ${word ? say(word) : '⋯'}`);
-    at.classList.toggle('first', !word && item.label === shown.next);
+    at.classList.toggle('first', isFirst);
     return at;
   }));
 }
@@ -214,8 +249,7 @@ const whereTo = ({ after }) => (after ? say('behind', { after }) : say('in_front
 const isUnprinted = (row) => row.print === 'refused' || row.print === 'unconfirmed';
 
 function draw() {
-  document.documentElement.lang = lang;
-  for (const at of all('[data-word]')) if (!late.has(at)) write(at, say(at.dataset.word));
+  if (document.documentElement.dataset.said !== lang) sayAll();
   const room = roomHere();
   if (!room && place !== 'reception') return choosePlace();
   drawBar(room);
@@ -225,6 +259,10 @@ function draw() {
   else drawRooms();
   drawOrder(room ? room.lines : [(chosen ??= view.lines[0]?.line)]);
   drawUndo(room);
+}
+function sayAll() {
+  Object.assign(document.documentElement, { lang }).dataset.said = lang;
+  for (const at of all('[data-word]')) if (!late.has(at)) write(at, say(at.dataset.word));
 }
 function choosePlace() {
   const places = [['reception', say('reception')], ...view.rooms.map((room) => [room.room, name(room.name)])];
@@ -276,20 +314,26 @@ function drawBar(room) {
   write($('paper'), n ? say('unprinted', { n }) : say(has === 0 ? 'no_printer' : 'printer'));
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
   lay($('troubles'), (status?.troubles ?? []).map((code) => make('span', words[lang].faults[code] ?? code, 'bad')));
-  if (status) write($('clock'), new Date(status.now_ms).toLocaleTimeString('ja-JP', { timeZone: 'Asia/Tokyo', hour: 'numeric', minute: '2-digit' }));
+  if (status) write($('clock'), clockFace.format(status.now_ms));
   write($('person'), me?.person ? say('person', me.person) : say('nobody_here'));
   write($('lang'), say('other'));
 }
 const joined = (list) => (list.length > 1 ? `${list[0].label}–${list[list.length - 1].label}` : list[0]?.label ?? '');
-function drawRoom(room) {
+// Who is called or in the room: the numbers that its buttons mean.
+function drawCard(room) {
   const [first] = room.now;
-  const now = joined(room.now), next = room.next ?? '';
-  shown = { now: first?.label ?? '', next };
+  const now = joined(room.now);
+  shown = { now: first?.label ?? '', next: room.next ?? '' };
   write($('state'), say(first ? first.state : 'empty'));
   write($('of'), name(lineOf(first?.line ?? room.lines[0])?.name));
   write($('now'), now || '–');
   $('now').className = `n${now.length > 4 ? ' many' : ''}${/[A-Z]|^\d{4}$/.test(now) ? ' letters' : ''}`;
   write($('times'), [first?.called_at && say('at_called', { t: first.called_at }), first?.entered_at && say('at_entered', { t: first.entered_at })].filter(Boolean).join('\n'));
+}
+function drawRoom(room) {
+  drawCard(room);
+  const [first] = room.now;
+  const now = joined(room.now), next = room.next ?? '';
   const isCalled = first?.state === 'called';
   const key = first ? (isCalled ? (next ? 'do_absent' : 'do_leave') : next ? 'do_next' : 'do_end') : next ? 'do_call' : 'nobody';
   const [title, detail] = late.has($('next')) ? [] : $('next').children;
