@@ -1,18 +1,50 @@
-//! The `machiai-screen` program: one monitor, until it is told to stop.
+//! The `machiai-screen` program: reads the command line and turns errors into an exit status.
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use machiai_panel::Layout;
+use machiai_panel::film::Order;
 use machiai_screen::output::Sink;
+use machiai_screen::prepare;
 use machiai_screen::run::{Setting, run};
 
-/// Shows the clinic's program and the queue on a monitor.
+/// The program and the queue panel on a monitor.
 #[derive(Debug, Parser)]
-#[command(name = "machiai-screen", version, about)]
+#[command(name = "machiai-screen", version, about, disable_help_subcommand = true)]
 struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Shows the program and the queue until it is told to stop.
+    Run(Monitor),
+    /// Prepares the film on standard input for a region, onto standard output; says what came of it on standard error.
+    Prepare {
+        /// The width of the region, in pixels.
+        #[arg(long)]
+        width: u32,
+        /// The height of the region, in pixels.
+        #[arg(long)]
+        height: u32,
+        /// The longest film that is taken, in milliseconds.
+        #[arg(long)]
+        most_ms: u32,
+    },
+}
+
+/// The monitor.
+#[derive(Debug, Args)]
+struct Monitor {
     /// Where the daemon listens.
     #[arg(long, default_value = "/run/machiai/screen.sock")]
     socket: PathBuf,
@@ -41,28 +73,42 @@ enum To {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let sink = match cli.sink {
+    let is_done = match Cli::parse().action {
+        Action::Run(monitor) => show(monitor),
+        Action::Prepare { width, height, most_ms } => {
+            prepare_standard(&Order { width_px: width, height_px: height, most_ms }).is_ok()
+        }
+    };
+    if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Shows what the daemon says; a signal ends the process, as nothing is kept here that an orderly end would save.
+fn show(monitor: Monitor) -> bool {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    let sink = match monitor.sink {
         To::Kms => Sink::Kms,
         To::Wayland => Sink::Wayland,
         To::X11 => Sink::X11,
         To::Null => Sink::Null,
     };
-    let layout = if cli.portrait { Layout::Portrait } else { Layout::Landscape };
-    let setting = Setting { socket: cli.socket, monitor: cli.monitor, layout, sink };
-    // A signal ends the process: nothing is kept here that an orderly end would save.
-    match run(&setting, &AtomicBool::new(false)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = %chain(&error), "the screen ended");
-            ExitCode::FAILURE
-        }
+    let layout = if monitor.portrait { Layout::Portrait } else { Layout::Landscape };
+    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink };
+    let done = run(&setting, &AtomicBool::new(false));
+    if let Err(error) = &done {
+        tracing::error!(error = %chain(error), "the screen ended");
     }
+    done.is_ok()
 }
 
 /// Writes an error with all its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}
+
+/// Prepares what stands on the standard streams.
+fn prepare_standard(order: &Order) -> io::Result<()> {
+    let film = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let prepared = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    prepare::carry_out(order, (&film, &prepared), &mut io::stderr().lock())
 }
