@@ -12,6 +12,7 @@ mod source;
 use std::fs::File;
 use std::io::Write;
 
+use decoder::Tell;
 use gstreamer as gst;
 use machiai_panel::film::{Findings, Line, Order, Reason};
 
@@ -22,18 +23,9 @@ pub use decoder::PrepareError;
 /// # Errors
 /// Nobody hears what is said.
 pub fn carry_out(order: &Order, (film, prepared): (&File, &File), said: &mut dyn Write) -> std::io::Result<()> {
-    let mut unheard = None;
-    let mut told = 0;
     let answer = prepare(order, (film, prepared), &mut |n_frames| {
-        // A line a second or so: the daemon ends whoever says nothing for long.
-        if n_frames > told {
-            told = n_frames;
-            unheard = say(said, &Line::Working { n_frames }).err();
-        }
+        say(said, &Line::Working { n_frames }).map_err(PrepareError::Unheard)
     });
-    if let Some(unheard) = unheard {
-        return Err(unheard);
-    }
     let line = match answer {
         Ok(findings) => Line::Prepared(findings),
         Err(PrepareError::Refused(refused)) => Line::Refused(refused),
@@ -42,12 +34,12 @@ pub fn carry_out(order: &Order, (film, prepared): (&File, &File), said: &mut dyn
     say(said, &line)
 }
 
-fn prepare(order: &Order, files: (&File, &File), tell: &mut dyn FnMut(u64)) -> Result<Findings, PrepareError> {
+fn prepare(order: &Order, files: (&File, &File), tell: &mut Tell<'_>) -> Result<Findings, PrepareError> {
     gst::init().map_err(PrepareError::Build)?;
     if files.0.metadata().map_err(PrepareError::Files)?.len() == 0 {
         return Err(PrepareError::refused(Reason::Empty, ""));
     }
-    let look = look::look(files.0, order.most_ms)?;
+    let look = look::look(files.0, order.most_ms, tell)?;
     let made = make::make(files, order, &look, tell)?;
     let duration_ms = if look.is_still { 0 } else { made.n_prepared.saturating_mul(1_000) / 30 };
     Ok(Findings {

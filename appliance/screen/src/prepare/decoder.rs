@@ -37,7 +37,13 @@ pub enum PrepareError {
     /// The prepared film cannot be written.
     #[error("cannot write the prepared film")]
     Write(#[source] gst::glib::Error),
+    /// Nobody hears what is said: whoever wanted the film is gone.
+    #[error("nobody hears what is said")]
+    Unheard(#[source] std::io::Error),
 }
+
+/// What hears how many pictures are prepared.
+pub(super) type Tell<'a> = dyn FnMut(u64) -> Result<(), PrepareError> + 'a;
 
 impl PrepareError {
     /// Refuses a film for what the counts say.
@@ -116,7 +122,7 @@ impl Decoder {
         Ok(Self { bin: part(&pipeline, "decoder")?, pipeline, n_read })
     }
 
-    /// Runs to the film's end; at each look the counts are looked at, and what they return is a fault.
+    /// Runs to the film's end; `look` is called whenever it has gone on, and at the end.
     pub(super) fn run(
         &self,
         n_done: &dyn Fn() -> u64,
@@ -152,10 +158,13 @@ impl Decoder {
                 return Ok(tags);
             }
             if is_quiet {
-                look(&self.pipeline)?;
                 let now = n_done().saturating_add(self.n_read.load(Ordering::Relaxed));
-                n_idle = if now == last { n_idle + 1 } else { 0 };
-                last = now;
+                if now == last {
+                    n_idle += 1;
+                    continue;
+                }
+                (last, n_idle) = (now, 0);
+                look(&self.pipeline)?;
             }
         }
         Err(PrepareError::refused(Reason::Stalled, ""))

@@ -10,7 +10,7 @@ use gstreamer::{self as gst, ClockTime};
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use machiai_panel::film::Reason;
 
-use super::decoder::{Decoder, Passed, PrepareError, to_nowhere};
+use super::decoder::{Decoder, Passed, PrepareError, Tell, to_nowhere};
 use super::loudness::Meter;
 use crate::output::SOUND;
 
@@ -56,7 +56,7 @@ fn of<T>(shared: &Shared, read: impl FnOnce(&mut Streams) -> T) -> T {
 }
 
 /// Looks through a film.
-pub(super) fn look(film: &File, most_ms: u32) -> Result<Look, PrepareError> {
+pub(super) fn look(film: &File, most_ms: u32, tell: &mut Tell<'_>) -> Result<Look, PrepareError> {
     let decoder = Decoder::build(film, "")?;
     let (streams, meter) = (Shared::default(), Arc::new(Mutex::new(Meter::new())));
     leave_pictures_coded(&decoder.bin);
@@ -71,6 +71,7 @@ pub(super) fn look(film: &File, most_ms: u32) -> Result<Look, PrepareError> {
     let n_done = || of(&streams, |streams| n_passed(streams));
     let tags = decoder.run(&n_done, &mut |pipeline| {
         tells = tells.max(pipeline.query_duration::<ClockTime>().unwrap_or(ClockTime::ZERO));
+        tell(0)?;
         of(&streams, |streams| {
             let ends = tells.max(ends(streams));
             check_size(streams, ends, most_ms)
@@ -90,6 +91,7 @@ pub(super) fn look(film: &File, most_ms: u32) -> Result<Look, PrepareError> {
         let told = told.ok_or(PrepareError::Lacks { name: "caps" })?;
         let rate = told.get::<gst::Fraction>("framerate").unwrap_or_else(|_none| gst::Fraction::new(0, 1));
         let (width_px, height_px) = size(told);
+        let is_still = told.name().starts_with("image/") && rate.numer() == 0;
         Ok(Look {
             width_px: u32::try_from(width_px).unwrap_or(0),
             height_px: u32::try_from(height_px).unwrap_or(0),
@@ -97,8 +99,9 @@ pub(super) fn look(film: &File, most_ms: u32) -> Result<Look, PrepareError> {
             picture_codec: tags.picture_codec.unwrap_or_else(|| told.name().to_string()),
             has_sound: streams.sounds.as_ref().is_some_and(|sounds| sounds.n_buffers() > 0),
             sound_codec: tags.sound_codec,
-            is_still: told.name().starts_with("image/") && passed.n_buffers() == 1,
-            n_coded: passed.n_buffers(),
+            is_still,
+            // A still that nothing parsed comes in pieces of the file.
+            n_coded: if is_still { 1 } else { passed.n_buffers() },
             loudness_lufs: meter.loudness(),
             gain_db: meter.gain_db(),
         })

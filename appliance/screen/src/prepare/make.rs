@@ -16,7 +16,7 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use machiai_panel::film::{Order, Reason};
 
-use super::decoder::{Decoder, Passed, PrepareError, part, to_nowhere};
+use super::decoder::{Decoder, Passed, PrepareError, Tell, part, to_nowhere};
 use super::look::{Look, select};
 use crate::output::{FRAMES_PER_S, SOUND};
 
@@ -40,7 +40,7 @@ pub(super) fn make(
     (film, prepared): (&File, &File),
     order: &Order,
     look: &Look,
-    tell: &mut dyn FnMut(u64),
+    tell: &mut Tell<'_>,
 ) -> Result<Made, PrepareError> {
     let decoder = Decoder::build(film, &describe(order, look, prepared.as_raw_fd()))?;
     select(&decoder.bin, |_| false);
@@ -52,10 +52,7 @@ pub(super) fn make(
     let sounds = if look.has_sound { Some(entry(&decoder, "sounds")?) } else { None };
     connect(&decoder, (pictures, sounds), &decoded);
     let n_done = || decoded.n_buffers() + coded.n_buffers();
-    decoder.run(&n_done, &mut |_| {
-        tell(coded.n_buffers());
-        Ok(())
-    })?;
+    decoder.run(&n_done, &mut |_| tell(coded.n_buffers()))?;
     let broken = decoded.n_corrupt() + look.n_coded.saturating_sub(decoded.n_buffers());
     if decoded.n_buffers() == 0 || broken > MOST_BROKEN {
         let detail = format!("{broken} of {} pictures", look.n_coded);
