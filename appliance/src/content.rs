@@ -70,8 +70,8 @@ pub enum Verdict {
 /// What became of a file that was brought.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
-    /// Its hash.
-    pub content: ContentHash,
+    /// Its hash; none where it was refused at first sight, before all of it was read.
+    pub content: Option<ContentHash>,
     /// What was found.
     pub verdict: Verdict,
     /// What had to go for it.
@@ -225,11 +225,15 @@ impl Store {
         let read = |source| ImportError::Read { path: path.to_owned(), source };
         let file = places::open_plain(path).map_err(read)?;
         let before = file.metadata().map_err(read)?;
-        let mut evicted = self.make_room(before.len().min(self.setup.most_bytes), keep)?;
+        if let Some(reason) = self.at_first_sight(&file, before.len()) {
+            let verdict = Verdict::Refused(Refused { reason, detail: format!("{} bytes", before.len()) });
+            return Ok(Imported { content: expected, verdict, evicted: Vec::new() });
+        }
+        let mut evicted = self.make_room(before.len(), keep)?;
         let step = |source| self.failed("copy a file", source);
         let mut aside = Aside::begin(&self.places.originals).map_err(step)?;
         let copied = places::copy(&file, &mut aside.file, self.setup.most_bytes);
-        let (content, n_bytes) = copied.map_err(step)?;
+        let content = copied.map_err(step)?;
         let after = file.metadata().map_err(read)?;
         let same = |meta: &fs::Metadata| (meta.len(), meta.mtime(), meta.mtime_nsec());
         if same(&before) != same(&after) {
@@ -238,36 +242,29 @@ impl Store {
         if let Some(expected) = expected.filter(|expected| *expected != content) {
             return Err(ImportError::WrongBytes { content: expected, found: content });
         }
-        let verdict = match self.at_once(content, n_bytes, &aside.file) {
-            Some(verdict) => verdict,
-            None => {
+        let verdict = match self.verdicts.get(&content) {
+            Some(refused @ Verdict::Refused(_)) => refused.clone(),
+            Some(Verdict::Prepared(_)) | None => {
                 aside.keep(&self.places.original(content)).map_err(|source| self.failed("keep a file", source))?;
                 self.prepare(content)?
             }
         };
         evicted.extend(self.settle(content, keep)?);
-        Ok(Imported { content, verdict, evicted })
+        Ok(Imported { content: Some(content), verdict, evicted })
     }
 
-    /// Says what is known before anything is decoded; none for a film that must be.
-    fn at_once(&mut self, content: ContentHash, n_bytes: u64, file: &fs::File) -> Option<Verdict> {
-        if let Some(refused @ Verdict::Refused(_)) = self.verdicts.get(&content) {
-            return Some(refused.clone());
-        }
-        let refuse = |reason| Some(Verdict::Refused(Refused { reason, detail: format!("{n_bytes} bytes") }));
+    /// Refuses a file for what is seen without reading it through.
+    fn at_first_sight(&self, file: &fs::File, n_bytes: u64) -> Option<Reason> {
         let mut head = [0; kinds::N_HEAD];
         let n_head = file.read_at(&mut head, 0).unwrap_or(0);
-        // Not kept: too large a file was read in part only, so that its hash is not its own.
         if n_bytes > self.setup.most_bytes {
-            return refuse(Reason::TooManyBytes);
+            return Some(Reason::TooManyBytes);
         }
         if n_bytes == 0 {
-            return refuse(Reason::Empty);
+            return Some(Reason::Empty);
         }
-        if !head.get(..n_head).is_some_and(kinds::is_taken) {
-            return refuse(Reason::NotAFilm);
-        }
-        None
+        let is_taken = head.get(..n_head).is_some_and(kinds::is_taken);
+        (!is_taken).then_some(Reason::NotAFilm)
     }
 
     /// Decodes an original in full and prepares it for each region that lacks it.

@@ -1,15 +1,12 @@
 //! The `machiai-screen` program: reads the command line and turns errors into an exit status.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use machiai_panel::Layout;
-use machiai_panel::film::Order;
 use machiai_screen::output::Sink;
 use machiai_screen::prepare;
 use machiai_screen::run::{Setting, run};
@@ -29,17 +26,7 @@ enum Action {
     /// Shows the program and the queue until it is told to stop.
     Run(Monitor),
     /// Prepares the film on standard input for a region, onto standard output; says what came of it on standard error.
-    Prepare {
-        /// The width of the region, in pixels.
-        #[arg(long)]
-        width: u32,
-        /// The height of the region, in pixels.
-        #[arg(long)]
-        height: u32,
-        /// The longest film that is taken, in milliseconds.
-        #[arg(long)]
-        most_ms: u32,
-    },
+    Prepare(prepare::Args),
 }
 
 /// The monitor.
@@ -75,9 +62,7 @@ enum To {
 fn main() -> ExitCode {
     let is_done = match Cli::parse().action {
         Action::Run(monitor) => show(monitor),
-        Action::Prepare { width, height, most_ms } => {
-            prepare_standard(&Order { width_px: width, height_px: height, most_ms }).is_ok()
-        }
+        Action::Prepare(args) => args.carry_out().is_ok(),
     };
     if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -104,11 +89,4 @@ fn show(monitor: Monitor) -> bool {
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
-}
-
-/// Prepares what stands on the standard streams.
-fn prepare_standard(order: &Order) -> io::Result<()> {
-    let film = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let prepared = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    prepare::carry_out(order, (&film, &prepared), &mut io::stderr().lock())
 }

@@ -10,7 +10,8 @@ mod make;
 mod source;
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 use decoder::Tell;
 use gstreamer as gst;
@@ -18,11 +19,38 @@ use machiai_panel::film::{Findings, Line, Order, Reason};
 
 pub use decoder::PrepareError;
 
+/// How the process is called.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Args {
+    /// The width of the region, in pixels.
+    #[arg(long)]
+    width: u32,
+    /// The height of the region, in pixels.
+    #[arg(long)]
+    height: u32,
+    /// The longest film that is taken, in milliseconds.
+    #[arg(long)]
+    most_ms: u32,
+}
+
+impl Args {
+    /// Prepares what stands on the standard streams.
+    ///
+    /// # Errors
+    /// They are not there, or nobody hears what is said.
+    pub fn carry_out(self) -> io::Result<()> {
+        let film = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let prepared = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let order = Order { width_px: self.width, height_px: self.height, most_ms: self.most_ms };
+        carry_out(&order, (&film, &prepared), &mut io::stderr().lock())
+    }
+}
+
 /// Prepares a film and says what came of it; the last line is the answer.
 ///
 /// # Errors
 /// Nobody hears what is said.
-pub fn carry_out(order: &Order, (film, prepared): (&File, &File), said: &mut dyn Write) -> std::io::Result<()> {
+pub fn carry_out(order: &Order, (film, prepared): (&File, &File), said: &mut dyn Write) -> io::Result<()> {
     let answer = prepare(order, (film, prepared), &mut |n_frames| {
         say(said, &Line::Working { n_frames }).map_err(PrepareError::Unheard)
     });
@@ -56,8 +84,8 @@ fn prepare(order: &Order, files: (&File, &File), tell: &mut Tell<'_>) -> Result<
     })
 }
 
-fn say(said: &mut dyn Write, line: &Line) -> std::io::Result<()> {
-    let mut bytes = serde_json::to_vec(line).map_err(std::io::Error::other)?;
+fn say(said: &mut dyn Write, line: &Line) -> io::Result<()> {
+    let mut bytes = serde_json::to_vec(line).map_err(io::Error::other)?;
     bytes.push(b'\n');
     said.write_all(&bytes)?;
     said.flush()

@@ -114,19 +114,17 @@ pub(super) fn open_plain(path: &Path) -> io::Result<File> {
 }
 
 /// Copies a file and takes its hash on the way; more bytes than `most` are not copied.
-pub(super) fn copy(from: &File, to: &mut File, most: u64) -> io::Result<(ContentHash, u64)> {
+pub(super) fn copy(from: &File, to: &mut File, most: u64) -> io::Result<ContentHash> {
     let mut hasher = blake3::Hasher::new();
     let mut piece = vec![0; PIECE];
     let mut from = from.take(most.saturating_add(1));
-    let mut n_bytes = 0;
     loop {
         let n_read = from.read(&mut piece)?;
         let Some(read) = piece.get(..n_read).filter(|read| !read.is_empty()) else { break };
         hasher.update(read);
         to.write_all(read)?;
-        n_bytes += u64::try_from(n_read).unwrap_or(0);
     }
-    Ok((ContentHash::from_bytes(*hasher.finalize().as_bytes()), n_bytes))
+    Ok(ContentHash::from_bytes(*hasher.finalize().as_bytes()))
 }
 
 /// Lists the plain files of a folder with their names; names that are no text are left out.
