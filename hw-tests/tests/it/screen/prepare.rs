@@ -104,7 +104,9 @@ fn a_loud_film_and_a_prepared_one_are_heard_alike() {
     let path = written(&folder, Film::of(1, 60));
     let loud = findings(&path);
     assert!(loud.gain_db < -1.0, "{loud:?}");
-    let evened = findings(&path.with_extension("prepared"));
+    let again = path.with_extension("again");
+    std::fs::rename(path.with_extension("prepared"), &again).unwrap();
+    let evened = findings(&again);
     assert!((evened.loudness_lufs.unwrap() + 24.0).abs() < 0.5, "{evened:?}");
     assert!(evened.gain_db.abs() < 0.5, "{evened:?}");
 }
@@ -167,7 +169,7 @@ fn any_byte_of_a_films_head_may_be_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let small = Film { size: (320, 180), sounds: false, coding: Coding::TableFirst, ..Film::of(1, 6) };
     let good = std::fs::read(written(&folder, small)).unwrap();
-    for at in (0..400).step_by(7) {
+    for at in (0..400).step_by(37) {
         let mut bytes = good.clone();
         bytes[at] ^= 0xff;
         let line = answer(&put(&folder, &bytes), &ORDER);
