@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use machiai_hw_tests::films::{Coding, Film, Odd, Seen};
 use machiai_panel::film::{Findings, Line, Order, Reason};
-use machiai_screen::playout::End;
+use machiai_panel::link::End;
 use machiai_screen::prepare::carry_out;
 use rstest::rstest;
 
