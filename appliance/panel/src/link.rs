@@ -153,7 +153,13 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_refused() {
-        for line in ["", "{}", r#"{"say":"cue"}"#, r#"{"say":"clear","more":1}"#, r#"{"say":"reboot"}"#] {
+        for line in [
+            "",
+            "{}",
+            r#"{"say":"cue"}"#,
+            r#"{"say":"board","svg":"","is_over":false,"more":1}"#,
+            r#"{"say":"reboot"}"#,
+        ] {
             assert!(read::<ToScreen>(line.as_bytes()).is_err(), "{line}");
         }
     }
