@@ -11,7 +11,6 @@ pub mod check;
 pub mod cli;
 mod clock;
 pub mod config;
-pub mod content;
 mod contents;
 pub mod daemon;
 mod ending;

@@ -4,7 +4,6 @@
 
 mod clean;
 pub mod dots;
-pub mod film;
 mod fit;
 mod fonts;
 mod lines;

@@ -3,7 +3,6 @@
 mod board;
 mod joins;
 mod monitor;
-mod prepare;
 mod program;
 
 use std::io::BufWriter;
