@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use machiai_core::command::Command;
 use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, SiteId};
 use machiai_core::time::AtMs;
@@ -14,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::config::Config;
 use crate::contents::Contents;
-use crate::gate::Gate;
+use crate::gate::{Gate, GateError};
 use crate::rehearsal::Rehearsals;
+use crate::rules::Done;
 use crate::surface::screen::Screens;
 
 /// A board frame ready to be sent.
@@ -111,6 +113,14 @@ impl App {
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
         }
+    }
+
+    /// Carries out a command of the program's own.
+    ///
+    /// # Errors
+    /// As [`Gate::ask`].
+    pub(crate) async fn ask_itself(&self, command: Command) -> Result<Done, GateError> {
+        self.gate.ask(Gate::by(self.own_device.clone(), None, command)).await
     }
 
     /// Notes that something is wrong, or is so no longer.

@@ -268,8 +268,7 @@ fn tokens(store: &mut Store, chance: &Chance) -> Result<Tokens, StoreError> {
 
 async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonError> {
     let command = Command::NoteOpening { version: env!("CARGO_PKG_VERSION").to_owned(), after };
-    let ask = Gate::by(app.own_device.clone(), None, command);
-    match app.gate.ask(ask).await {
+    match app.ask_itself(command).await {
         Ok(_) => Ok(()),
         // A full disk must not keep the board dark: it is said, and written down when there is space.
         Err(cause @ GateError::Journal(machiai_journal::JournalError::DiskFull)) => {

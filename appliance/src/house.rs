@@ -9,7 +9,6 @@ use machiai_journal::open::Disk;
 
 use crate::app::{App, Shared, Trouble};
 use crate::config::Config;
-use crate::gate::Gate;
 use crate::rehearsal;
 
 /// How often the daemon looks for what is due by itself.
@@ -26,8 +25,7 @@ pub(crate) async fn keep(app: Shared, config: Config) {
             () = app.stop.cancelled() => return,
             _ = due.tick() => {}
         }
-        let ask = Gate::by(app.own_device.clone(), None, Command::KeepHouse);
-        if let Err(cause) = app.gate.ask(ask).await {
+        if let Err(cause) = app.ask_itself(Command::KeepHouse).await {
             tracing::warn!(error = %cause, "housekeeping waits for the next turn");
         }
         rehearsal::end_if_over(&app).await;

@@ -24,7 +24,7 @@ use crate::access::Caller;
 use crate::app::{App, Shared};
 use crate::config::{self, Config};
 use crate::daemon::{self, DaemonError};
-use crate::gate::{Gate, GateError};
+use crate::gate::GateError;
 use crate::http::MAX_BODY_BYTES;
 use crate::problem::{Problem, Told};
 use crate::{intake, surface};
@@ -225,8 +225,7 @@ async fn keep(app: Shared) {
 }
 
 async fn carry_out(app: &App, command: Command) {
-    let asked = app.gate.ask(Gate::by(app.own_device.clone(), None, command)).await;
-    match asked {
+    match app.ask_itself(command).await {
         Ok(_) | Err(GateError::Refused(_)) => {}
         Err(cause) => tracing::warn!(error = %cause, "a rehearsal could not go on by itself"),
     }

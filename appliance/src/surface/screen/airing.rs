@@ -15,7 +15,6 @@ use machiai_core::time::AtMs;
 use machiai_panel::link::{End, FromScreen, ToScreen};
 
 use crate::app::Shared;
-use crate::gate::Gate;
 
 /// How long before the end of what runs the next is cued: long enough to open it, short enough to follow a change.
 const CUE_AHEAD_MS: i64 = 3_000;
@@ -198,8 +197,7 @@ impl<'a> Airing<'a> {
     /// Writes a fact down; one that cannot be written costs its record and never the picture.
     async fn note(&self, fact: Fact) {
         let kind = fact.kind().to_owned();
-        let ask = Gate::by(self.app.own_device.clone(), None, Command::NoteProgram { facts: vec![fact] });
-        if let Err(cause) = self.app.gate.ask(ask).await {
+        if let Err(cause) = self.app.ask_itself(Command::NoteProgram { facts: vec![fact] }).await {
             tracing::warn!(error = %cause, kind, "what a screen showed is not written down");
         }
     }
