@@ -6,7 +6,7 @@
 pub(crate) mod acts;
 pub(crate) mod api;
 mod book;
-mod caller;
+pub(crate) mod caller;
 mod cookies;
 pub(crate) mod guard;
 mod limit;
@@ -35,16 +35,12 @@ use secret::{Digest, Hashed};
 /// How long a pairing code can be used.
 pub(crate) const PAIRING_MS: i64 = 10 * 60 * 1_000;
 
-/// Wrong codes after which pairing closes.
-const MOST_CODES: u32 = 5;
-
 /// A place waiting for its device.
 #[derive(Debug)]
 struct Opening {
     code: Digest,
     pairing: Pairing,
     until: AtMs,
-    n_left: u32,
 }
 
 /// What the daemon knows of who may come in.

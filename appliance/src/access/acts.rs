@@ -10,10 +10,10 @@ use machiai_core::time::AtMs;
 use machiai_journal::SecretChange;
 
 use super::book::{self, Book};
-use super::caller::{Caller, Via, today};
+use super::caller::{Caller, Peer, Via, today};
 use super::cookies::Cookie;
 use super::secret::{self, Hashed, code_digest, draw_code, draw_token};
-use super::{MOST_CODES, Opening, PAIRING_MS, setup};
+use super::{Opening, PAIRING_MS, setup};
 use crate::app::Shared;
 use crate::gate::{Gate, GateError};
 use crate::problem::Problem;
@@ -209,7 +209,7 @@ pub(crate) fn open_pairing(app: &Shared, kind: DeviceKind, place: &PlaceId) -> R
     let pairing = pairing.map_err(|refusal| Problem::refused(app.panel.words(), &refusal))?;
     let code = draw(app, draw_code)?;
     let until = app.gate.clock.now().0.plus_ms(PAIRING_MS);
-    let opening = Opening { code: code_digest(&code), pairing: pairing.clone(), until, n_left: MOST_CODES };
+    let opening = Opening { code: code_digest(&code), pairing: pairing.clone(), until };
     *app.access.opening.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(opening);
     tracing::info!(device = %pairing.device, "pairing is open for ten minutes");
     Ok((code, pairing))
@@ -218,11 +218,19 @@ pub(crate) fn open_pairing(app: &Shared, kind: DeviceKind, place: &PlaceId) -> R
 /// Pairs the device that brings the code, and returns its cookie.
 ///
 /// # Errors
-/// One answer for a wrong, used or expired code, and for one that nobody opened.
-pub(crate) async fn pair(app: &Shared, code: &str) -> Result<(HeaderValue, Pairing), Problem> {
+/// One answer for a wrong, used or expired code, and for one that nobody opened; another for too many tries of one
+/// address.
+pub(crate) async fn pair(app: &Shared, code: &str, from: Option<Peer>) -> Result<(HeaderValue, Pairing), Problem> {
     let now = app.gate.clock.now().0;
-    let claimed = claim(app, code, now);
-    let pairing = claimed.ok_or_else(|| refused(app, StatusCode::UNAUTHORIZED, "pairing_failed"))?;
+    // Whoever guesses waits; the tablet whose code it is comes from elsewhere, and does not.
+    let keys = [from.map_or_else(|| "pair".to_owned(), |Peer(address)| format!("pair/{address}"))];
+    refuse_too_soon(app, &keys, now)?;
+    let Some(pairing) = claim(app, code, now) else {
+        tracing::warn!(from = %keys.concat(), "wrong pairing code");
+        app.access.limiter(|limiter| limiter.miss(&keys, now));
+        return Err(refused(app, StatusCode::UNAUTHORIZED, "pairing_failed"));
+    };
+    app.access.limiter(|limiter| limiter.hit(&keys));
     let token = draw(app, draw_token)?;
     let device = pairing.device.clone();
     let by = By { device: device.clone(), person: None };
@@ -237,19 +245,12 @@ pub(crate) async fn pair(app: &Shared, code: &str) -> Result<(HeaderValue, Pairi
     Ok((cookie, pairing))
 }
 
-/// Takes the opening out if this is its code; every wrong one counts, and after a few there is no opening.
+/// Takes the opening out if this is its code: 60 bits, which ten minutes of guessing do not find.
 pub(super) fn claim(app: &Shared, code: &str, now: AtMs) -> Option<Pairing> {
     let mut opening = app.access.opening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut open = opening.take().filter(|open| now < open.until)?;
-    if open.code == code_digest(code) {
-        return Some(open.pairing);
-    }
-    open.n_left = open.n_left.saturating_sub(1);
-    tracing::warn!(n_left = open.n_left, "wrong pairing code");
-    if open.n_left > 0 {
-        *opening = Some(open);
-    }
-    None
+    opening.take_if(|open| open.until <= now);
+    let is_its = |open: &mut Opening| open.code == code_digest(code);
+    Some(opening.take_if(is_its)?.pairing)
 }
 
 /// Lets a device speak to this box no longer.

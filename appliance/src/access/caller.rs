@@ -1,5 +1,7 @@
 //! Who a request comes from, as its connection and cookies prove it: headers that anybody can write do not count.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, StatusCode};
 use machiai_core::envelope::By;
 use machiai_core::ids::DeviceId;
@@ -18,6 +20,10 @@ pub(crate) enum Via {
     /// The clinic's network, over TLS.
     Lan,
 }
+
+/// The address of the network that a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Who a request comes from.
 #[derive(Clone, Debug)]

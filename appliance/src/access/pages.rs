@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::acts::{self, Proof};
-use super::caller::{Caller, Via};
+use super::caller::{Caller, Peer, Via};
 use super::cookies::Cookie;
 use crate::app::Shared;
 use crate::markup::escaped;
@@ -171,13 +171,14 @@ async fn show_pair() -> Response {
 async fn pair(
     State(app): State<Shared>,
     Extension(caller): Extension<Caller>,
+    peer: Option<Extension<Peer>>,
     Typed(form): Typed<PairForm>,
 ) -> Response {
     if caller.via == Via::Box {
         let code = "not_for_this_device";
         return Problem::request(app.panel.words(), StatusCode::FORBIDDEN, code, None).into_response();
     }
-    match acts::pair(&app, &form.code).await {
+    match acts::pair(&app, &form.code, peer.map(|Extension(peer)| peer)).await {
         Ok((cookie, pairing)) => {
             let to = match pairing.kind {
                 DeviceKind::Board => "/board",

@@ -7,12 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use axum::http::Request;
 use axum_server::Handle;
 use axum_server::accept::{Accept, NoDelayAcceptor};
 use tokio::net::TcpStream;
 use tower::Service;
 
 use super::{MAX_CONNECTIONS, MOST_OF_ONE};
+use crate::access::caller::Peer;
 
 /// How many connections each address has open.
 type Open = Arc<Mutex<BTreeMap<IpAddr, usize>>>;
@@ -44,7 +46,7 @@ impl<S> Accept<TcpStream, S> for Bounded {
             return turned_away();
         }
         let accepted = NoDelayAcceptor::new().accept(stream, service).into_inner();
-        ready(accepted.map(|(stream, service)| (stream, Counted { service, _place: Arc::new(place) })))
+        ready(accepted.map(|(stream, service)| (stream, Counted { service, place: Arc::new(place) })))
     }
 }
 
@@ -82,10 +84,10 @@ impl Drop for Place {
 #[derive(Clone)]
 pub(super) struct Counted<S> {
     service: S,
-    _place: Arc<Place>,
+    place: Arc<Place>,
 }
 
-impl<S: Service<R>, R> Service<R> for Counted<S> {
+impl<S: Service<Request<B>>, B> Service<Request<B>> for Counted<S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;
@@ -94,7 +96,8 @@ impl<S: Service<R>, R> Service<R> for Counted<S> {
         self.service.poll_ready(context)
     }
 
-    fn call(&mut self, request: R) -> S::Future {
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        request.extensions_mut().insert(Peer(self.place.of));
         self.service.call(request)
     }
 }
@@ -102,6 +105,15 @@ impl<S: Service<R>, R> Service<R> for Counted<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_request_says_from_which_address_its_connection_comes() {
+        let address = IpAddr::from([192, 0, 2, 7]);
+        let place = Arc::new(Place::take(&Open::default(), address).unwrap());
+        let peer = async |request: Request<()>| Ok::<_, ()>(request.extensions().get::<Peer>().copied());
+        let mut counted = Counted { service: tower::service_fn(peer), place };
+        assert_eq!(counted.call(Request::new(())).await, Ok(Some(Peer(address))));
+    }
 
     #[test]
     fn a_place_is_free_again_when_its_connection_is_gone_and_nothing_is_kept_of_it() {

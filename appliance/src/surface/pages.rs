@@ -24,7 +24,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 15] = [
+const FILES: [File; 16] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
@@ -34,6 +34,7 @@ const FILES: [File; 15] = [
     ("people.html", HTML, include_bytes!("../../../kiosk-assets/pages/people.html")),
     ("report.html", HTML, include_bytes!("../../../kiosk-assets/pages/report.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
+    ("fonts.css", CSS, include_bytes!("../../../kiosk-assets/pages/fonts.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
     ("kiosk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/kiosk.js")),
