@@ -138,6 +138,14 @@ impl Scene {
         assert_eq!(foreign, 0, "somebody outside the box was asked");
     }
 
+    /// Fails if the desk's card cuts anything off: its number, above all.
+    async fn card_is_whole(&self) {
+        let cut = "const edge = document.querySelector('.card').getBoundingClientRect();\
+            return [...document.querySelectorAll('.card *')].map((at) => [at, at.getBoundingClientRect()])\
+                .filter(([, is]) => is.bottom > edge.bottom || is.right > edge.right).map(([at]) => at.outerHTML)";
+        assert_eq!(self.browser.run(cut).await.unwrap(), json!([]), "cut off");
+    }
+
     /// Fails if the console of the window in front complained of anything.
     async fn is_quiet(&self) {
         assert_eq!(self.browser.complaints().await.unwrap(), Vec::<String>::new());

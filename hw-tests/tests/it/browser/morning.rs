@@ -42,10 +42,12 @@ async fn a_ticket_from_the_kiosk_is_called_at_the_desk_and_seen_on_the_board() {
     scene.press("#enter").await;
     scene.until("document.querySelector('#enter').disabled").await;
     scene.picture("desk-en").await;
+    scene.card_is_whole().await;
     scene.is_quiet().await;
     scene.browser.turn_to(&desk).await.unwrap();
     scene.until(&says("#next", &format!("{label} を終えて {next} を呼びます"))).await;
     scene.picture("desk").await;
+    scene.card_is_whole().await;
     scene.is_light().await;
     scene.press("#next").await;
     scene.until(&format!("document.querySelector('#now').textContent === '{next}'")).await;
