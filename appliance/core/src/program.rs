@@ -11,6 +11,7 @@ pub mod as_run;
 pub mod content;
 pub mod decide;
 pub mod lists;
+pub mod outlook;
 pub mod table;
 pub mod why;
 pub mod window;

@@ -9,6 +9,7 @@ mod cases;
 pub(crate) mod decisions;
 mod hours;
 mod lists;
+mod outlook;
 mod properties;
 mod recorded;
 mod words;
