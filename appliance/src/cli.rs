@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use machiai_core::people::DeviceKind;
 use machiai_journal::open::Disk;
 use machiai_journal::{Reader, StoreError};
@@ -49,6 +49,18 @@ pub enum Action {
     },
     /// Tells the code by which a manager is made, on the page /sign-in; it works once.
     SetupCode,
+    /// Says what happens at an instant, and why.
+    Explain {
+        /// What is to be explained.
+        #[command(subcommand)]
+        what: ExplainWhat,
+    },
+    /// Writes what monitors aired, as CSV.
+    Airings {
+        /// Which rows.
+        #[command(subcommand)]
+        which: AiringsWhich,
+    },
     /// Looks into the journal.
     Journal {
         /// What to do with it.
@@ -70,6 +82,44 @@ pub enum SettingsWay {
         /// The file, TOML.
         file: Option<PathBuf>,
     },
+}
+
+/// What can be explained.
+#[derive(Debug, Subcommand)]
+pub enum ExplainWhat {
+    /// What airs on a monitor.
+    Program {
+        /// When: 2026-11-24T09:00, in Asia/Tokyo where no offset is named; now where there is none.
+        #[arg(long)]
+        at: Option<String>,
+        /// Which monitor, by the place where it hangs.
+        #[arg(long, default_value = "monitor1")]
+        monitor: String,
+    },
+}
+
+/// Which rows of airings are written.
+#[derive(Debug, Subcommand)]
+pub enum AiringsWhich {
+    /// All that aired, a row for each airing and hour.
+    Export(OfMonth),
+    /// Adverts that aired here, for their advertisers: ids, instants and numbers alone.
+    Aired(OfMonth),
+    /// Adverts that are approved to air here, for their advertisers.
+    Scheduled {
+        /// The file; standard output where none is named.
+        file: Option<PathBuf>,
+    },
+}
+
+/// The rows of one month.
+#[derive(Debug, Args)]
+pub struct OfMonth {
+    /// The file; standard output where none is named.
+    pub file: Option<PathBuf>,
+    /// Which month, in Asia/Tokyo: 2026-11; all that is known where none is named.
+    #[arg(long)]
+    pub month: Option<String>,
 }
 
 /// What can be done with a journal.
@@ -185,6 +235,16 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
         Action::SetupCode => set_up_code(&read(&cli.config)?),
+        Action::Explain { what: ExplainWhat::Program { at, monitor } } => {
+            say(None, crate::program::explain(&read(&cli.config)?, at.as_deref(), monitor)?.as_bytes())
+        }
+        Action::Airings { which } => {
+            let file = match which {
+                AiringsWhich::Export(of) | AiringsWhich::Aired(of) => of.file.as_deref(),
+                AiringsWhich::Scheduled { file } => file.as_deref(),
+            };
+            say(file, &crate::program::airings(&read(&cli.config)?, which)?)
+        }
         Action::Journal { work } => on_journal(&read(&cli.config)?, work),
     }
 }

@@ -67,6 +67,7 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .merge(surface::api::routes())
         .merge(surface::manager::routes())
         .merge(surface::report::routes())
+        .merge(surface::program::routes())
         .merge(surface::board::routes())
         .merge(surface::pages::routes())
         .merge(rehearsal::routes())

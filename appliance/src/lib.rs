@@ -22,6 +22,7 @@ mod lan;
 mod markup;
 mod openapi;
 mod problem;
+mod program;
 mod rehearsal;
 mod remote;
 mod rules;

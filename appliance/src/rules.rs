@@ -13,7 +13,7 @@ use machiai_core::program::PROGRAM_KINDS;
 use machiai_core::queue::{Clinic, FOLD_VERSION, Taken};
 use machiai_core::refusal::Refusal;
 use machiai_core::standing::{STANDING_KINDS, Standing};
-use machiai_core::time::Day;
+use machiai_core::time::{AtMs, Day};
 use machiai_journal::reader::Checkpoint;
 use machiai_journal::{Decision, Draft, Position, Reader, Rules, SecretChange, StampParts, Store, StoreError};
 use tokio::sync::watch;
@@ -180,6 +180,34 @@ fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
 /// [`StoreError`] when the journal cannot be read.
 pub(crate) fn standing(reader: &Reader) -> Result<Standing, StoreError> {
     folded(reader).map(|(clinic, _)| clinic.standing)
+}
+
+/// Returns the clinic as the facts up to an instant left it, for the command line.
+///
+/// # Errors
+/// [`StoreError`] when the journal cannot be read.
+pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError> {
+    let mut facts: BTreeMap<_, Envelope> = BTreeMap::new();
+    let mut add = |kept: Vec<machiai_journal::Kept>| {
+        let read = kept.iter().filter_map(|kept| kept.envelope().ok());
+        facts.extend(read.filter(|fact| fact.head.at_ms <= at).map(|fact| (fact.head.canonical(), fact)));
+    };
+    add(reader.facts_of_kinds(&STANDING_KINDS)?);
+    add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
+    // Facts of a day without sessions stand under the one that was opened last.
+    let opened = reader.facts_of_kinds(&["DayOpened"])?;
+    let opened = opened.iter().filter_map(|kept| kept.envelope().ok()).filter(|fact| fact.head.at_ms <= at);
+    let opened =
+        opened.filter_map(|fact| if let Fact::DayOpened(opened) = fact.fact { Some(opened.day) } else { None });
+    let days: BTreeSet<Day> = opened.collect();
+    for day in days.into_iter().rev().take(N_DAYS) {
+        add(reader.facts_of_day(day)?);
+    }
+    let mut clinic = Clinic::default();
+    for fact in facts.values() {
+        clinic.after(fact);
+    }
+    Ok(clinic)
 }
 
 /// Returns the days whose facts are folded: the newest, and those before it whose personal data may wait for erasure.

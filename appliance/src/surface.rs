@@ -6,5 +6,6 @@ pub(crate) mod manager;
 pub(crate) mod pages;
 pub(crate) mod paper;
 pub mod printer;
+pub(crate) mod program;
 pub(crate) mod report;
 pub(crate) mod screen;

@@ -87,6 +87,21 @@ impl Reader {
         Ok(facts)
     }
 
+    /// Returns the facts of some kinds that were written on business days from one to another, both included, and those
+    /// written before any day was opened.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read; if it is damage, the journal must be set aside.
+    pub fn facts_of_kinds_in(&self, kinds: &[&str], (first, last): (Day, Day)) -> Result<Vec<Kept>, StoreError> {
+        let query = "SELECT position, line FROM facts WHERE kind = ?1 AND (day BETWEEN ?2 AND ?3 OR day IS NULL)";
+        let mut facts = Vec::new();
+        for kind in kinds {
+            facts.extend(self.facts(query, params![kind, day_column(Some(first)), day_column(Some(last))])?);
+        }
+        facts.sort_by_key(|kept| kept.position);
+        Ok(facts)
+    }
+
     /// Returns up to `limit` facts after a position.
     ///
     /// # Errors
