@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use crate::access::api as people;
 use crate::intake::{api, program, settings};
 use crate::rehearsal;
-use crate::surface::{api as questions, board, manager, report};
+use crate::surface::{api as questions, board, manager, program as shown, report};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -44,6 +44,7 @@ use crate::surface::{api as questions, board, manager, report};
         manager::manager,
         manager::preview,
         report::report_of_day,
+        shown::program,
         board::view,
         board::svg,
         board::events,

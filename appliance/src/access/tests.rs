@@ -17,7 +17,7 @@ use clinic::{Browser, Clinic, PASSWORD, SETTINGS, Told};
 const OPEN: [&str; 4] = ["/pair", "/trust", "/trust/machiai-ca.crt", "/assets/style.css"];
 
 /// Pages, and addresses that are not in the contract or not anywhere.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 23] = [
     "/",
     "/board",
     "/board?layout=portrait",
@@ -25,6 +25,7 @@ const PAGES: [&str; 22] = [
     "/desk?place=room1",
     "/kiosk",
     "/manager",
+    "/desk/program",
     "/sign-in",
     "/sign-in/switch",
     "/sign-out",

@@ -7,11 +7,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use machiai_core::facts::Lang;
 use machiai_core::ids::VisitId;
 use machiai_core::queue::line::Reception;
 use machiai_core::settings::Line;
 use machiai_panel::fill;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::app::Shared;
 use crate::markup::escaped;
@@ -24,13 +26,14 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 16] = [
+const FILES: [File; 18] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
     ("kiosk.html", HTML, include_bytes!("../../../kiosk-assets/pages/kiosk.html")),
     ("number.html", HTML, include_bytes!("../../../kiosk-assets/pages/number.html")),
     ("manager.html", HTML, include_bytes!("../../../kiosk-assets/pages/manager.html")),
+    ("program.html", HTML, include_bytes!("../../../kiosk-assets/pages/program.html")),
     ("people.html", HTML, include_bytes!("../../../kiosk-assets/pages/people.html")),
     ("report.html", HTML, include_bytes!("../../../kiosk-assets/pages/report.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
@@ -39,6 +42,7 @@ const FILES: [File; 16] = [
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
     ("kiosk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/kiosk.js")),
     ("people.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/people.js")),
+    ("program.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/program.js")),
     ("manager.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/manager.js")),
     ("report.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/report.js")),
 ];
@@ -57,6 +61,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/", get(async |State(app), headers| page(&app, &headers, "index.html")))
         .route("/board", get(async |State(app), headers| page(&app, &headers, "board.html")))
         .merge(desk_routes())
+        .route("/desk/program", get(program))
         .route("/kiosk", get(kiosk))
         .route("/kiosk/number", get(number))
         .route("/manager", get(async |State(app), headers| page(&app, &headers, "manager.html")))
@@ -106,6 +111,15 @@ async fn kiosk(State(app): State<Shared>, asked: HeaderMap) -> Response {
         lines.map(form).collect::<String>()
     });
     filled(&app, &asked, "kiosk.html", &[("forms", &forms)])
+}
+
+/// Answers with the program's page, which knows the words of every reason.
+async fn program(State(app): State<Shared>, asked: HeaderMap) -> Response {
+    let words = app.panel.words();
+    let of = |lang| json!({"why": words.table(lang, "why"), "on_air": words.table(lang, "on_air")});
+    let reasons = json!({"ja": of(Lang::Ja), "en": of(Lang::En)});
+    // No word of ours ends a script.
+    filled(&app, &asked, "program.html", &[("reasons", &reasons.to_string())])
 }
 
 /// Whose number is shown.

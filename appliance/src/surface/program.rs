@@ -7,6 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use machiai_core::ids::PlaceId;
 use machiai_core::program::airs::Ask;
+use machiai_core::program::content::ContentHash;
 use machiai_core::program::outlook::Outlook;
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::time::AtMs;
@@ -28,6 +29,8 @@ pub(crate) struct Shown {
     now_ms: AtMs,
     /// The monitors that are connected; what airs now is said of the first.
     monitors: Vec<PlaceId>,
+    /// The content of which there is a picture to be shown.
+    pictures: Vec<ContentHash>,
 }
 
 /// The program: what airs now and why, the tables that run or are to come, and the content that is known.
@@ -42,6 +45,6 @@ pub(crate) async fn program(State(app): State<Shared>) -> Response {
         let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting, now };
         clinic.program.outlook(&ask)
     });
-    let shown = Shown { outlook, now_ms: now, monitors };
+    let shown = Shown { outlook, now_ms: now, monitors, pictures: Vec::new() };
     ([(header::CACHE_CONTROL, "private, no-store")], Json(shown)).into_response()
 }

@@ -12,6 +12,7 @@ mod lan;
 mod manager;
 mod morning;
 mod odd;
+mod program;
 mod rehearsal;
 mod report;
 mod stale;
