@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod browser;
+mod content;
 mod faults;
 mod journal_faults;
 mod journal_kill;
