@@ -20,6 +20,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use machiai_core::program::content::{ContentHash, ContentTrouble};
@@ -28,12 +30,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use child::ChildError;
-use child::Task;
+use child::{Room, Task};
 use places::{Aside, Places};
 pub use room::Keep;
 
-/// How often a film may see its preparing process killed before the film counts as the reason.
-const MOST_KILLED: u8 = 3;
+/// How often a film may see its preparing process killed, or stand still, before the film counts as the reason.
+const MOST_TRIES: u8 = 3;
 
 /// The longest verdict that is read, in bytes.
 const MOST_VERDICT: u64 = 64 * 1_024;
@@ -67,7 +69,7 @@ pub enum Verdict {
     Refused(Refused),
 }
 
-/// What became of a file that was brought.
+/// What became of a film that was brought, or waited.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
     /// Its hash; none where it was refused at first sight, before all of it was read.
@@ -148,13 +150,17 @@ pub enum ImportError {
     },
 }
 
+/// What is asked before a piece of content is removed for want of room: whether it may go now.
+pub type MayGo = Box<dyn Fn(ContentHash) -> bool + Send>;
+
 /// The store; one thread has it.
-#[derive(Debug)]
 pub struct Store {
     setup: Setup,
     places: Places,
     verdicts: BTreeMap<ContentHash, Verdict>,
-    n_killed: BTreeMap<ContentHash, u8>,
+    n_tries: BTreeMap<ContentHash, u8>,
+    may_go: MayGo,
+    stop: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -172,7 +178,25 @@ impl Store {
                 verdicts.insert(hash, verdict);
             }
         }
-        Ok(Self { setup, places, verdicts, n_killed: BTreeMap::new() })
+        let may_go: MayGo = Box::new(|_| true);
+        Ok(Self { setup, places, verdicts, n_tries: BTreeMap::new(), may_go, stop: Arc::default() })
+    }
+
+    /// Lets somebody who plays films say whether one may go now.
+    #[must_use]
+    pub fn asking(self, may_go: MayGo) -> Self {
+        Self { may_go, ..self }
+    }
+
+    /// Returns what ends the preparing process, set from another thread.
+    #[must_use]
+    pub fn stopper(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// Sets the program that prepares.
+    pub fn use_program(&mut self, program: PathBuf) {
+        self.setup.program = program;
     }
 
     /// Returns what can air in a region, and by which file: never what is in quarantine.
@@ -242,15 +266,20 @@ impl Store {
         if let Some(expected) = expected.filter(|expected| *expected != content) {
             return Err(ImportError::WrongBytes { content: expected, found: content });
         }
-        let verdict = match self.verdicts.get(&content) {
-            Some(refused @ Verdict::Refused(_)) => refused.clone(),
-            Some(Verdict::Prepared(_)) | None => {
-                aside.keep(&self.places.original(content)).map_err(|source| self.failed("keep a file", source))?;
-                self.prepare(content)?
-            }
-        };
-        evicted.extend(self.settle(content, keep)?);
-        Ok(Imported { content: Some(content), verdict, evicted })
+        if let Some(refused @ Verdict::Refused(_)) = self.verdicts.get(&content) {
+            return Ok(Imported { content: Some(content), verdict: refused.clone(), evicted });
+        }
+        let original = self.places.original(content);
+        let was_there = original.exists();
+        aside.keep(&original).map_err(|source| self.failed("keep a file", source))?;
+        let prepared = self.prepare(content, keep);
+        let may_stay = was_there || keep.hashes.contains(&content);
+        if matches!(prepared, Err(ImportError::NoRoom { .. })) && !may_stay {
+            self.remove_files(content).map_err(|source| self.failed("remove a file", source))?;
+        }
+        let mut imported = prepared?;
+        evicted.append(&mut imported.evicted);
+        Ok(Imported { evicted, ..imported })
     }
 
     /// Refuses a file for what is seen without reading it through.
@@ -267,16 +296,16 @@ impl Store {
         (!is_taken).then_some(Reason::NotAFilm)
     }
 
-    /// Decodes an original in full and prepares it for each region that lacks it.
+    /// Decodes an original in full, prepares it for each region that lacks it, and makes room for what was prepared.
     ///
     /// # Errors
-    /// [`ImportError`]: it stays as it is.
-    pub fn prepare(&mut self, content: ContentHash) -> Result<Verdict, ImportError> {
+    /// [`ImportError`]: the original stays, and may be tried again.
+    pub fn prepare(&mut self, content: ContentHash, keep: &Keep) -> Result<Imported, ImportError> {
         let lacks: Vec<(u32, u32)> =
             self.setup.regions.iter().copied().filter(|one| !self.places.prepared(content, *one).exists()).collect();
         for region in lacks {
             let known = self.verdicts.get(&content).cloned();
-            match (self.prepare_for(content, region)?, known) {
+            match (self.prepare_for(content, region, keep)?, known) {
                 (Ok(_), Some(Verdict::Prepared(_))) => {}
                 (Ok(findings), None | Some(Verdict::Refused(_))) => self.judge(content, Verdict::Prepared(findings))?,
                 (Err(refused), _) => {
@@ -287,42 +316,72 @@ impl Store {
             }
         }
         let known = self.verdicts.get(&content).cloned();
-        known.ok_or_else(|| {
+        let verdict = known.ok_or_else(|| {
             ImportError::Store(self.failed("find a film's verdict", io::Error::from(io::ErrorKind::NotFound)))
-        })
+        })?;
+        let mut keep_too = keep.clone();
+        keep_too.hashes.insert(content);
+        let evicted = self.make_room(0, &keep_too)?;
+        Ok(Imported { content: Some(content), verdict, evicted })
     }
 
     fn prepare_for(
         &mut self,
         content: ContentHash,
-        (width_px, height_px): (u32, u32),
+        region: (u32, u32),
+        keep: &Keep,
     ) -> Result<Result<Findings, Refused>, ImportError> {
         let step = |source| self.failed("prepare a film", source);
         let film = places::open_plain(&self.places.original(content)).map_err(step)?;
         let aside = Aside::begin(&self.places.prepared).map_err(step)?;
+        let room = self.room(content, keep).map_err(step)?;
         let answer = child::prepare(Task {
             program: &self.setup.program,
-            order: Order { width_px, height_px, most_ms: self.setup.most_ms },
+            order: Order { width_px: region.0, height_px: region.1, most_ms: self.setup.most_ms },
             film,
             prepared: aside.file.try_clone().map_err(step)?,
-            most_bytes: self.setup.quota_bytes,
+            room,
             silent_for: self.setup.silent_for,
+            stop: &self.stop,
         });
         match answer {
             Ok(Ok(findings)) => {
-                aside.keep(&self.places.prepared(content, (width_px, height_px))).map_err(step)?;
+                aside.keep(&self.places.prepared(content, region)).map_err(step)?;
                 Ok(Ok(findings))
             }
             Ok(Err(refused)) => Ok(Err(refused)),
-            Err(source) => {
-                let n_killed = self.n_killed.entry(content).or_default();
-                *n_killed = n_killed.saturating_add(u8::from(matches!(source, ChildError::Killed)));
-                if *n_killed >= MOST_KILLED {
-                    return Ok(Err(Refused { reason: Reason::Crashed, detail: source.to_string() }));
-                }
-                Err(ImportError::Child { content, source })
-            }
+            Err(ChildError::NoRoom) => Err(ImportError::NoRoom { n_bytes: room.now_bytes.saturating_add(1) }),
+            Err(source) => self.tried(content, source).map(Err),
         }
+    }
+
+    /// Counts a try that came to nothing, and says from when on the film is the reason.
+    fn tried(&mut self, content: ContentHash, source: ChildError) -> Result<Refused, ImportError> {
+        let reason = match &source {
+            ChildError::Killed => Some(Reason::Crashed),
+            ChildError::Stuck => Some(Reason::Stalled),
+            ChildError::Start { .. }
+            | ChildError::Bounds(_)
+            | ChildError::NoRoom
+            | ChildError::Stopped
+            | ChildError::Failed { .. } => None,
+        };
+        let n_tries = self.n_tries.entry(content).or_default();
+        *n_tries = n_tries.saturating_add(u8::from(reason.is_some()));
+        match reason.filter(|_| *n_tries >= MOST_TRIES) {
+            Some(reason) => Ok(Refused { reason, detail: source.to_string() }),
+            None => Err(ImportError::Child { content, source }),
+        }
+    }
+
+    /// Measures how large what is prepared of a piece of content may become.
+    fn room(&self, content: ContentHash, keep: &Keep) -> io::Result<Room> {
+        let held = self.held()?;
+        let own = held.get(&content).copied().unwrap_or(0);
+        let kept = held.iter().filter(|(hash, _)| keep.hashes.contains(hash) && **hash != content);
+        let kept = kept.fold(own, |total, (_, bytes)| total.saturating_add(*bytes));
+        let quota_bytes = self.setup.quota_bytes;
+        Ok(Room { alone_bytes: quota_bytes.saturating_sub(own), now_bytes: quota_bytes.saturating_sub(kept) })
     }
 
     /// Makes room for so many bytes more, and returns what had to go.
@@ -331,23 +390,29 @@ impl Store {
     /// [`ImportError::NoRoom`]: all that is held is to be kept; nothing was removed.
     pub fn make_room(&mut self, n_bytes: u64, keep: &Keep) -> Result<Vec<ContentHash>, ImportError> {
         let held = self.held().map_err(|source| self.failed("measure what is held", source))?;
-        let evicted = room::decide_evicted(&held, keep, n_bytes, self.setup.quota_bytes);
-        let evicted = evicted.ok_or(ImportError::NoRoom { n_bytes })?;
+        let mut keep = keep.clone();
+        let evicted = loop {
+            let evicted = room::decide_evicted(&held, &keep, n_bytes, self.setup.quota_bytes);
+            let evicted = evicted.ok_or(ImportError::NoRoom { n_bytes })?;
+            // Each turn keeps one more, so that there is an end.
+            match evicted.iter().find(|hash| !(self.may_go)(**hash)) {
+                Some(hash) => keep.hashes.insert(*hash),
+                None => break evicted,
+            };
+        };
         for hash in &evicted {
             self.remove_files(*hash).map_err(|source| self.failed("remove a file", source))?;
         }
         Ok(evicted)
     }
 
-    /// Brings the store below its quota once a film is prepared; a film that finds no room goes again.
-    fn settle(&mut self, content: ContentHash, keep: &Keep) -> Result<Vec<ContentHash>, ImportError> {
-        let mut keep_too = keep.clone();
-        keep_too.hashes.insert(content);
-        let settled = self.make_room(0, &keep_too);
-        if matches!(settled, Err(ImportError::NoRoom { .. })) && !keep.hashes.contains(&content) {
-            self.remove_files(content).map_err(|source| self.failed("remove a file", source))?;
-        }
-        settled
+    /// Measures all that is held, in bytes.
+    ///
+    /// # Errors
+    /// The folders cannot be read.
+    pub fn held_bytes(&self) -> Result<u64, StoreError> {
+        let held = self.held().map_err(|source| self.failed("measure what is held", source))?;
+        Ok(held.values().fold(0, |total: u64, bytes| total.saturating_add(*bytes)))
     }
 
     /// Measures what is held of each piece of content.

@@ -28,6 +28,8 @@ pub enum Line {
     Prepared(Findings),
     /// The film is not fit to be shown.
     Refused(Refused),
+    /// It did not go on, and hardly had the processor: a machine under load, or a decoder that waits for ever.
+    Stuck,
     /// The film could not be tried: what is missing is this machine's.
     Failed(String),
 }

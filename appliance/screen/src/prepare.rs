@@ -57,6 +57,7 @@ pub fn carry_out(order: &Order, (film, prepared): (&File, &File), said: &mut dyn
     let line = match answer {
         Ok(findings) => Line::Prepared(findings),
         Err(PrepareError::Refused(refused)) => Line::Refused(refused),
+        Err(PrepareError::Stuck) => Line::Stuck,
         Err(error) => Line::Failed(chain(&error)),
     };
     say(said, &line)

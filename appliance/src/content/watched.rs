@@ -66,7 +66,7 @@ impl Watched {
         Self { folder, words, seen: BTreeMap::new() }
     }
 
-    /// Looks into the folder, takes in what has stood still, and moves it away.
+    /// Looks into the folder and takes in what has stood still.
     ///
     /// `now_ms` is a clock that never goes back. A look lasts as long as the films take to be prepared.
     ///
@@ -74,25 +74,47 @@ impl Watched {
     /// The folder cannot be read: look again later.
     pub fn look(&mut self, store: &mut Store, keep: &Keep, now_ms: u64) -> io::Result<Vec<Taken>> {
         let due = self.due(now_ms)?;
-        let mut taken = Vec::new();
-        for (name, path) in due {
-            let result = store.import(&path, None, keep);
-            let due_at_ms = if result.is_err() { Some(now_ms.saturating_add(AGAIN_AFTER_MS)) } else { None };
-            let moved = match &result {
-                Ok(imported) => self.put_away(&name, imported),
-                Err(_) => Ok(path.clone()),
-            };
-            // A stick that cannot be written keeps its files: they are done with, until they change.
-            if let Some(seen) = self.seen.get_mut(&name) {
-                seen.due_at_ms = due_at_ms;
-            }
-            taken.push(Taken { name, result, path: moved.unwrap_or(path) });
+        let mut done = Vec::new();
+        for name in due {
+            let taken = self.take(name, store, keep, now_ms);
+            done.push(self.put_away(taken));
         }
-        Ok(taken)
+        Ok(done)
     }
 
-    /// Returns the files that have not changed for long enough.
-    fn due(&mut self, now_ms: u64) -> io::Result<Vec<(String, PathBuf)>> {
+    /// Takes in one file that is due; it lies where it was until it is put away.
+    pub fn take(&mut self, name: String, store: &mut Store, keep: &Keep, now_ms: u64) -> Taken {
+        let path = self.folder.join(&name);
+        let result = store.import(&path, None, keep);
+        if let Some(seen) = self.seen.get_mut(&name) {
+            seen.due_at_ms = Some(now_ms.saturating_add(AGAIN_AFTER_MS));
+        }
+        Taken { name, result, path }
+    }
+
+    /// Puts a file away that was taken in or refused; one that is to be tried again stays.
+    pub fn put_away(&mut self, taken: Taken) -> Taken {
+        let Ok(imported) = &taken.result else { return taken };
+        let moved = self.put_into(&taken.name, imported);
+        // A stick that cannot be written keeps its files: they are done with, until they change.
+        if let Some(seen) = self.seen.get_mut(&taken.name) {
+            seen.due_at_ms = None;
+        }
+        let path = moved.unwrap_or_else(|_stays| taken.path.clone());
+        Taken { path, ..taken }
+    }
+
+    /// Counts the files that are not done with.
+    #[must_use]
+    pub fn n_waiting(&self) -> usize {
+        self.seen.values().filter(|seen| seen.due_at_ms.is_some()).count()
+    }
+
+    /// Returns the names of the files that have not changed for long enough.
+    ///
+    /// # Errors
+    /// The folder cannot be read: look again later.
+    pub fn due(&mut self, now_ms: u64) -> io::Result<Vec<String>> {
         let mut seen = BTreeMap::new();
         let mut due = Vec::new();
         for (name, path) in list(&self.folder)? {
@@ -100,7 +122,7 @@ impl Watched {
             let known = self.seen.get(&name).filter(|known| known.looks == looks).copied();
             let known = known.unwrap_or(Seen { looks, due_at_ms: Some(now_ms.saturating_add(STILL_FOR_MS)) });
             if known.due_at_ms.is_some_and(|due_at_ms| due_at_ms <= now_ms) {
-                due.push((name.clone(), path));
+                due.push(name.clone());
             }
             seen.insert(name, known);
         }
@@ -108,7 +130,7 @@ impl Watched {
         Ok(due)
     }
 
-    fn put_away(&self, name: &str, imported: &Imported) -> io::Result<PathBuf> {
+    fn put_into(&self, name: &str, imported: &Imported) -> io::Result<PathBuf> {
         let folder = match &imported.verdict {
             Verdict::Prepared(_) => self.folder.join("processed"),
             Verdict::Refused(_) => self.folder.join("error"),

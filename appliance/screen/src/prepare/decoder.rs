@@ -1,8 +1,8 @@
 //! A pipeline that reads one hostile film, and the wait for its end: whatever goes wrong becomes a reason.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
@@ -13,8 +13,12 @@ use thiserror::Error;
 /// How often a running pipeline is looked at.
 const LOOK_EVERY: ClockTime = ClockTime::from_mseconds(200);
 
-/// How many looks may find nothing new before a film counts as stalled: 10 s.
-const MOST_IDLE_LOOKS: u32 = 50;
+/// How long this process may work and nothing come of it before the film counts as stalled, on the processor: a busy
+/// machine gives it less, and the film is not to blame.
+const MOST_IDLE_CPU: ClockTime = ClockTime::from_seconds(20);
+
+/// How many looks may find nothing new at all before the process gives up without blaming the film: 5 min.
+const MOST_IDLE_LOOKS: u32 = 1_500;
 
 /// Why a film was not prepared.
 #[derive(Debug, Error)]
@@ -22,6 +26,9 @@ pub enum PrepareError {
     /// It is the film's fault.
     #[error("the film is refused: {}", .0.reason.as_str())]
     Refused(Refused),
+    /// It does not go on, and hardly had the processor meanwhile.
+    #[error("the film does not go on")]
+    Stuck,
     /// A part of the pipeline is missing.
     #[error("cannot build a pipeline")]
     Build(#[source] gst::glib::Error),
@@ -106,6 +113,48 @@ pub(super) struct Decoder {
     pub(super) pipeline: gst::Pipeline,
     pub(super) bin: gst::Element,
     n_read: Arc<AtomicU64>,
+    errors: Errors,
+}
+
+/// The errors that the elements of a pipeline told, whoever heard them.
+///
+/// A decodebin swallows what an element tells while it is being taken in, so that it can try another one. A demuxer
+/// that reads by itself may have met its film's end by then: it rests for ever, and nobody is told (GStreamer 1.22).
+#[derive(Clone, Debug, Default)]
+struct Errors(Arc<Mutex<Vec<gst::Message>>>);
+
+impl Errors {
+    /// Hears every element that joins the pipeline from now on, before its bin does.
+    fn hear(&self, pipeline: &gst::Pipeline) {
+        let errors = self.clone();
+        pipeline.connect_deep_element_added(move |_, _, element| {
+            let Some(bins) = element.bus() else { return };
+            let (own, errors) = (gst::Bus::new(), errors.clone());
+            own.set_sync_handler(move |_, message| {
+                if message.type_() == gst::MessageType::Error {
+                    errors.0.lock().unwrap_or_else(PoisonError::into_inner).push(message.clone());
+                }
+                if bins.post(message.clone()).is_err() {
+                    tracing::debug!("a pipeline that stops hears no more");
+                }
+                gst::BusSyncReply::Drop
+            });
+            element.set_bus(Some(&own));
+        });
+    }
+
+    /// Returns what an element told that was taken in all the same.
+    fn swallowed(&self) -> Option<PrepareError> {
+        let is_in = |message: &&gst::Message| {
+            let source = message.src().and_then(|source| source.downcast_ref::<gst::Element>());
+            source.is_some_and(|source| source.parent().is_some() && source.current_state() >= gst::State::Paused)
+        };
+        let errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.iter().find(is_in).and_then(|message| match message.view() {
+            gst::MessageView::Error(error) => Some(fault(error)),
+            _ => None,
+        })
+    }
 }
 
 impl Decoder {
@@ -114,12 +163,14 @@ impl Decoder {
         let described = format!("appsrc name=film ! decodebin name=decoder {behind}");
         let built = gst::parse::launch(&described).map_err(PrepareError::Build)?;
         let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| PrepareError::Lacks { name: "pipeline" })?;
+        let errors = Errors::default();
+        errors.hear(&pipeline);
         let source = part(&pipeline, "film")?.downcast::<AppSrc>();
         let source = source.map_err(|_other| PrepareError::Lacks { name: "source" })?;
         let n_read = Arc::new(AtomicU64::new(0));
         let n_bytes = film.metadata().map_err(PrepareError::Files)?.len();
         super::source::feed(&source, film.try_clone().map_err(PrepareError::Files)?, n_bytes, &n_read);
-        Ok(Self { bin: part(&pipeline, "decoder")?, pipeline, n_read })
+        Ok(Self { bin: part(&pipeline, "decoder")?, pipeline, n_read, errors })
     }
 
     /// Runs to the film's end; `look` is called whenever it has gone on, and at the end.
@@ -129,9 +180,11 @@ impl Decoder {
         look: &mut dyn FnMut(&gst::Pipeline) -> Result<(), PrepareError>,
     ) -> Result<Tags, PrepareError> {
         let ended = self.run_on(n_done, look);
-        // A decoder that does not stop is ended with the process.
-        if ended.is_ok() && self.pipeline.set_state(gst::State::Null).is_err() {
-            tracing::warn!("a decoder did not stop as it should");
+        if ended.is_err() {
+            // A decoder that does not stop is ended with the process, and the answer does not wait for it.
+            self.pipeline.call_async(stop);
+        } else {
+            stop(&self.pipeline);
         }
         ended
     }
@@ -147,13 +200,14 @@ impl Decoder {
             tracing::debug!("the pipeline does not start; its bus says why");
         }
         let wanted = [gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Tag, gst::MessageType::Element];
-        let (mut last, mut n_idle) = (0, 0);
+        let (mut last, mut n_idle, mut worked) = (0, 0, cpu());
         while n_idle < MOST_IDLE_LOOKS {
             let message = bus.timed_pop_filtered(LOOK_EVERY, &wanted);
             let is_quiet = message.is_none();
             if let Some(message) = message
                 && tags.take(&message)?
             {
+                self.errors.swallowed().map_or(Ok(()), Err)?;
                 look(&self.pipeline)?;
                 return Ok(tags);
             }
@@ -161,14 +215,31 @@ impl Decoder {
                 let now = n_done().saturating_add(self.n_read.load(Ordering::Relaxed));
                 if now == last {
                     n_idle += 1;
+                    self.errors.swallowed().map_or(Ok(()), Err)?;
+                    if cpu().saturating_sub(worked) > MOST_IDLE_CPU {
+                        return Err(PrepareError::refused(Reason::Stalled, ""));
+                    }
                     continue;
                 }
-                (last, n_idle) = (now, 0);
+                (last, n_idle, worked) = (now, 0, cpu());
                 look(&self.pipeline)?;
             }
         }
-        Err(PrepareError::refused(Reason::Stalled, ""))
+        Err(PrepareError::Stuck)
     }
+}
+
+fn stop(pipeline: &gst::Pipeline) {
+    if pipeline.set_state(gst::State::Null).is_err() {
+        tracing::warn!("a decoder did not stop as it should");
+    }
+}
+
+/// Returns how long this process was on the processor, all its threads together.
+fn cpu() -> ClockTime {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let of = |part: i64| u64::try_from(part).unwrap_or(0);
+    ClockTime::from_seconds(of(spent.tv_sec)).saturating_add(ClockTime::from_nseconds(of(spent.tv_nsec)))
 }
 
 /// What the film tells of itself.

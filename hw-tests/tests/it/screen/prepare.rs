@@ -32,14 +32,14 @@ fn answer(film: &Path, order: &Order) -> Line {
 fn findings(film: &Path) -> Findings {
     match answer(film, &ORDER) {
         Line::Prepared(findings) => findings,
-        other @ (Line::Working { .. } | Line::Refused(_) | Line::Failed(_)) => panic!("{other:?}"),
+        other @ (Line::Working { .. } | Line::Refused(_) | Line::Stuck | Line::Failed(_)) => panic!("{other:?}"),
     }
 }
 
 fn refused(film: &Path) -> Reason {
     match answer(film, &ORDER) {
         Line::Refused(refused) => refused.reason,
-        other @ (Line::Working { .. } | Line::Prepared(_) | Line::Failed(_)) => panic!("{other:?}"),
+        other @ (Line::Working { .. } | Line::Prepared(_) | Line::Stuck | Line::Failed(_)) => panic!("{other:?}"),
     }
 }
 
