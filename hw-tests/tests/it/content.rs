@@ -254,10 +254,13 @@ fn a_decoder_that_dies_of_a_film_brings_the_film_into_quarantine() {
 #[test]
 fn a_process_that_hangs_is_ended_and_its_film_refused_only_the_third_time() {
     let folder = tempfile::tempdir().unwrap();
-    let hasty = Setup { silent_for: Duration::from_secs(3), ..setup(folder.path()) };
+    let (path, program) = (film(folder.path(), 1), folder.path().join("hangs"));
+    put(&program, b"#!/bin/sh\nexec sleep 600\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let hasty = Setup { program, silent_for: Duration::from_secs(1), ..setup(folder.path()) };
     let mut store = Store::open(hasty).unwrap();
     for nth in 1..=3 {
-        let imported = import_and(Signal::STOP, &mut store, folder.path());
+        let imported = store.import(&path, None, &Keep::default());
         assert_eq!(names(folder.path(), "prepared"), Vec::<String>::new());
         assert_eq!(children(), "", "one is left of the {nth}. time");
         match imported {

@@ -4,6 +4,7 @@
 mod browser;
 mod content;
 mod faults;
+mod incoming;
 mod journal_faults;
 mod journal_kill;
 mod journal_power;
