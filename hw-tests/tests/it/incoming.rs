@@ -205,7 +205,7 @@ async fn a_box_that_dies_while_it_prepares_a_film_prepares_it_once_more_and_tell
     until(&daemon, "the film", |told| told["n_contents"] == 1 && told["n_waiting"] == 0).await;
     let hash = hash_of(&film);
     assert_eq!(names(&clinic.content().join("prepared")), [format!("{hash}-1280x720")]);
-    assert_eq!(names(&clinic.content().join("originals")), [hash.clone()]);
+    assert_eq!(names(&clinic.content().join("originals")), std::slice::from_ref(&hash));
     assert_eq!(names(&clinic.incoming().join("processed")), ["long.mp4"]);
     let set = json!({"content": hash, "kind": "own", "title": "long", "duration_ms": 10_000});
     assert_eq!(facts(&daemon, "ContentSet").await, [set]);

@@ -150,10 +150,8 @@ impl Errors {
             source.is_some_and(|source| source.parent().is_some() && source.current_state() >= gst::State::Paused)
         };
         let errors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        errors.iter().find(is_in).and_then(|message| match message.view() {
-            gst::MessageView::Error(error) => Some(fault(error)),
-            _ => None,
-        })
+        let message = errors.iter().find(is_in)?;
+        if let gst::MessageView::Error(error) = message.view() { Some(fault(error)) } else { None }
     }
 }
 
@@ -311,4 +309,32 @@ pub(super) fn to_nowhere(pipeline: &gst::Pipeline, pad: &gst::Pad, passed: &Arc<
     nowhere.sync_state_with_parent().ok()?;
     passed.count(pad);
     pad.link(&nowhere.static_pad("sink")?).ok().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_nobody_heard_of_an_element_that_was_taken_in_is_known() {
+        gst::init().unwrap();
+        let (pipeline, errors) = (gst::Pipeline::new(), Errors::default());
+        errors.hear(&pipeline);
+        let make = |kind: &str| gst::ElementFactory::make(kind);
+        let failing = make("identity").property("error-after", 2).build().unwrap();
+        let parts = [make("fakesrc").build().unwrap(), failing, make("fakesink").build().unwrap()];
+        pipeline.add_many(&parts).unwrap();
+        gst::Element::link_many(&parts).unwrap();
+        assert!(errors.swallowed().is_none());
+        // As in a decodebin that has just taken the element in: what is told is dropped.
+        pipeline.bus().unwrap().set_flushing(true);
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let is_known = (0..1_000).any(|_| {
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+            matches!(errors.swallowed(), Some(PrepareError::Refused(refused)) if refused.reason == Reason::Damaged)
+        });
+        assert!(is_known, "nothing was heard");
+        pipeline.set_state(gst::State::Null).unwrap();
+        assert!(errors.swallowed().is_none(), "what was taken out tells nothing of the film");
+    }
 }
