@@ -320,7 +320,7 @@ mod tests {
         gst::init().unwrap();
         let (pipeline, errors) = (gst::Pipeline::new(), Errors::default());
         errors.hear(&pipeline);
-        let make = |kind: &str| gst::ElementFactory::make(kind);
+        let make = |kind: &'static str| gst::ElementFactory::make(kind);
         let failing = make("identity").property("error-after", 2).build().unwrap();
         let parts = [make("fakesrc").build().unwrap(), failing, make("fakesink").build().unwrap()];
         pipeline.add_many(&parts).unwrap();
