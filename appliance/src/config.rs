@@ -30,6 +30,9 @@ pub struct Config {
     /// Where the monitors' processes connect; a socket in the state folder by default.
     #[serde(default)]
     pub screen_socket: Option<PathBuf>,
+    /// Films and stills: where they come from, and how much may be kept.
+    #[serde(default)]
+    pub content: Content,
     /// A folder whose templates, words and pages take the place of the built-in ones.
     #[serde(default)]
     pub assets: Option<PathBuf>,
@@ -39,6 +42,25 @@ pub struct Config {
     /// A rehearsal on a clock of its own.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
+}
+
+/// Films and stills.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Content {
+    /// The folder from which the clinic's films are taken in; `content/incoming` in the state folder by default.
+    pub watched: Option<PathBuf>,
+    /// The program that prepares films; `machiai-screen` beside this one, or on the path, by default.
+    pub prepare: Option<PathBuf>,
+    /// All that may be kept, in mebibytes.
+    pub quota_mib: u64,
+}
+
+impl Default for Content {
+    /// A season of weeks, and room on the smallest disk that is sold.
+    fn default() -> Self {
+        Self { watched: None, prepare: None, quota_mib: 20 * 1024 }
+    }
 }
 
 /// A rehearsal: both clocks of the daemon run faster, facts are marked, nothing is billed.
@@ -148,10 +170,16 @@ impl Config {
         self.screen_socket.clone().unwrap_or_else(|| screen::usual_socket(&self.state))
     }
 
-    /// Returns the folder of the content that can be played.
+    /// Returns the folder of the content store.
     #[must_use]
     pub fn contents(&self) -> PathBuf {
-        self.state.join("content").join("originals")
+        self.state.join("content")
+    }
+
+    /// Returns the folder from which the clinic's films are taken in.
+    #[must_use]
+    pub fn watched(&self) -> PathBuf {
+        self.content.watched.clone().unwrap_or_else(|| self.contents().join("incoming"))
     }
 
     /// Returns the number of the facility.

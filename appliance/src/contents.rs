@@ -1,33 +1,124 @@
-//! The content that can be played: which, and where it lies.
+//! The content that can be played: which, by which file, and what the desk is told of it.
+//!
+//! The content store's thread writes here and everybody else reads. Whoever takes a file says when it plays, so that it
+//! is not removed under them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use machiai_core::program::content::ContentHash;
+use machiai_core::time::{AtMs, MINUTE_MS};
+use serde::Serialize;
+
+/// For how long after it was taken a file is not removed, in milliseconds: the longest film, and the wait before it.
+const TAKEN_FOR_MS: i64 = 15 * MINUTE_MS;
+
+/// What is told of the content store.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ContentStatus {
+    /// Pieces of content that can be played.
+    pub(crate) n_contents: usize,
+    /// Films that wait to be prepared, and files that wait to be taken in.
+    pub(crate) n_waiting: usize,
+    /// Whether films can be prepared: without the program they air as they came.
+    pub(crate) can_prepare: bool,
+    /// What is held, in bytes.
+    pub(crate) size_bytes: u64,
+    /// What may be held, in bytes.
+    pub(crate) quota_bytes: u64,
+    /// What is refused, and why.
+    pub(crate) refused: Vec<RefusedFile>,
+}
+
+/// A file that is not fit to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct RefusedFile {
+    /// Its name, or its title; none for one that was refused before the last start and that nobody told of.
+    pub(crate) name: Option<String>,
+    /// Its hash; none for one that was not read through.
+    pub(crate) content: Option<ContentHash>,
+    /// The code, as in the letter beside the file: `film-damaged`.
+    pub(crate) code: String,
+    /// The reason in Japanese.
+    pub(crate) ja: String,
+    /// The reason in English.
+    pub(crate) en: String,
+}
 
 /// What lies on the disk and can be played.
 #[derive(Debug, Default)]
-pub(crate) struct Contents(RwLock<BTreeMap<ContentHash, PathBuf>>);
+pub(crate) struct Contents(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    files: BTreeMap<ContentHash, PathBuf>,
+    /// When what was taken plays.
+    taken: BTreeMap<ContentHash, AtMs>,
+    status: ContentStatus,
+}
 
 impl Contents {
-    /// Reads a folder of files that are named by their hashes; others are not ours.
-    pub(crate) fn look(&self, folder: &Path) {
-        let named = |entry: std::io::Result<std::fs::DirEntry>| {
-            let path = entry.ok()?.path();
-            Some((path.file_name()?.to_str()?.parse().ok()?, path))
-        };
-        let found = std::fs::read_dir(folder).into_iter().flatten().filter_map(named).collect();
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = found;
+    /// Says what can be played from now on, and what is told of it.
+    pub(crate) fn put(&self, files: BTreeMap<ContentHash, PathBuf>, status: ContentStatus) {
+        let mut shelf = self.shelf();
+        shelf.taken.retain(|content, _| files.contains_key(content));
+        (shelf.files, shelf.status) = (files, status);
     }
 
     /// Returns what can be played.
     pub(crate) fn on_disk(&self) -> BTreeSet<ContentHash> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        self.shelf().files.keys().copied().collect()
     }
 
-    /// Returns where a piece of content lies; none for one that does not.
-    pub(crate) fn file_of(&self, content: ContentHash) -> Option<PathBuf> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&content).cloned()
+    /// Takes a piece of content that plays at an instant: where it lies; none for one that does not.
+    pub(crate) fn take(&self, content: ContentHash, at: AtMs) -> Option<PathBuf> {
+        let mut shelf = self.shelf();
+        let file = shelf.files.get(&content).cloned()?;
+        shelf.taken.insert(content, at);
+        Some(file)
+    }
+
+    /// Returns when each piece of content was last taken for, since the start.
+    pub(crate) fn taken(&self) -> BTreeMap<ContentHash, AtMs> {
+        self.shelf().taken.clone()
+    }
+
+    /// Lets nobody take a piece of content any more, unless somebody has just taken it: then it stays, and false.
+    pub(crate) fn let_go(&self, content: ContentHash, now: AtMs) -> bool {
+        let mut shelf = self.shelf();
+        let is_taken = shelf.taken.get(&content).is_some_and(|at| now.since(*at) < TAKEN_FOR_MS);
+        if !is_taken {
+            shelf.files.remove(&content);
+        }
+        !is_taken
+    }
+
+    /// Returns what is told of the content store.
+    pub(crate) fn status(&self) -> ContentStatus {
+        self.shelf().status.clone()
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_took_is_not_let_go_until_it_has_played() {
+        let contents = Contents::default();
+        let (played, other) = (ContentHash::from_bytes([1; 32]), ContentHash::from_bytes([2; 32]));
+        let files = BTreeMap::from([(played, PathBuf::from("/1")), (other, PathBuf::from("/2"))]);
+        contents.put(files, ContentStatus::default());
+        assert_eq!(contents.take(played, AtMs(1_000)), Some(PathBuf::from("/1")));
+        assert!(!contents.let_go(played, AtMs(2_000)));
+        assert!(contents.let_go(other, AtMs(2_000)));
+        assert_eq!(contents.take(other, AtMs(2_000)), None, "it is about to be removed");
+        assert_eq!(contents.on_disk(), BTreeSet::from([played]));
+        assert!(contents.let_go(played, AtMs(1_000 + TAKEN_FOR_MS)));
     }
 }

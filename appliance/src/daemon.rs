@@ -22,6 +22,7 @@ use crate::app::{App, Shared, Trouble};
 use crate::chance::{Chance, NoChance};
 use crate::clock::{Clock, Source};
 use crate::config::Config;
+use crate::content::keeper::Keeping;
 use crate::gate::{Gate, GateError};
 use crate::lan::{Door, LanError};
 use crate::rules::{self, ClinicRules};
@@ -130,6 +131,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
+    let content = keep_content(&app, config);
 
     // Ready.
     tracing::info!(%address, "ready");
@@ -147,6 +149,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("screens", showing).await;
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
+    stop_content(content).await;
     stop_printing(printing).await;
     if !close(&app.gate).await {
         tracing::error!("journal did not stop as it should; the next start verifies it");
@@ -288,6 +291,12 @@ fn open_lan(app: &App, config: &Config) -> Result<Option<Door>, DaemonError> {
     Ok(Some(door))
 }
 
+/// Lets the content store work; without it the queue goes on, and nothing new airs.
+fn keep_content(app: &Shared, config: &Config) -> Option<Keeping> {
+    let started = Keeping::start(app, config);
+    started.inspect_err(|cause| tracing::error!(error = %cause, "no films: the content store does not work")).ok()
+}
+
 /// Says the code by which the first manager is made, while there is none and the network is open.
 fn say_set_up_code(app: &App, config: &Config) {
     if config.lan.is_none() || !acts::lacks_manager(app) {
@@ -313,6 +322,14 @@ async fn wait(app: &Shared, journal_ended: &CancellationToken) -> Result<(), Dae
 async fn end(what: &str, task: tokio::task::JoinHandle<impl Sized>) {
     if tokio::time::timeout(STOP_FOR, task).await.is_err() {
         tracing::error!(what, "did not stop in time");
+    }
+}
+
+async fn stop_content(content: Option<Keeping>) {
+    let Some(content) = content else { return };
+    let stopped = tokio::task::spawn_blocking(move || content.stop());
+    if tokio::time::timeout(STOP_FOR, stopped).await.is_err() {
+        tracing::error!("the content store did not stop in time: what it was at is swept at the next start");
     }
 }
 

@@ -29,7 +29,6 @@ pub(crate) async fn keep(app: Shared, config: Config) {
             tracing::warn!(error = %cause, "housekeeping waits for the next turn");
         }
         rehearsal::end_if_over(&app).await;
-        app.contents.look(&config.contents());
         let faults = app.panel.reload();
         for fault in &faults {
             tracing::warn!(error = %fault, "a template has an error, the last good one stays");

@@ -11,6 +11,7 @@ pub mod check;
 pub mod cli;
 mod clock;
 pub mod config;
+pub mod content;
 mod contents;
 pub mod daemon;
 mod ending;

@@ -7,8 +7,10 @@ use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
 use gstreamer_app::AppSrc;
 
-/// A square of the code, in pixels.
+/// A square of the code in a picture of the film region's width, in pixels; larger pictures have larger ones.
 const SQUARE: usize = 40;
+/// The width of the film region of the landscape.
+const REGION_WIDTH: usize = 1280;
 /// Squares in the code: eight bits of the film, sixteen of the picture.
 const N_BITS: usize = 24;
 /// Luma of a square that says one.
@@ -20,6 +22,36 @@ const GROUND: u8 = 120;
 
 /// How long a film may take to be written.
 const WRITTEN_WITHIN: ClockTime = ClockTime::from_seconds(60);
+
+/// How a film is coded, and in what file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// H.264 and AAC in MP4, its table at the end.
+    Mp4,
+    /// The same with its table at the beginning: cut short it still opens.
+    TableFirst,
+    /// H.264 with ten bits, as some cameras write it.
+    TenBits,
+    /// VP9 and Opus in WebM.
+    WebM,
+}
+
+impl Coding {
+    /// Returns how pictures and sound are coded, and what takes them.
+    const fn parts(self) -> (&'static str, &'static str, &'static str) {
+        const H264: &str = "x264enc speed-preset=ultrafast tune=zerolatency key-int-max=30 threads=1 ! h264parse";
+        const TEN: &str = "videoconvert ! video/x-raw,format=I420_10LE ! x264enc speed-preset=ultrafast threads=1 \
+                           ! h264parse";
+        const VP9: &str = "vp9enc deadline=1 cpu-used=8 threads=1 target-bitrate=4000000 keyframe-max-dist=30";
+        const AAC: &str = "avenc_aac ! aacparse";
+        match self {
+            Self::Mp4 => (H264, AAC, "mp4mux"),
+            Self::TableFirst => (H264, AAC, "mp4mux faststart=true"),
+            Self::TenBits => (TEN, AAC, "mp4mux"),
+            Self::WebM => (VP9, "opusenc", "webmmux"),
+        }
+    }
+}
 
 /// A film to be made.
 #[derive(Clone, Copy)]
@@ -34,32 +66,34 @@ pub struct Film {
     pub size: (usize, usize),
     /// Whether it sounds.
     pub sounds: bool,
+    /// How it is coded.
+    pub coding: Coding,
 }
 
 impl Film {
     /// Returns a film of the size of the landscape's film region.
     pub fn of(clip: u8, n_frames: u16) -> Self {
-        Self { clip, n_frames, per_s: 30, size: (1280, 720), sounds: true }
+        Self { clip, n_frames, per_s: 30, size: (1280, 720), sounds: true, coding: Coding::Mp4 }
     }
 
-    /// Writes it as H.264 and AAC in MP4.
+    /// Writes it.
     ///
     /// # Errors
     /// An encoder is missing, or the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         gst::init()?;
         let (width, height) = self.size;
+        let (pictures, sounds, file) = self.coding.parts();
         let ms = u64::from(self.n_frames) * 1_000 / u64::from(self.per_s);
         let n_buffers = ms * 48 / 1_024;
         let sound = format!(
             "audiotestsrc num-buffers={n_buffers} samplesperbuffer=1024 freq=440 volume=0.2 \
-             ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! avenc_aac ! aacparse ! queue ! mux."
+             ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! {sounds} ! queue ! mux."
         );
         let description = format!(
             "appsrc name=in format=time block=true max-bytes=20000000 \
                  caps=video/x-raw,format=I420,width={width},height={height},framerate={}/1,colorimetry=bt709 \
-             ! x264enc speed-preset=ultrafast tune=zerolatency key-int-max=30 threads=1 ! h264parse ! queue \
-             ! mp4mux name=mux ! filesink location={} {}",
+             ! {pictures} ! queue ! {file} name=mux ! filesink location={} {}",
             self.per_s,
             path.display(),
             if self.sounds { sound.as_str() } else { "" }
@@ -75,11 +109,7 @@ impl Film {
             source.push_buffer(buffer)?;
         }
         source.end_of_stream()?;
-        let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
-        let told = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(WRITTEN_WITHIN, &wanted));
-        pipeline.set_state(gst::State::Null)?;
-        let told = told.context("a film was not written in time")?;
-        if let gst::MessageView::Error(error) = told.view() { Err(error.error().into()) } else { Ok(()) }
+        finish(&pipeline)
     }
 
     fn moment(&self, frame: u16) -> ClockTime {
@@ -87,14 +117,61 @@ impl Film {
     }
 }
 
+fn finish(pipeline: &gst::Pipeline) -> Result<()> {
+    let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
+    let told = pipeline.bus().and_then(|bus| bus.timed_pop_filtered(WRITTEN_WITHIN, &wanted));
+    pipeline.set_state(gst::State::Null)?;
+    let told = told.context("a film was not written in time")?;
+    if let gst::MessageView::Error(error) = told.view() { Err(error.error().into()) } else { Ok(()) }
+}
+
+/// What has another shape than a film of counted pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Odd {
+    /// A still as PNG.
+    Png,
+    /// A still as JPEG.
+    Jpeg,
+    /// Ten hours of film, a picture every ten minutes.
+    TenHours,
+    /// One picture of 8K.
+    EightK,
+    /// Sound in a film's file, and nothing to see.
+    SoundOnly,
+}
+
+impl Odd {
+    /// Writes it.
+    ///
+    /// # Errors
+    /// An encoder is missing, or the file cannot be written.
+    pub fn write(self, path: &Path) -> Result<()> {
+        gst::init()?;
+        let test = |n: u32, caps: &str| format!("videotestsrc num-buffers={n} ! video/x-raw,format=I420,{caps}");
+        let h264 = "x264enc speed-preset=ultrafast tune=zerolatency threads=1 ! h264parse";
+        let described = match self {
+            Self::Png => format!("{} ! videoconvert ! pngenc", test(1, "width=640,height=480")),
+            Self::Jpeg => format!("{} ! jpegenc", test(1, "width=2400,height=1600")),
+            Self::TenHours => format!("{} ! {h264} ! matroskamux", test(61, "width=64,height=48,framerate=1/600")),
+            Self::EightK => format!("{} ! {h264} ! mp4mux", test(1, "width=7680,height=4320,framerate=30/1")),
+            Self::SoundOnly => "audiotestsrc num-buffers=90 ! avenc_aac ! aacparse ! mp4mux".to_owned(),
+        };
+        let described = format!("{described} ! filesink location={}", path.display());
+        let pipeline = gst::parse::launch(&described)?.downcast::<gst::Pipeline>().ok().context("no pipeline")?;
+        pipeline.set_state(gst::State::Playing)?;
+        finish(&pipeline)
+    }
+}
+
 /// Draws one picture as I420.
 pub fn picture((width, height): (usize, usize), clip: u8, frame: u16) -> Vec<u8> {
     let mut luma = vec![GROUND; width * height];
+    let square = SQUARE * width / REGION_WIDTH;
     let code = (u32::from(clip) << 16) | u32::from(frame);
     for bit in 0..N_BITS {
         let value = if code >> (N_BITS - 1 - bit) & 1 == 1 { ONE } else { ZERO };
-        for row in luma.chunks_exact_mut(width).take(SQUARE) {
-            row[bit * SQUARE..(bit + 1) * SQUARE].fill(value);
+        for row in luma.chunks_exact_mut(width).take(square) {
+            row[bit * square..(bit + 1) * square].fill(value);
         }
     }
     luma.resize(width * height * 3 / 2, 128);

@@ -10,6 +10,7 @@ pub mod approval;
 pub mod as_run;
 pub mod content;
 pub mod decide;
+mod keep;
 pub mod lists;
 pub mod outlook;
 pub mod table;

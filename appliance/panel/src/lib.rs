@@ -4,6 +4,7 @@
 
 mod clean;
 pub mod dots;
+pub mod film;
 mod fit;
 mod fonts;
 mod lines;

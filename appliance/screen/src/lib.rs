@@ -7,6 +7,7 @@ pub mod canvas;
 pub mod item;
 pub mod output;
 pub mod playout;
+pub mod prepare;
 mod pump;
 pub mod run;
 mod sound;

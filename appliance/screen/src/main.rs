@@ -1,18 +1,37 @@
-//! The `machiai-screen` program: one monitor, until it is told to stop.
+//! The `machiai-screen` program: reads the command line and turns errors into an exit status.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use machiai_panel::Layout;
 use machiai_screen::output::Sink;
+use machiai_screen::prepare;
 use machiai_screen::run::{Setting, run};
 
-/// Shows the clinic's program and the queue on a monitor.
+/// The program and the queue panel on a monitor.
 #[derive(Debug, Parser)]
-#[command(name = "machiai-screen", version, about)]
+#[command(name = "machiai-screen", version, about, disable_help_subcommand = true)]
 struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Shows the program and the queue until it is told to stop.
+    Run(Monitor),
+    /// Prepares the film on standard input for a region, onto standard output; says what came of it on standard error.
+    Prepare(prepare::Args),
+}
+
+/// The monitor.
+#[derive(Debug, Args)]
+struct Monitor {
     /// Where the daemon listens.
     #[arg(long, default_value = "/run/machiai/screen.sock")]
     socket: PathBuf,
@@ -41,24 +60,29 @@ enum To {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let sink = match cli.sink {
+    let is_done = match Cli::parse().action {
+        Action::Run(monitor) => show(monitor),
+        Action::Prepare(args) => args.carry_out().is_ok(),
+    };
+    if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Shows what the daemon says; a signal ends the process, as nothing is kept here that an orderly end would save.
+fn show(monitor: Monitor) -> bool {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    let sink = match monitor.sink {
         To::Kms => Sink::Kms,
         To::Wayland => Sink::Wayland,
         To::X11 => Sink::X11,
         To::Null => Sink::Null,
     };
-    let layout = if cli.portrait { Layout::Portrait } else { Layout::Landscape };
-    let setting = Setting { socket: cli.socket, monitor: cli.monitor, layout, sink };
-    // A signal ends the process: nothing is kept here that an orderly end would save.
-    match run(&setting, &AtomicBool::new(false)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = %chain(&error), "the screen ended");
-            ExitCode::FAILURE
-        }
+    let layout = if monitor.portrait { Layout::Portrait } else { Layout::Landscape };
+    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink };
+    let done = run(&setting, &AtomicBool::new(false));
+    if let Err(error) = &done {
+        tracing::error!(error = %chain(error), "the screen ended");
     }
+    done.is_ok()
 }
 
 /// Writes an error with all its causes.

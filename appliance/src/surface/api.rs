@@ -24,6 +24,7 @@ use utoipa::OpenApi;
 use crate::access::Caller;
 use crate::answer::added;
 use crate::app::{App, Shared, Trouble};
+use crate::contents::ContentStatus;
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
 use crate::surface::board::{drawing, not_drawn};
@@ -164,6 +165,8 @@ pub(crate) struct Status {
     n_boards: usize,
     /// The monitors that are connected, by their places.
     screens: BTreeMap<PlaceId, ScreenState>,
+    /// The films: how many, how much room they take, and which are refused.
+    content: ContentStatus,
     /// Remarks of the fold: facts that could not be followed.
     n_remarks: usize,
     /// Numbers passed over without a reason; none unless facts are missing.
@@ -177,7 +180,7 @@ pub(crate) struct Status {
 pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
     let (now, _) = app.gate.clock.now();
     let (_, clock) = app.gate.clock.shown();
-    let (troubles, screens) = (app.troubles_now(), app.screens.now());
+    let (troubles, screens, content) = (app.troubles_now(), app.screens.now(), app.contents.status());
     Json(app.gate.read(|clinic| {
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -189,6 +192,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
             n_printing: clinic.printing.len(),
             n_boards: app.frames.iter().map(|frames| frames.receiver_count()).sum(),
             screens,
+            content,
             n_remarks: clinic.remarks.len(),
             unexplained_gaps: clinic
                 .lines

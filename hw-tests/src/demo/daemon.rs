@@ -26,6 +26,8 @@ pub const SITE: u32 = 1001;
 pub struct Program {
     path: PathBuf,
     own: bool,
+    /// What prepares films, where it is not what lies beside the daemon.
+    prepare: Option<PathBuf>,
 }
 
 impl Program {
@@ -36,15 +38,21 @@ impl Program {
     pub fn beside(this: &Path) -> Result<Self> {
         let path = this.with_file_name("machiai");
         if path.is_file() {
-            return Ok(Self { path, own: false });
+            return Ok(Self { path, own: false, prepare: None });
         }
         bail!("there is no {}: build the daemon first, or run it out of this program", path.display())
     }
 
-    /// Returns the daemon out of the demo's own program.
+    /// Returns the daemon out of the demo's own program; it prepares no films.
     #[must_use]
     pub fn own(this: &Path) -> Self {
-        Self { path: this.to_owned(), own: true }
+        Self { path: this.to_owned(), own: true, prepare: Some(PathBuf::from("/there/is/none")) }
+    }
+
+    /// Lets a program prepare the daemon's films.
+    #[must_use]
+    pub fn preparing_by(self, prepare: &Path) -> Self {
+        Self { prepare: Some(prepare.to_owned()), ..self }
     }
 
     pub(crate) fn command(&self, config: &Path) -> Command {
@@ -190,8 +198,11 @@ impl Drop for Daemon {
 fn configuration(state: &Path, setting: &Setting<'_>, listen: &str) -> String {
     let (starts, speed) = &setting.rehearsal;
     let lan = if setting.has_lan { "lan = \"127.0.0.1:0\"\n" } else { "" };
+    let prepare = setting.program.prepare.as_deref();
+    let content =
+        prepare.map_or_else(String::new, |prepare| format!("[content]\nprepare = \"{}\"\n\n", prepare.display()));
     format!(
-        "site = {SITE}\nstate = \"{}\"\nlisten = \"{listen}\"\n{lan}ballast_mib = 1\n\n\
+        "site = {SITE}\nstate = \"{}\"\nlisten = \"{listen}\"\n{lan}ballast_mib = 1\n\n{content}\
          [rehearsal]\nstarts = \"{starts}\"\nspeed = {speed}\n",
         state.display()
     )

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod browser;
+mod content;
 mod faults;
+mod incoming;
 mod journal_faults;
 mod journal_kill;
 mod journal_power;

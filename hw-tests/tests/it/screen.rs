@@ -3,6 +3,7 @@
 mod board;
 mod joins;
 mod monitor;
+mod prepare;
 mod program;
 
 use std::io::BufWriter;

@@ -8,6 +8,7 @@ mod advertising;
 mod cases;
 pub(crate) mod decisions;
 mod hours;
+mod keep;
 mod lists;
 mod outlook;
 mod properties;

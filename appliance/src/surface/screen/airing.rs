@@ -131,7 +131,7 @@ impl<'a> Airing<'a> {
         }
         let on_air = self.airs(&aired, at);
         let What::Film { content, duration_ms, .. } = on_air.what else { return None };
-        let file = self.app.contents.file_of(content)?;
+        let file = self.app.contents.take(content, at)?;
         self.n_cued = self.n_cued.saturating_add(1);
         let id = self.n_cued;
         let cued = Cued { id, on_air, has_begun: false, begun: None, n_frames: 0, evidence_at: now, cut: None };

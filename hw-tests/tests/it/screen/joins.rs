@@ -14,15 +14,15 @@ use machiai_screen::playout::{Playout, Told};
 use machiai_hw_tests::films::{Film, Seen, read};
 
 /// A screen whose composed frames are read.
-struct Screen {
+pub(super) struct Screen {
     output: Arc<Output>,
-    playout: Playout,
+    pub(super) playout: Playout,
     seen: Arc<Mutex<Vec<(u64, Seen)>>>,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Screen {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let canvas = Canvas::of(Layout::Landscape);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&seen);
@@ -44,7 +44,7 @@ impl Screen {
     }
 
     /// Waits until so many items are over, and returns all that was told.
-    fn until_over(&self, n_items: usize) -> Vec<Told> {
+    pub(super) fn until_over(&self, n_items: usize) -> Vec<Told> {
         let mut n_looks = 0;
         let mut told = Vec::new();
         let n_over = |told: &[Told]| told.iter().filter(|one| matches!(one, Told::Ended { .. })).count();
@@ -59,7 +59,7 @@ impl Screen {
     }
 
     /// Returns the pictures that were composed from the first film's to the last one's.
-    fn pictures(&self) -> Vec<(u64, Seen)> {
+    pub(super) fn pictures(&self) -> Vec<(u64, Seen)> {
         let seen = self.seen.lock().unwrap();
         let is_film = |(_, seen): &(u64, Seen)| matches!(seen, Seen::Picture { .. });
         let (first, last) = (seen.iter().position(is_film).unwrap(), seen.iter().rposition(is_film).unwrap());
@@ -67,7 +67,7 @@ impl Screen {
     }
 }
 
-fn ends(told: &[Told]) -> Vec<(u64, u64, End)> {
+pub(super) fn ends(told: &[Told]) -> Vec<(u64, u64, End)> {
     let ended = told.iter().filter_map(|one| match one {
         Told::Ended { id, n_frames, end, .. } => Some((*id, *n_frames, end.clone())),
         Told::Begun { .. } | Told::Shown { .. } => None,

@@ -1,0 +1,232 @@
+//! What the clinic brings, through a whole daemon with the real preparing process: it airs, or comes back with the reason.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use machiai_hw_tests::demo::api::{Api, Press};
+use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
+use machiai_hw_tests::demo::stopwatch::Stopwatch;
+use machiai_hw_tests::films::Film;
+use machiai_panel::Layout;
+use machiai_panel::link::{FromScreen, ToScreen, line, read};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const SETTINGS: &str =
+    "[site]\nname = { ja = \"さくら台クリニック\" }\n[[lines]]\nline = 1\nname = { ja = \"内科\" }\n";
+
+/// How long films may take to be prepared.
+const PREPARED_WITHIN: Duration = Duration::from_secs(100);
+
+/// How long the screen may wait for its cue.
+const CUED_WITHIN: Duration = Duration::from_secs(20);
+
+/// 2026-11-24T00:00:00+09:00, and a day, in milliseconds.
+const MIDNIGHT: i64 = 1_795_446_000_000;
+const DAY: i64 = 86_400_000;
+
+/// A clinic's box, on an ordinary Tuesday at 9:10.
+struct Clinic {
+    folder: TempDir,
+    program: Program,
+}
+
+impl Clinic {
+    fn new(program: Program) -> Self {
+        let clinic = Self { folder: TempDir::new().unwrap(), program };
+        fs::create_dir_all(clinic.incoming()).unwrap();
+        clinic
+    }
+
+    /// A box whose films are prepared by this package's own program.
+    fn preparing() -> Self {
+        Self::new(own().preparing_by(Path::new(env!("CARGO_BIN_EXE_films-prepared"))))
+    }
+
+    async fn start(&self) -> Daemon {
+        let setting = Setting {
+            program: &self.program,
+            folder: self.folder.path(),
+            settings: SETTINGS,
+            rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
+            has_lan: false,
+            log: &self.folder.path().join("machiai.log"),
+        };
+        Daemon::start(&setting).await.unwrap()
+    }
+
+    fn content(&self) -> PathBuf {
+        self.folder.path().join("state").join("content")
+    }
+
+    fn incoming(&self) -> PathBuf {
+        self.content().join("incoming")
+    }
+
+    /// Makes a film beside the box and returns its bytes.
+    fn film(&self, clip: u8, n_frames: u16) -> Vec<u8> {
+        let path = self.folder.path().join("made.mp4");
+        Film { sounds: false, ..Film::of(clip, n_frames) }.write(&path).unwrap();
+        fs::read(&path).unwrap()
+    }
+
+    /// Brings a file as a stick does.
+    fn bring(&self, name: &str, bytes: &[u8]) {
+        fs::File::create(self.incoming().join(name)).unwrap().write_all(bytes).unwrap();
+    }
+}
+
+fn own() -> Program {
+    Program::own(Path::new(env!("CARGO_BIN_EXE_machiai-demo")))
+}
+
+/// Asks the box until what it tells of its content is as wanted, and returns it.
+async fn until(daemon: &Daemon, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
+    let mut told = Value::Null;
+    let looked = tokio::time::timeout(PREPARED_WITHIN, async {
+        let mut look = tokio::time::interval(Duration::from_millis(100));
+        while !is(&told) {
+            look.tick().await;
+            told = api.get("status").await.unwrap()["content"].clone();
+        }
+    });
+    let is_seen = looked.await.is_ok();
+    assert!(is_seen, "never told: {what}; the last was {told}");
+    told
+}
+
+async fn press(daemon: &Daemon, path: &str, body: Value) {
+    let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
+    let press = Press { device: format!("scene/{path}"), path: path.to_owned(), body };
+    let answered = api.press(press, path.replace('/', "-")).await.unwrap();
+    assert_eq!(answered.code(), None, "{}", answered.answer);
+}
+
+/// Returns the bodies of the facts of a kind.
+async fn facts(daemon: &Daemon, kind: &str) -> Vec<Value> {
+    let exported = daemon.ask(&["journal", "export"]).await.unwrap();
+    let facts = exported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    facts.filter(|fact| fact["kind"] == kind).map(|fact| fact["body"].clone()).collect()
+}
+
+/// Lists the names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// Says hello as a monitor does, and returns the file of the first cue; the item is said to have begun.
+fn first_cue(socket: &Path) -> PathBuf {
+    let mut screen = UnixStream::connect(socket).unwrap();
+    screen.set_read_timeout(Some(CUED_WITHIN)).unwrap();
+    let hello = FromScreen::Hello { monitor: "monitor1".to_owned(), layout: Layout::Landscape };
+    screen.write_all(&line(&hello)).unwrap();
+    let mut lines = BufReader::new(screen.try_clone().unwrap());
+    loop {
+        let mut bytes = Vec::new();
+        assert!(lines.read_until(b'\n', &mut bytes).unwrap() > 0, "the daemon hung up");
+        if let ToScreen::Cue { id, file, .. } = read(&bytes).unwrap() {
+            screen.write_all(&line(&FromScreen::Begun { id })).unwrap();
+            return file;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_that_the_clinic_brings_airs_as_it_was_prepared_and_a_broken_one_comes_back_with_the_reason() {
+    let clinic = Clinic::preparing();
+    let daemon = clinic.start().await;
+    let (good, other) = (clinic.film(1, 60), clinic.film(2, 30));
+    let broken = &other[..other.len() / 2];
+    clinic.bring("院内のご案内.mp4", &good);
+    clinic.bring("again.mp4", &good);
+    clinic.bring("broken.mp4", broken);
+    clinic.bring("letter.mp4", b"A letter to the clinic.");
+    let is_done = |told: &Value| {
+        told["n_contents"] == 1 && told["n_waiting"] == 0 && told["refused"].as_array().is_some_and(|it| it.len() == 2)
+    };
+    let told = until(&daemon, "one film and two refused", is_done).await;
+
+    assert_eq!(told["can_prepare"], true);
+    assert!(told["size_bytes"].as_u64().unwrap() > good.len() as u64, "{told}");
+    assert!(told["quota_bytes"].as_u64().unwrap() > 1 << 30, "{told}");
+    let refused = |name: &str| told["refused"].as_array().unwrap().iter().find(|it| it["name"] == name).unwrap();
+    assert_eq!(refused("broken.mp4")["code"], "film-damaged");
+    assert_eq!(refused("broken.mp4")["content"], hash_of(broken));
+    assert_eq!(refused("letter.mp4")["code"], "film-not_a_film");
+    assert!(refused("letter.mp4")["ja"].as_str().unwrap().starts_with("動画や画像のファイルではありません"), "{told}");
+    assert!(refused("letter.mp4")["en"].as_str().unwrap().starts_with("It is neither a film"), "{told}");
+    assert_eq!(names(&clinic.incoming().join("processed")), ["again.mp4", "院内のご案内.mp4"]);
+    assert_eq!(
+        names(&clinic.incoming().join("error")),
+        ["broken.mp4", "broken.mp4.txt", "letter.mp4", "letter.mp4.txt"]
+    );
+
+    let hash = hash_of(&good);
+    let set = facts(&daemon, "ContentSet").await;
+    // Two files of the same bytes are one piece of content, under the name of the one that was taken in first.
+    assert_eq!(set, [json!({"content": hash, "kind": "own", "title": "again", "duration_ms": 2_000})]);
+    assert_eq!(facts(&daemon, "ContentPrepared").await, [json!({"content": hash})]);
+    let quarantined = json!({"content": hash_of(broken), "trouble": "undecodable"});
+    assert_eq!(facts(&daemon, "ContentQuarantined").await, [quarantined]);
+
+    let items = [json!({"item": "a", "content": hash})];
+    let table = json!({"table": "week48", "revision": 1, "from": MIDNIGHT, "to": MIDNIGHT + 7 * DAY,
+        "deadline": MIDNIGHT + DAY, "slots": [{"slot": "day", "from": "0:00", "to": "24:00", "items": items}]});
+    press(&daemon, "program/tables", table).await;
+    let file = first_cue(&daemon.state().join("screen.sock"));
+    assert_eq!(file, clinic.content().join(format!("prepared/{hash}-1280x720")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_dies_while_it_prepares_a_film_prepares_it_once_more_and_tells_of_it_once() {
+    let clinic = Clinic::preparing();
+    let daemon = clinic.start().await;
+    let film = clinic.film(3, 300);
+    clinic.bring("long.mp4", &film);
+    let aside = clinic.content().join("prepared/.aside");
+    let has_begun = || fs::metadata(&aside).is_ok_and(|meta| meta.len() > 0);
+    until(&daemon, "a film that is being prepared", |_| has_begun()).await;
+    // Dropped, a daemon is killed.
+    drop(daemon);
+    assert!(aside.exists(), "the film was prepared before the box died");
+
+    let daemon = clinic.start().await;
+    until(&daemon, "the film", |told| told["n_contents"] == 1 && told["n_waiting"] == 0).await;
+    let hash = hash_of(&film);
+    assert_eq!(names(&clinic.content().join("prepared")), [format!("{hash}-1280x720")]);
+    assert_eq!(names(&clinic.content().join("originals")), std::slice::from_ref(&hash));
+    assert_eq!(names(&clinic.incoming().join("processed")), ["long.mp4"]);
+    let set = json!({"content": hash, "kind": "own", "title": "long", "duration_ms": 10_000});
+    assert_eq!(facts(&daemon, "ContentSet").await, [set]);
+    assert_eq!(facts(&daemon, "ContentPrepared").await, [json!({"content": hash})]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_without_the_preparing_program_airs_films_as_they_came_and_says_so() {
+    let clinic = Clinic::new(own());
+    let daemon = clinic.start().await;
+    let film = clinic.film(4, 30);
+    let hash = hash_of(&film);
+    let original = clinic.content().join("originals").join(&hash);
+    fs::File::create(&original).unwrap().write_all(&film).unwrap();
+    press(
+        &daemon,
+        "program/contents",
+        json!({"content": hash, "kind": "substitute", "title": "sea", "duration_ms": 1_000}),
+    )
+    .await;
+    let told = until(&daemon, "the original", |told| told["n_contents"] == 1).await;
+    assert_eq!((&told["can_prepare"], &told["n_waiting"]), (&json!(false), &json!(1)));
+    assert_eq!(first_cue(&daemon.state().join("screen.sock")), original);
+}
