@@ -154,6 +154,13 @@ pub enum ImportError {
 /// What is asked before a piece of content is removed for want of room: whether it may go now.
 pub type MayGo = Box<dyn Fn(ContentHash) -> bool + Send>;
 
+/// Returns the content that lies in a store's folder, for whoever asks beside the thread that has the store.
+pub(crate) fn hashes_in(folder: &Path) -> BTreeSet<ContentHash> {
+    let named = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.get(..64)?.parse().ok();
+    let places = ["originals", "prepared"].map(|place| fs::read_dir(folder.join(place)));
+    places.into_iter().flatten().flatten().filter_map(named).collect()
+}
+
 /// The store; one thread has it.
 pub struct Store {
     setup: Setup,

@@ -19,7 +19,6 @@ use machiai_panel::Words;
 use crate::cli::{AiringsWhich, CliError};
 use crate::clock::Source;
 use crate::config::Config;
-use crate::contents::Contents;
 use crate::rules::clinic_at;
 
 /// How many days before a month its first airings may have been written under: those of a long closure stand under the
@@ -38,9 +37,8 @@ pub(crate) fn explain(config: &Config, at: Option<&str>, monitor: &str) -> Resul
     let monitor: PlaceId = monitor.parse().map_err(|_unknown| bad(monitor))?;
     let clinic = clinic_at(&open(config)?, at).map_err(CliError::Journal)?;
     let words = Words::built_in().map_err(|cause| failed("read the words", cause))?;
-    let contents = Contents::default();
-    contents.look(&config.contents());
-    let on_air = explain::airs_at(&clinic, &contents, &monitor, at);
+    let on_disk = crate::content::hashes_in(&config.contents());
+    let on_air = explain::airs_at(&clinic, &on_disk, &monitor, at);
     Ok(explain::told(&clinic, &words, &on_air, at))
 }
 

@@ -1,5 +1,7 @@
 //! `machiai explain program`: what airs at an instant, and why, as the facts up to then tell it.
 
+use std::collections::BTreeSet;
+
 use machiai_core::facts::Lang;
 use machiai_core::ids::PlaceId;
 use machiai_core::program::airs::{Ask, OnAir, What};
@@ -10,21 +12,18 @@ use machiai_core::queue::visit::State;
 use machiai_core::time::{AtMs, HOUR_MS};
 use machiai_panel::{Words, fill};
 
-use crate::contents::Contents;
-
 /// For how long a loop is followed from what aired last: the machine was off before that.
 const FOLLOWED_MS: i64 = 24 * HOUR_MS;
 
 /// Returns what airs on a monitor at an instant, as the facts up to then left the clinic.
 ///
 /// From what aired last the loop is followed to that instant, so that an instant to come is answered too.
-pub(crate) fn airs_at(clinic: &Clinic, contents: &Contents, monitor: &PlaceId, at: AtMs) -> OnAir {
+pub(crate) fn airs_at(clinic: &Clinic, on_disk: &BTreeSet<ContentHash>, monitor: &PlaceId, at: AtMs) -> OnAir {
     let aired = clinic.aired.get(monitor).cloned().unwrap_or_default();
     let began = aired.running().map(|running| running.from);
     let from = began.filter(|from| (0..FOLLOWED_MS).contains(&at.since(*from))).unwrap_or(at);
-    let on_disk = contents.on_disk();
     let n_waiting = clinic.count(State::Waiting);
-    let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting, now: from };
+    let ask = Ask { standing: &clinic.standing, on_disk, aired: &aired, n_waiting, now: from };
     let last = clinic.program.schedule(&ask, at.plus_ms(1)).pop();
     last.unwrap_or_else(|| clinic.program.airs(&Ask { now: at, ..ask }))
 }
