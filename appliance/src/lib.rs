@@ -25,6 +25,7 @@ mod problem;
 mod rehearsal;
 mod remote;
 mod rules;
+mod scene;
 mod seal;
 pub mod settings;
 pub mod surface;

@@ -65,6 +65,7 @@ pub(super) fn tables() -> Vec<Fact> {
             most_per_hour: Some(4),
         }),
         lease_until: Some(AtMs(1_796_569_200_000)),
+        scene: None,
     };
     let own = Content {
         content: hash(0x22),
@@ -73,6 +74,7 @@ pub(super) fn tables() -> Vec<Fact> {
         duration_ms: 30_000,
         advert: None,
         lease_until: None,
+        scene: None,
     };
     let days = ("2026-11-24".parse().unwrap(), "2026-12-31".parse().unwrap());
     vec![
