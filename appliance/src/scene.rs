@@ -29,9 +29,7 @@ pub(crate) enum SceneError {
 /// Returns how a scene is to be drawn.
 pub(crate) const fn notice_of(scene: &Scene) -> Notice<'_> {
     match scene.template {
-        SceneTemplate::Notice => {
-            Notice { look: NoticeLook::Plain, headline: Some(&scene.headline), text: &scene.text }
-        }
+        SceneTemplate::Notice => Notice { look: NoticeLook::Plain, headline: Some(&scene.headline), text: &scene.text },
     }
 }
 
@@ -89,7 +87,8 @@ pub(crate) fn refuse_notice(panel: &Panel, notice: &Notice<'_>) -> Result<(), Pr
     LAYOUTS.into_iter().try_for_each(|layout| draw(panel, notice, layout).map(drop)).map_err(|why| refusal(panel, &why))
 }
 
-fn refusal(panel: &Panel, why: &SceneError) -> Problem {
+/// Returns what is said of a scene that is not drawn.
+pub(crate) fn refusal(panel: &Panel, why: &SceneError) -> Problem {
     let unreadable = |code, field: &str| {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Problem::of_field(panel.words(), status, code, field)

@@ -4,13 +4,13 @@
 use machiai_core::settings::Text;
 use minijinja::Value;
 use minijinja::value::Serde;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::look::Layout;
 use crate::templates::TemplateName;
 
 /// How a notice looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeLook {
     /// In its turn among films, on paper.

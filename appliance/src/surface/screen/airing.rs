@@ -206,7 +206,7 @@ impl<'a> Airing<'a> {
 
     /// Returns a piece of content as the screen is to show it; none that lies nowhere.
     fn film(&self, content: ContentHash, duration_ms: u32) -> Result<Option<Item>, Unfit> {
-        let scene = self.app.gate.read(|clinic| Some(clinic.program.content(content)?.1.scene.clone()?));
+        let scene = self.app.gate.read(|clinic| clinic.program.content(content)?.1.scene.clone());
         let Some(scene) = scene else {
             let file = self.app.contents.file_of(content);
             return Ok(file.map(|file| Item::File { file, play_for_ms: Some(duration_ms) }));
