@@ -140,6 +140,7 @@ pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
 fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime>, Option<End>) {
     let mut ends = None;
     let mut slot = None;
+    let mut base = base;
     loop {
         if turn.span(|span| span.replaced) {
             return (ends, Some(End::Replaced));
@@ -154,6 +155,10 @@ fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime
             Pulled::Broken(why) => return (ends, Some(End::Broken { why })),
             Pulled::Silent => return (ends, Some(End::Silent)),
         };
+        if ends.is_none() && base < output.now().saturating_add(LEAD / 2) {
+            // It took long to open: its pictures would come too late one by one.
+            base = on_grid(output.now().saturating_add(LEAD));
+        }
         if turn.play_for.is_some_and(|most| at >= most) {
             return (turn.play_for.map(|most| on_grid(base.saturating_add(most))), Some(End::TimeUp));
         }
@@ -183,7 +188,9 @@ fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime
 
 /// Returns when a still is over, which stays for its time; none for what has more pictures, or none.
 fn still(turn: &Turn, base: ClockTime, ends: Option<ClockTime>) -> Option<ClockTime> {
-    let is_still = ends.is_some_and(|ends| ends <= base.saturating_add(moment(1)));
+    // Two moments of the grid are a nanosecond more or less apart.
+    let one = moment(1).saturating_add(ClockTime::from_mseconds(5));
+    let is_still = ends.is_some_and(|ends| ends <= base.saturating_add(one));
     turn.play_for.filter(|_| is_still).map(|play_for| on_grid(base.saturating_add(play_for)))
 }
 

@@ -20,7 +20,12 @@ pub(super) const MIDNIGHT: i64 = 1_795_446_000_000;
 pub(super) const DAY: i64 = 86_400_000;
 
 /// Makes a film, puts it where the daemon keeps its content, and makes it known.
-pub(super) async fn film(stage: &mut Stage, folder: &std::path::Path, (clip, n_frames): (u8, u16), kind: &str) -> String {
+pub(super) async fn film(
+    stage: &mut Stage,
+    folder: &std::path::Path,
+    (clip, n_frames): (u8, u16),
+    kind: &str,
+) -> String {
     let path = folder.join(format!("{clip}.mp4"));
     Film { sounds: false, ..Film::of(clip, n_frames) }.write(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
