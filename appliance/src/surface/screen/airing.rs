@@ -240,7 +240,8 @@ impl<'a> Airing<'a> {
     fn airs(&self, aired: &Aired, now: AtMs) -> OnAir {
         let on_disk = self.app.contents.on_disk();
         self.app.gate.read(|clinic| {
-            let n_waiting = clinic.count(State::Waiting);
+            // Whoever is called must see it: between the fact and the drawing the monitor would go dark.
+            let n_waiting = clinic.count(State::Waiting).saturating_add(clinic.count(State::Called));
             clinic.program.airs(&Ask { standing: &clinic.standing, on_disk: &on_disk, aired, n_waiting, now })
         })
     }
