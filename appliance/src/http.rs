@@ -66,6 +66,7 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .merge(intake::settings::routes())
         .merge(surface::api::routes())
         .merge(surface::manager::routes())
+        .merge(surface::notice::routes())
         .merge(surface::report::routes())
         .merge(surface::program::routes())
         .merge(surface::board::routes())

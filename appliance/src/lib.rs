@@ -27,6 +27,7 @@ mod program;
 mod rehearsal;
 mod remote;
 mod rules;
+mod scene;
 mod seal;
 pub mod settings;
 pub mod surface;

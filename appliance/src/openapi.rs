@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use crate::access::api as people;
 use crate::intake::{api, program, settings};
 use crate::rehearsal;
-use crate::surface::{api as questions, board, manager, program as shown, report};
+use crate::surface::{api as questions, board, manager, notice, program as shown, report};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -43,6 +43,7 @@ use crate::surface::{api as questions, board, manager, program as shown, report}
         questions::status,
         manager::manager,
         manager::preview,
+        notice::preview,
         report::report_of_day,
         shown::program,
         board::view,

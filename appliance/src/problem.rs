@@ -75,6 +75,14 @@ impl Problem {
         problem
     }
 
+    /// Makes the answer to a request one of whose texts cannot be used.
+    pub(crate) fn of_field(words: &Words, status: StatusCode, code: &str, field: &str) -> Self {
+        let values = BTreeMap::from([("field".to_owned(), field.to_owned())]);
+        let mut problem = Self::coded(words, status, code, &values);
+        problem.0.values = values;
+        problem
+    }
+
     /// Makes the answer to a request for what is not there.
     pub(crate) fn unknown_address(words: &Words) -> Self {
         Self::request(words, StatusCode::NOT_FOUND, "unknown_address", None)

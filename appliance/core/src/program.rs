@@ -32,7 +32,7 @@ use content::{Content, ContentHash, ContentKind, ContentTrouble, LEASE_MS, OwnAi
 use table::{MonitorHours, Replaced, Revision, Table, UrgentNotice};
 
 /// Version of this fold: a checkpoint written by another is not used.
-pub const PROGRAM_VERSION: u32 = 1;
+pub const PROGRAM_VERSION: u32 = 2;
 
 /// The kinds of fact that this fold reads: a start reads these of all time.
 pub const PROGRAM_KINDS: [&str; 18] = [

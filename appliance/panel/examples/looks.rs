@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use machiai_panel::{Film, FontPaths, Look, Panel, Paper, samples};
+use machiai_panel::{Film, FontPaths, Layout, Look, Panel, Paper, samples};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
@@ -22,6 +22,17 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let (width, height) = look.layout.size_px();
                 let svg = panel.board_svg(&view, look).map_err(|error| format!("{name}: {}", chain(&error)))?;
                 write(&folder, &format!("{name}.svg"), svg.as_bytes())?;
+                write(&folder, &format!("{name}.png"), &panel.pixels(&svg, width, height)?.png()?)?;
+            }
+        }
+    }
+    for sample in samples::notices() {
+        for layout in [Layout::Landscape, Layout::Portrait] {
+            let name = format!("{}-{layout:?}", sample.name).to_lowercase();
+            if is_wanted(&name) {
+                let (width, height) = sample.look.size_px(layout);
+                let svg = panel.notice_svg(&sample.notice(), layout);
+                let svg = svg.map_err(|error| format!("{name}: {}", chain(&error)))?;
                 write(&folder, &format!("{name}.png"), &panel.pixels(&svg, width, height)?.png()?)?;
             }
         }

@@ -62,6 +62,26 @@ pub(crate) fn fit(setter: &Setter, text: &str, style: Style, room: &Room) -> Opt
     })
 }
 
+/// The distance of two lines in a block, of their size.
+pub(crate) const LEADING: f32 = 1.28;
+
+/// Fits a cleaned text of any number of lines into a block, broken between phrases; none if it fits in no way.
+pub(crate) fn fit_block(
+    setter: &Setter,
+    text: &str,
+    style: Style,
+    (width, height): (f32, f32),
+    sizes: &[f32],
+) -> Option<Fitted> {
+    sizes.iter().filter(|size| **size > 0.0).find_map(|size| {
+        let lines = setter.wrap(text, style, width / size)?;
+        let n_lines = u16::try_from(lines.len()).map_or(f32::INFINITY, f32::from);
+        let widths = lines.iter().map(|line| setter.fonts().width_em(line, style.family, style.weight));
+        let widest = widths.fold(0.0, f32::max) * size;
+        (n_lines * size * LEADING <= height).then_some(Fitted { size: *size, lines, width: widest })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;

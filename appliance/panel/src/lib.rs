@@ -10,6 +10,7 @@ mod fonts;
 mod lines;
 pub mod link;
 mod look;
+pub mod notice;
 mod number;
 mod palette;
 mod panel;

@@ -14,6 +14,12 @@ use crate::look::Layout;
 /// The longest line: a drawing of twelve rooms with a photograph is far below it.
 pub const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The longest drawing of a scene: letters and one photograph. If JSON escaped every byte of it, it would still fit a line.
+pub const MAX_DRAWING_BYTES: usize = 2_000_000;
+
+/// The longest time for which a scene is shown before it is cued again: an hour, in milliseconds.
+pub const MAX_SCENE_MS: u32 = 60 * 60 * 1_000;
+
 /// What a screen says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case", deny_unknown_fields)]
@@ -87,15 +93,132 @@ pub enum ToScreen {
     Cue {
         /// Its number, never used before in this connection.
         id: u64,
-        /// The file.
+        /// What is to be seen.
+        item: Item,
+    },
+    /// All that is cued ends as soon as can be.
+    Clear,
+    /// Nothing is cued any more: the film's region shows what the board draws there.
+    Uncover,
+    /// What lies over all of the monitor from now on.
+    Cover {
+        /// What.
+        with: Cover,
+    },
+    /// Somebody is called: the chime.
+    Ring,
+}
+
+/// Something to be seen in the film's region for a time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "item", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Item {
+    /// A film or a still.
+    File {
+        /// Where it lies.
         file: PathBuf,
         /// When a film is cut, and how long a still is shown.
         play_for_ms: Option<u32>,
     },
-    /// All that is cued ends as soon as can be.
-    Clear,
-    /// Somebody is called: the chime.
-    Ring,
+    /// A drawing of the region.
+    Scene {
+        /// The drawing, SVG.
+        svg: Drawing,
+        /// How long it is shown, from 1 to [`MAX_SCENE_MS`].
+        play_for_ms: SceneMs,
+    },
+}
+
+/// What lies over all of a monitor, queue and calls included.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "with", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Cover {
+    /// Nothing.
+    Nothing,
+    /// Black: the monitor is dark by the hours.
+    Dark,
+    /// A drawing of the whole monitor: an emergency.
+    Drawn {
+        /// The drawing, SVG.
+        svg: Drawing,
+    },
+}
+
+/// An SVG drawing of at most [`MAX_DRAWING_BYTES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Drawing(String);
+
+impl Drawing {
+    /// Returns the drawing.
+    #[must_use]
+    pub fn svg(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Drawing {
+    type Error = BoundError;
+
+    fn try_from(svg: String) -> Result<Self, BoundError> {
+        if svg.len() <= MAX_DRAWING_BYTES { Ok(Self(svg)) } else { Err(BoundError::Drawing { n_bytes: svg.len() }) }
+    }
+}
+
+impl From<Drawing> for String {
+    fn from(drawing: Drawing) -> Self {
+        drawing.0
+    }
+}
+
+/// How long a scene is shown: from 1 to [`MAX_SCENE_MS`] milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct SceneMs(u32);
+
+impl SceneMs {
+    /// Returns the nearest time that a scene may be shown.
+    #[must_use]
+    pub fn nearest(ms: u32) -> Self {
+        Self(ms.clamp(1, MAX_SCENE_MS))
+    }
+
+    /// Returns the milliseconds.
+    #[must_use]
+    pub const fn ms(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for SceneMs {
+    type Error = BoundError;
+
+    fn try_from(ms: u32) -> Result<Self, BoundError> {
+        if (1..=MAX_SCENE_MS).contains(&ms) { Ok(Self(ms)) } else { Err(BoundError::Time { ms }) }
+    }
+}
+
+impl From<SceneMs> for u32 {
+    fn from(time: SceneMs) -> Self {
+        time.0
+    }
+}
+
+/// Something that is larger or longer than the other end takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum BoundError {
+    /// A drawing.
+    #[error("a drawing of {n_bytes} bytes is longer than {MAX_DRAWING_BYTES}")]
+    Drawing {
+        /// Its bytes.
+        n_bytes: usize,
+    },
+    /// A scene's time.
+    #[error("a scene is shown for 1 to {MAX_SCENE_MS} ms, not {ms}")]
+    Time {
+        /// The time.
+        ms: u32,
+    },
 }
 
 /// A line that cannot be read.
@@ -128,12 +251,24 @@ pub fn read<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
 mod tests {
     use super::*;
 
+    fn drawing(svg: &str) -> Drawing {
+        svg.to_owned().try_into().unwrap()
+    }
+
     #[test]
     fn what_is_said_is_one_line_and_comes_back_as_it_was() {
         let svg = "<svg>\n<text>𠮷 \"&amp;\"</text></svg>".to_owned();
         let told = [
             ToScreen::Board { svg, is_over: true },
-            ToScreen::Cue { id: 7, file: "/films/あ.mp4".into(), play_for_ms: Some(10_000) },
+            ToScreen::Cue { id: 7, item: Item::File { file: "/films/あ.mp4".into(), play_for_ms: Some(10_000) } },
+            ToScreen::Cue {
+                id: 8,
+                item: Item::Scene { svg: drawing("<svg>\n</svg>"), play_for_ms: SceneMs::nearest(1) },
+            },
+            ToScreen::Uncover,
+            ToScreen::Cover { with: Cover::Nothing },
+            ToScreen::Cover { with: Cover::Dark },
+            ToScreen::Cover { with: Cover::Drawn { svg: drawing("<svg/>") } },
             ToScreen::Clear,
             ToScreen::Ring,
         ];
@@ -159,8 +294,34 @@ mod tests {
             r#"{"say":"cue"}"#,
             r#"{"say":"board","svg":"","is_over":false,"more":1}"#,
             r#"{"say":"reboot"}"#,
+            r#"{"say":"cue","id":1,"item":{"item":"scene","svg":"<svg/>"}}"#,
+            r#"{"say":"cue","id":1,"item":{"item":"scene","svg":"<svg/>","play_for_ms":1,"file":"/etc/passwd"}}"#,
+            r#"{"say":"cover","with":{"with":"drawn"}}"#,
+            r#"{"say":"cover","with":{"with":"mirror"}}"#,
         ] {
             assert!(read::<ToScreen>(line.as_bytes()).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_scene_has_its_bounds_and_is_taken_up_to_them() {
+        let cue = |svg: &str, ms: u32| {
+            read::<ToScreen>(
+                format!(r#"{{"say":"cue","id":1,"item":{{"item":"scene","svg":"{svg}","play_for_ms":{ms}}}}}"#)
+                    .as_bytes(),
+            )
+        };
+        let cover = |svg: &str| {
+            read::<ToScreen>(format!(r#"{{"say":"cover","with":{{"with":"drawn","svg":"{svg}"}}}}"#).as_bytes())
+        };
+        let (most, more) = ("a".repeat(MAX_DRAWING_BYTES), "a".repeat(MAX_DRAWING_BYTES + 1));
+        assert!(cue(&most, 1).is_ok() && cue("", MAX_SCENE_MS).is_ok() && cover(&most).is_ok());
+        assert!(cue(&more, 1).is_err() && cover(&more).is_err());
+        assert!(cue("", 0).is_err() && cue("", MAX_SCENE_MS + 1).is_err());
+        // A drawing of nothing but marks that JSON escapes is twice as long, and still one line.
+        let escaped = Drawing::try_from("\"".repeat(MAX_DRAWING_BYTES)).unwrap();
+        let longest =
+            ToScreen::Cue { id: u64::MAX, item: Item::Scene { svg: escaped, play_for_ms: SceneMs::nearest(9) } };
+        assert!(line(&longest).len() <= MAX_LINE_BYTES, "{}", line(&longest).len());
     }
 }

@@ -16,6 +16,7 @@ use crate::dots::Dots;
 use crate::fit::DoesNotFit;
 use crate::fonts::{FontError, FontPaths, Fonts};
 use crate::look::{Film, Layout, Look};
+use crate::notice::{Notice, NoticeLook};
 use crate::raster::{Pixels, Raster, RasterError};
 use crate::rhythm;
 use crate::samples;
@@ -105,6 +106,12 @@ pub enum DrawError {
         /// Which text.
         #[source]
         source: DoesNotFit,
+    },
+    /// A text has a character that no font draws.
+    #[error("no font draws all of {field}")]
+    NoGlyph {
+        /// Which text.
+        field: &'static str,
     },
     /// There are more rooms than one board shows legibly.
     #[error("{n} rooms do not fit one board, which shows {MOST_ROOMS}: use two monitors")]
@@ -243,6 +250,20 @@ impl Panel {
         Ok(BoardPage { svg, n_pages: n_pages.max(n_card_pages), changes_at })
     }
 
+    /// Draws a notice for the film's region, or an emergency for the whole monitor.
+    ///
+    /// # Errors
+    /// A text that cannot be shown whole in letters that are read from afar, or that no font draws.
+    pub fn notice_svg(&self, notice: &Notice<'_>, layout: Layout) -> Result<String, DrawError> {
+        let name = notice.look.template(layout);
+        for (field, text) in notice.texts() {
+            if !self.missing_glyphs(text).is_empty() {
+                return Err(DrawError::NoGlyph { field });
+            }
+        }
+        self.draw(name, &self.assets.notice(notice, layout))
+    }
+
     /// Draws a ticket, one unit per dot.
     ///
     /// # Errors
@@ -322,9 +343,17 @@ impl Panel {
             let views = samples::tickets();
             views.iter().filter_map(|(_, view)| self.assets.ticket(view, paper.dots())).collect()
         };
+        let notices = |layout, looks: &[NoticeLook]| {
+            let samples = samples::notices().into_iter().filter(|sample| looks.contains(&sample.look));
+            samples.map(|sample| self.assets.notice(&sample.notice(), layout)).collect()
+        };
         match name {
             TemplateName::BoardLandscape | TemplateName::BoardPortrait => boards(samples::boards()),
             TemplateName::CallLandscape | TemplateName::CallPortrait => boards(samples::calls()),
+            TemplateName::NoticeLandscape => notices(Layout::Landscape, &[NoticeLook::Plain, NoticeLook::Urgent]),
+            TemplateName::NoticePortrait => notices(Layout::Portrait, &[NoticeLook::Plain, NoticeLook::Urgent]),
+            TemplateName::EmergencyLandscape => notices(Layout::Landscape, &[NoticeLook::Emergency]),
+            TemplateName::EmergencyPortrait => notices(Layout::Portrait, &[NoticeLook::Emergency]),
             TemplateName::Ticket576 => tickets(Paper::W576),
             TemplateName::Ticket512 => tickets(Paper::W512),
             TemplateName::Ticket384 => tickets(Paper::W384),

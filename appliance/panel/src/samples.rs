@@ -10,6 +10,8 @@ use machiai_core::view::{
     TileState, Wait,
 };
 
+use crate::notice::{Notice, NoticeLook};
+
 /// 24 November 2026, 10:24 in Asia/Tokyo.
 const AT: AtMs = AtMs(1_795_483_440_000);
 
@@ -46,6 +48,83 @@ const LINES: [Queue; 5] = [
     ("検査", "Examination", LineColor::Slate, StageKind::Test, 2, Wait::Unknown),
     ("会計", "Cashier", LineColor::Brown, StageKind::Payment, 3, band(5, 10)),
 ];
+
+/// A sample notice.
+#[derive(Clone, Debug)]
+pub struct SampleNotice {
+    /// Its name.
+    pub name: &'static str,
+    /// How it looks.
+    pub look: NoticeLook,
+    headline: Option<Text>,
+    text: Text,
+}
+
+impl SampleNotice {
+    /// Returns the notice.
+    #[must_use]
+    pub const fn notice(&self) -> Notice<'_> {
+        Notice { look: self.look, headline: self.headline.as_ref(), text: &self.text }
+    }
+}
+
+/// Returns notices of every look, short and long.
+#[must_use]
+pub fn notices() -> Vec<SampleNotice> {
+    let text =
+        |ja: &str, en: &str| Text { ja: ja.to_owned(), en: (!en.is_empty()).then(|| en.to_owned()), ..Text::default() };
+    let one = |name, look, headline: Option<(&str, &str)>, (ja, en): (&str, &str)| {
+        let headline = headline.map(|(ja, en)| text(ja, en));
+        SampleNotice { name, look, headline, text: text(ja, en) }
+    };
+    vec![
+        one(
+            "notice-closure",
+            NoticeLook::Plain,
+            Some(("年末年始の休診", "Closed over the New Year")),
+            ("12月29日（火）から1月3日（日）まで休診いたします。", "We are closed from 29 December to 3 January."),
+        ),
+        one(
+            "notice-flu",
+            NoticeLook::Plain,
+            Some(("インフルエンザの予防接種", "")),
+            ("予約を受け付けています。ご希望の方は、会計の際に受付へお声がけください。", ""),
+        ),
+        one(
+            "urgent-short",
+            NoticeLook::Urgent,
+            None,
+            ("本日の午後は休診いたします。", "The clinic is closed this afternoon."),
+        ),
+        one(
+            "urgent-long",
+            NoticeLook::Urgent,
+            None,
+            (
+                "急患の対応のため、診察が30分ほど遅れています。お急ぎの方は受付へお声がけください。",
+                "Consultations are about 30 minutes late. If you are in a hurry, please tell the reception.",
+            ),
+        ),
+        one(
+            "emergency-fire",
+            NoticeLook::Emergency,
+            None,
+            (
+                "火災が発生しました。姿勢を低くして、正面玄関から外へ出てください。",
+                "Fire. Keep low and leave by the main entrance.",
+            ),
+        ),
+        one(
+            "emergency-earthquake",
+            NoticeLook::Emergency,
+            None,
+            (
+                "地震です。棚や窓から離れて、頭を守ってください。",
+                "Earthquake. Keep away from shelves and windows. Protect your head.",
+            ),
+        ),
+    ]
+}
 
 /// Returns boards in every state and of every number of rooms, each with a name.
 #[must_use]

@@ -36,6 +36,14 @@ pub enum TemplateName {
     CallLandscape,
     /// A call over the whole board, 1080×1920.
     CallPortrait,
+    /// A notice in the film's region, 1280×720.
+    NoticeLandscape,
+    /// A notice in the film's region, 1080×608.
+    NoticePortrait,
+    /// An emergency over the whole monitor, 1920×1080.
+    EmergencyLandscape,
+    /// An emergency over the whole monitor, 1080×1920.
+    EmergencyPortrait,
     /// The ticket on 80 mm paper, 576 dots.
     Ticket576,
     /// The ticket on 80 mm paper, 512 dots.
@@ -46,11 +54,15 @@ pub enum TemplateName {
 
 impl TemplateName {
     /// Every template.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::BoardLandscape,
         Self::BoardPortrait,
         Self::CallLandscape,
         Self::CallPortrait,
+        Self::NoticeLandscape,
+        Self::NoticePortrait,
+        Self::EmergencyLandscape,
+        Self::EmergencyPortrait,
         Self::Ticket576,
         Self::Ticket512,
         Self::Ticket384,
@@ -64,6 +76,10 @@ impl TemplateName {
             Self::BoardPortrait => "board-portrait.svg",
             Self::CallLandscape => "call-landscape.svg",
             Self::CallPortrait => "call-portrait.svg",
+            Self::NoticeLandscape => "notice-landscape.svg",
+            Self::NoticePortrait => "notice-portrait.svg",
+            Self::EmergencyLandscape => "emergency-landscape.svg",
+            Self::EmergencyPortrait => "emergency-portrait.svg",
             Self::Ticket576 => "ticket-576.svg",
             Self::Ticket512 => "ticket-512.svg",
             Self::Ticket384 => "ticket-384.svg",
@@ -77,6 +93,10 @@ impl TemplateName {
             Self::BoardPortrait => "built-in/board-portrait.svg",
             Self::CallLandscape => "built-in/call-landscape.svg",
             Self::CallPortrait => "built-in/call-portrait.svg",
+            Self::NoticeLandscape => "built-in/notice-landscape.svg",
+            Self::NoticePortrait => "built-in/notice-portrait.svg",
+            Self::EmergencyLandscape => "built-in/emergency-landscape.svg",
+            Self::EmergencyPortrait => "built-in/emergency-portrait.svg",
             Self::Ticket576 => "built-in/ticket-576.svg",
             Self::Ticket512 => "built-in/ticket-512.svg",
             Self::Ticket384 => "built-in/ticket-384.svg",
@@ -86,21 +106,27 @@ impl TemplateName {
     /// Tells whether a drawing of this size is one of this name; tickets may be of any length.
     pub(crate) fn takes(self, width: f32, height: f32) -> bool {
         match self {
-            Self::BoardLandscape | Self::CallLandscape => (width, height) == (1920.0, 1080.0),
-            Self::BoardPortrait | Self::CallPortrait => (width, height) == (1080.0, 1920.0),
+            Self::BoardLandscape | Self::CallLandscape | Self::EmergencyLandscape => {
+                (width, height) == (1920.0, 1080.0)
+            }
+            Self::BoardPortrait | Self::CallPortrait | Self::EmergencyPortrait => (width, height) == (1080.0, 1920.0),
+            Self::NoticeLandscape => (width, height) == (1280.0, 720.0),
+            Self::NoticePortrait => (width, height) == (1080.0, 608.0),
             Self::Ticket576 => (width, height <= MOST_ROWS) == (576.0, true),
             Self::Ticket512 => (width, height <= MOST_ROWS) == (512.0, true),
             Self::Ticket384 => (width, height <= MOST_ROWS) == (384.0, true),
         }
     }
 
-    /// Returns the source that is built in; 512 dots are the drawing of 576 with other margins.
+    /// Returns the source that is built in; some serve two sizes: 512 dots are the drawing of 576 with other margins.
     const fn source(self) -> &'static str {
         match self {
             Self::BoardLandscape => include_str!("../../../kiosk-assets/board-landscape.svg"),
             Self::BoardPortrait => include_str!("../../../kiosk-assets/board-portrait.svg"),
             Self::CallLandscape => include_str!("../../../kiosk-assets/call-landscape.svg"),
             Self::CallPortrait => include_str!("../../../kiosk-assets/call-portrait.svg"),
+            Self::NoticeLandscape | Self::NoticePortrait => include_str!("../../../kiosk-assets/notice.svg"),
+            Self::EmergencyLandscape | Self::EmergencyPortrait => include_str!("../../../kiosk-assets/emergency.svg"),
             Self::Ticket576 | Self::Ticket512 => include_str!("../../../kiosk-assets/ticket-576.svg"),
             Self::Ticket384 => include_str!("../../../kiosk-assets/ticket-384.svg"),
         }

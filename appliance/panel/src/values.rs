@@ -11,7 +11,8 @@ use minijinja::value::{Object, ObjectRepr, Serde, Value};
 use minijinja::{Error, ErrorKind, State, context};
 use thiserror::Error;
 
-use crate::look::Film;
+use crate::look::{Film, Layout};
+use crate::notice::Notice;
 use crate::palette::{self, Palettes};
 use crate::qr;
 use crate::rhythm;
@@ -60,7 +61,7 @@ impl Assets {
         let tables = |lang| {
             context! {
                 board => Serde(words.table(lang, "board")), call => Serde(words.table(lang, "call")),
-                ticket => Serde(words.table(lang, "ticket")),
+                ticket => Serde(words.table(lang, "ticket")), scene => Serde(words.table(lang, "scene")),
             }
         };
         Ok(Self {
@@ -120,6 +121,11 @@ impl Assets {
             reprinted => view.reprinted.map(|(hour, minute)| format!("{hour}:{minute:02}")),
             qr => qr.map(|qr| context! { n => qr.n_modules, path => qr.path }),
         })
+    }
+
+    /// Returns what a notice's template is filled with, by day: a film is as bright.
+    pub(crate) fn notice(&self, notice: &Notice<'_>, layout: Layout) -> Value {
+        context! { ja => &self.ja, en_t => &self.en, c => self.palettes.at(0), ..notice.values(layout) }
     }
 
     fn words_in(&self, lang: Lang) -> &Value {

@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    const OURS: [&str; 4] = ["board", "call", "ticket", "date"];
+    const OURS: [&str; 5] = ["board", "call", "ticket", "scene", "date"];
 
     fn names(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|part| part.split_once('}').map(|(name, _)| name)).collect()

@@ -1,20 +1,22 @@
-//! One film or still, decoded in a small pipeline of its own, so that whatever is wrong with it stays there.
+//! One film, still or drawn scene in a small pipeline of its own, so that whatever is wrong with it stays there.
 //!
 //! ```text
 //! uridecodebin -> videoconvertscale -> I420 of the film region -> appsink
 //!              -> audioconvert -> audioresample -> F32 48 kHz  -> appsink
+//! drawn picture -> videoconvert     -> I420 of the film region -> appsink
 //! ```
 //!
 //! Both ends hold a few buffers and then wait, so that an opened item stands ready behind a closed gate. A film that was
 //! prepared for the region passes the scaler untouched.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
-use gstreamer_app::AppSink;
+use gstreamer_app::{AppSink, AppSrc};
+use machiai_panel::{DrawError, Pixels};
 use thiserror::Error;
 
 use crate::canvas::Region;
@@ -53,6 +55,12 @@ pub enum ItemError {
         #[source]
         source: gst::StateChangeError,
     },
+    /// What converts a drawing does not start.
+    #[error("cannot convert a drawing")]
+    Convert(#[source] gst::StateChangeError),
+    /// The system gives no thread.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
 }
 
 /// What came when the next picture or sound was waited for.
@@ -68,12 +76,13 @@ pub(crate) enum Pulled {
     Silent,
 }
 
-/// An opened film or still.
+/// An opened film, still or scene.
 pub(crate) struct Item {
     pipeline: gst::Pipeline,
     pictures: AppSink,
-    sounds: AppSink,
-    fault: OnceLock<String>,
+    /// None for what cannot sound.
+    sounds: Option<AppSink>,
+    fault: Arc<OnceLock<String>>,
 }
 
 impl Item {
@@ -101,9 +110,9 @@ impl Item {
         let sink = |name| part(name)?.downcast::<AppSink>().map_err(|_other| ItemError::Lacks { name });
         let item = Self {
             pictures: sink("pictures")?,
-            sounds: sink("sounds")?,
+            sounds: Some(sink("sounds")?),
             pipeline: pipeline.clone(),
-            fault: OnceLock::new(),
+            fault: Arc::default(),
         };
         match pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(item),
@@ -114,6 +123,51 @@ impl Item {
         }
     }
 
+    /// Draws a scene on a thread of its own; its one picture comes when it is drawn.
+    ///
+    /// # Errors
+    /// [`ItemError`]: go on with the next.
+    pub(crate) fn draw(
+        draw: impl FnOnce() -> Result<Pixels, DrawError> + Send + 'static,
+        region: Region,
+    ) -> Result<Self, ItemError> {
+        let Region { width_px, height_px, .. } = region;
+        let size = format!("width={width_px},height={height_px},pixel-aspect-ratio=1/1");
+        let description = format!(
+            "appsrc name=drawn format=time caps=video/x-raw,format=RGBA,{size},framerate=0/1 \
+             ! videoconvert ! video/x-raw,format=I420,{size},colorimetry=bt709 \
+             ! appsink name=pictures sync=false async=false max-buffers=1"
+        );
+        let built = gst::parse::launch(&description).map_err(ItemError::Build)?;
+        let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| ItemError::Lacks { name: "pipeline" })?;
+        let part = |name| pipeline.by_name(name).ok_or(ItemError::Lacks { name });
+        let drawn = part("drawn")?.downcast::<AppSrc>().map_err(|_other| ItemError::Lacks { name: "drawn" })?;
+        let pictures = part("pictures")?.downcast().map_err(|_other| ItemError::Lacks { name: "pictures" })?;
+        let item = Self { pictures, sounds: None, pipeline: pipeline.clone(), fault: Arc::default() };
+        let fault = Arc::clone(&item.fault);
+        let hand_in = move || {
+            if let Err(why) = draw().map_err(|cause| cause.to_string()).and_then(|drawn_now| push(&drawn, drawn_now)) {
+                fault.get_or_init(|| why);
+            }
+        };
+        let started = pipeline.set_state(gst::State::Playing).map_err(ItemError::Convert);
+        let spawn = |_| std::thread::Builder::new().name("scene".to_owned()).spawn(hand_in).map_err(ItemError::Thread);
+        match started.and_then(spawn) {
+            Ok(_) => Ok(item),
+            Err(cause) => {
+                item.close();
+                Err(cause)
+            }
+        }
+    }
+
+    /// Whether it has one picture alone; to be asked when the first has come.
+    pub(crate) fn is_still(&self) -> bool {
+        let caps = self.pictures.static_pad("sink").and_then(|pad| pad.current_caps());
+        let per_s = caps.and_then(|caps| caps.structure(0)?.get::<gst::Fraction>("framerate").ok());
+        per_s.is_some_and(|per_s| per_s.numer() == 0)
+    }
+
     /// Waits for the next picture.
     pub(crate) fn picture(&self, within: Duration) -> Pulled {
         self.pull(&self.pictures, within)
@@ -121,7 +175,7 @@ impl Item {
 
     /// Waits for the next piece of sound.
     pub(crate) fn sound(&self, within: Duration) -> Pulled {
-        self.pull(&self.sounds, within)
+        self.sounds.as_ref().map_or(Pulled::Ended, |sounds| self.pull(sounds, within))
     }
 
     fn pull(&self, from: &AppSink, within: Duration) -> Pulled {
@@ -161,6 +215,14 @@ impl Item {
             tracing::warn!(error = %cause, "a decoder was not stopped");
         }
     }
+}
+
+/// Hands a drawn picture in as the only one.
+fn push(to: &AppSrc, drawn: Pixels) -> Result<(), String> {
+    let mut buffer = gst::Buffer::from_slice(drawn.rgba);
+    buffer.make_mut().set_pts(ClockTime::ZERO);
+    let pushed = to.push_buffer(buffer).and_then(|_| to.end_of_stream());
+    pushed.map(drop).map_err(|cause| cause.to_string())
 }
 
 fn buffer_of(sample: &gst::Sample) -> Option<Pulled> {

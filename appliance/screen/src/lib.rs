@@ -5,6 +5,7 @@
 
 pub mod canvas;
 pub mod item;
+mod layers;
 pub mod output;
 pub mod playout;
 pub mod prepare;

@@ -1,12 +1,15 @@
 //! The output: one pipeline, built once, whose capabilities and sink never change.
 //!
-//! The panel is a whole picture at the bottom, the film lies on its region, and a call lies over all. Each comes in by an
-//! appsrc of its own; a slot that is given nothing keeps its last picture, so that nothing is ever black.
+//! The panel is a whole picture at the bottom, films lie on their region, a call lies over both, and a cover over all. Each
+//! comes in by an appsrc of its own; a slot that is given nothing keeps its last picture, so that nothing is ever black.
+//! A layer of which nothing is seen costs nothing: the compositor does not look at it.
 //!
 //! ```text
 //! panel  appsrc -> videoconvert -> I420 -.
-//! film   appsrc -------------------------+-> compositor -> I420 30/1 -> queue -> videoconvert -> sink
-//! call   appsrc -> videoconvert -> AYUV -'
+//! lower  appsrc -------------------------+
+//! upper  appsrc -------------------------+-> compositor -> I420 30/1 -> queue -> videoconvert -> sink
+//! call   appsrc -> videoconvert -> I420 -+
+//! cover  appsrc -> videoconvert -> I420 -'
 //! sound  appsrc -.
 //! voice  appsrc -+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
 //! ```
@@ -20,7 +23,8 @@ use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
 use machiai_panel::Pixels;
 use thiserror::Error;
 
-use crate::canvas::Canvas;
+use crate::canvas::{Canvas, Region};
+use crate::layers::{Layers, Slot};
 use crate::sound::Sound;
 
 /// Frames per second of the output; every join of two films falls on this grid.
@@ -91,11 +95,14 @@ pub enum OutputError {
 pub struct Output {
     canvas: Canvas,
     pipeline: gst::Pipeline,
-    pub(crate) film: AppSrc,
+    lower: AppSrc,
+    upper: AppSrc,
     pub(crate) sound: AppSrc,
     panel: AppSrc,
     call: AppSrc,
     call_pad: gst::Pad,
+    cover: AppSrc,
+    layers: Arc<Layers>,
     beside: Mutex<Sound>,
     n_composed: Arc<AtomicU64>,
 }
@@ -111,9 +118,12 @@ impl Output {
         let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| OutputError::Lacks { name: "pipeline" })?;
         let source = |name| find(&pipeline, name)?.downcast::<AppSrc>().map_err(|_other| OutputError::Lacks { name });
         let mixer = find(&pipeline, "mixer")?;
-        let call_pad = mixer.static_pad("sink_2").ok_or(OutputError::Lacks { name: "call's pad" })?;
+        let pad = |name, of| mixer.static_pad(name).ok_or(OutputError::Lacks { name: of });
+        let call_pad = pad("sink_3", "call's pad")?;
+        let films = (pad("sink_1", "lower film's pad")?, pad("sink_2", "upper film's pad")?);
+        let layers = Arc::new(Layers::new(films.0, films.1, pad("sink_4", "cover's pad")?));
         let n_composed = Arc::new(AtomicU64::new(0));
-        count_frames(&mixer, &n_composed)?;
+        watch_frames(&mixer, &n_composed, &layers)?;
         if let Sink::Handed(take) = sink {
             hand_over(&pipeline, "frames", take, |at, i420| Composed::Frame(at, i420))?;
             hand_over(&pipeline, "heard", take, |at, samples| Composed::Sound(at, samples))?;
@@ -123,11 +133,14 @@ impl Output {
         let output = Self {
             beside: Mutex::new(Sound::new(source("voice")?, film_sound)),
             canvas,
-            film: source("film")?,
+            lower: source("lower")?,
+            upper: source("upper")?,
             sound: source("sound")?,
             panel: source("panel")?,
             call: source("call")?,
             call_pad,
+            cover: source("cover")?,
+            layers,
             n_composed,
             pipeline,
         };
@@ -174,6 +187,31 @@ impl Output {
     /// Sets how much of the call is seen, from 0 to 1.
     pub fn fade_call(&self, alpha: f64) {
         self.call_pad.set_property("alpha", alpha.clamp(0.0, 1.0));
+    }
+
+    /// Puts a picture of the whole canvas over everything, calls included; none takes it away.
+    ///
+    /// # Errors
+    /// As [`Output::show_panel`].
+    pub fn cover(&self, picture: Option<&Pixels>) -> Result<(), OutputError> {
+        if let Some(picture) = picture {
+            self.push_picture(&self.cover, picture)?;
+        }
+        self.layers.cover(self.now(), picture.is_some());
+        Ok(())
+    }
+
+    /// Lets the panel be seen where films are, until the next one.
+    pub fn uncover(&self) {
+        self.layers.uncover(self.now());
+    }
+
+    /// Lets an item begin at a moment; returns where its pictures are to be handed in.
+    pub(crate) fn join(&self, at: ClockTime, is_still: bool) -> &AppSrc {
+        match self.layers.join(at, is_still) {
+            Slot::Lower => &self.lower,
+            Slot::Upper => &self.upper,
+        }
     }
 
     /// Rings the chime, after those that were asked for before.
@@ -242,27 +280,31 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
     let composed = format!("video/x-raw,format=I420,{whole},framerate={FRAMES_PER_S}/1");
     let (screen, speaker) = sinks(sink);
     let queued = AHEAD.nseconds();
+    let Region { x_px: x, y_px: y, width_px: w, height_px: h } = film;
+    let film_slot = format!(
+        "is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} \
+         caps=video/x-raw,format=I420,width={w},height={h},framerate=0/1,pixel-aspect-ratio=1/1,colorimetry=bt709"
+    );
     format!(
         "compositor name=mixer force-live=true ignore-inactive-pads=true background=white \
-             sink_0::zorder=1 sink_1::zorder=2 sink_2::zorder=3 sink_2::alpha=0 \
+             sink_0::zorder=1 sink_1::zorder=2 sink_2::zorder=3 sink_3::zorder=4 sink_4::zorder=5 \
+             sink_1::alpha=0 sink_2::alpha=0 sink_3::alpha=0 sink_4::alpha=0 \
              sink_1::xpos={x} sink_1::ypos={y} sink_1::width={w} sink_1::height={h} \
+             sink_2::xpos={x} sink_2::ypos={y} sink_2::width={w} sink_2::height={h} \
          ! {composed} ! queue max-size-buffers=3 ! videoconvert ! {screen} \
          appsrc name=panel is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_0 \
-         appsrc name=film is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} \
-             caps=video/x-raw,format=I420,width={w},height={h},framerate=0/1,pixel-aspect-ratio=1/1,colorimetry=bt709 \
-         ! mixer.sink_1 \
+         appsrc name=lower {film_slot} ! mixer.sink_1 \
+         appsrc name=upper {film_slot} ! mixer.sink_2 \
          appsrc name=call is-live=true format=time do-timestamp=true caps={rgba} \
-         ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_2 \
+         ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_3 \
+         appsrc name=cover is-live=true format=time do-timestamp=true caps={rgba} \
+         ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_4 \
          audiomixer name=voices force-live=true ignore-inactive-pads=true \
          ! {SOUND} ! queue ! audioconvert ! audioresample ! {speaker} \
          appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
          ! voices.sink_0 \
-         appsrc name=voice is-live=true format=time caps={SOUND} ! voices.sink_1",
-        x = film.x_px,
-        y = film.y_px,
-        w = film.width_px,
-        h = film.height_px,
+         appsrc name=voice is-live=true format=time caps={SOUND} ! voices.sink_1"
     )
 }
 
@@ -279,11 +321,15 @@ const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
     }
 }
 
-fn count_frames(mixer: &gst::Element, n_composed: &Arc<AtomicU64>) -> Result<(), OutputError> {
+/// Counts each composed frame, and sets what is seen in the next one.
+fn watch_frames(mixer: &gst::Element, n_composed: &Arc<AtomicU64>, layers: &Arc<Layers>) -> Result<(), OutputError> {
     let pad = mixer.static_pad("src").ok_or(OutputError::Lacks { name: "mixer's source" })?;
-    let counter = Arc::clone(n_composed);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    let (counter, layers) = (Arc::clone(n_composed), Arc::clone(layers));
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(at) = info.buffer().and_then(|frame| frame.pts()?.checked_add(frame.duration()?)) {
+            layers.set(at);
+        }
         gst::PadProbeReturn::Ok
     });
     Ok(())

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gstreamer::ClockTime;
 use machiai_panel::link::End;
+use machiai_panel::{DrawError, Pixels};
 
 use crate::item::{Item, ItemError};
 use crate::output::Output;
@@ -92,7 +93,26 @@ impl Playout {
     /// # Errors
     /// [`ItemError`]: cue another.
     pub fn cue(&self, id: u64, path: &Path, play_for: Option<Duration>) -> Result<(), ItemError> {
-        let item = Item::open(path, self.output.canvas().film)?;
+        self.cue_item(id, Item::open(path, self.output.canvas().film)?, play_for);
+        Ok(())
+    }
+
+    /// Shows what is drawn now, on a thread of its own, after those cued before and for so long; the picture must be as
+    /// large as the film's region.
+    ///
+    /// # Errors
+    /// [`ItemError`]: cue another.
+    pub fn cue_drawn(
+        &self,
+        id: u64,
+        draw: impl FnOnce() -> Result<Pixels, DrawError> + Send + 'static,
+        play_for: Duration,
+    ) -> Result<(), ItemError> {
+        self.cue_item(id, Item::draw(draw, self.output.canvas().film)?, Some(play_for));
+        Ok(())
+    }
+
+    fn cue_item(&self, id: u64, item: Item, play_for: Option<Duration>) {
         let play_for =
             play_for.map(|span| ClockTime::from_nseconds(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)));
         let turn = Arc::new(Turn::new(id, item, play_for));
@@ -102,7 +122,6 @@ impl Playout {
             }
         }
         self.watched(|watched| watched.push_back(Watched { turn, begun: false, n_frames: 0 }));
-        Ok(())
     }
 
     /// Returns how many items are cued and not over.

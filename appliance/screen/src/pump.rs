@@ -24,6 +24,9 @@ const NEXT_WITHIN: Duration = Duration::from_millis(1_500);
 /// How far from now an item begins when nothing is shown before it.
 const LEAD: ClockTime = ClockTime::from_mseconds(150);
 
+/// How long before a still is over the next item's pictures are handed in.
+const HAND_OVER: ClockTime = ClockTime::from_mseconds(500);
+
 /// How long an item without an end of its own may sound beyond a picture, before its sound is looked at again.
 const SOUND_WITHIN: Duration = Duration::from_millis(500);
 
@@ -67,6 +70,15 @@ impl Turn {
     /// Ends it as soon as can be: what has been handed in is still shown.
     pub(crate) fn replace(&self) {
         self.span(|span| span.replaced = true);
+        self.changed.notify_all();
+    }
+
+    /// Waits for so long, or until it is to be replaced; returns whether it is.
+    fn is_replaced_within(&self, wait: ClockTime) -> bool {
+        let span = self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = Duration::from_nanos(wait.nseconds());
+        let waited = self.changed.wait_timeout_while(span, wait, |span| !span.replaced);
+        waited.unwrap_or_else(PoisonError::into_inner).0.replaced
     }
 
     fn begin(&self, at: ClockTime) {
@@ -127,6 +139,8 @@ pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
 /// Carries one item's pictures; returns when they end, and why; no reason when the output has stopped.
 fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime>, Option<End>) {
     let mut ends = None;
+    let mut slot = None;
+    let mut base = base;
     loop {
         if turn.span(|span| span.replaced) {
             return (ends, Some(End::Replaced));
@@ -134,10 +148,17 @@ fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime
         let within = if ends.is_none() { FIRST_WITHIN } else { NEXT_WITHIN };
         let (mut buffer, at) = match turn.item.picture(within) {
             Pulled::Buffer(buffer, at) => (buffer, at),
-            Pulled::Ended => return (still(turn, base, ends), Some(whole(ends))),
+            Pulled::Ended => match still(turn, base, ends) {
+                Some(over) => return hold(turn, over, output),
+                None => return (ends, Some(whole(ends))),
+            },
             Pulled::Broken(why) => return (ends, Some(End::Broken { why })),
             Pulled::Silent => return (ends, Some(End::Silent)),
         };
+        if ends.is_none() && base < output.now().saturating_add(LEAD / 2) {
+            // It took long to open: its pictures would come too late one by one.
+            base = on_grid(output.now().saturating_add(LEAD));
+        }
         if turn.play_for.is_some_and(|most| at >= most) {
             return (turn.play_for.map(|most| on_grid(base.saturating_add(most))), Some(End::TimeUp));
         }
@@ -158,19 +179,29 @@ fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime
             buffer.set_duration(lasts);
         }
         turn.span(|span| span.ahead.push_back(shown_at));
-        if output.film.push_buffer(buffer).is_err() {
+        let slot = slot.get_or_insert_with(|| output.join(base, turn.item.is_still()));
+        if slot.push_buffer(buffer).is_err() {
             return (ends, None);
         }
     }
 }
 
-/// Returns when an item is over that gave its last picture: a still stays for its time.
+/// Returns when a still is over, which stays for its time; none for what has more pictures, or none.
 fn still(turn: &Turn, base: ClockTime, ends: Option<ClockTime>) -> Option<ClockTime> {
-    let is_still = ends.is_some_and(|ends| ends <= base.saturating_add(moment(1)));
-    match turn.play_for {
-        Some(play_for) if is_still => Some(on_grid(base.saturating_add(play_for))),
-        Some(_) | None => ends,
+    // Two moments of the grid are a nanosecond more or less apart.
+    let one = moment(1).saturating_add(ClockTime::from_mseconds(5));
+    let is_still = ends.is_some_and(|ends| ends <= base.saturating_add(one));
+    turn.play_for.filter(|_| is_still).map(|play_for| on_grid(base.saturating_add(play_for)))
+}
+
+/// Holds a still until it is time for what comes next, or something else is to be put in its place at once.
+fn hold(turn: &Turn, over: ClockTime, output: &Output) -> (Option<ClockTime>, Option<End>) {
+    let wait = over.saturating_sub(HAND_OVER).saturating_sub(output.now());
+    if turn.is_replaced_within(wait) {
+        let at = on_grid(output.now().saturating_add(LEAD)).min(over);
+        return (Some(at), Some(End::Replaced));
     }
+    (Some(over), Some(End::Whole))
 }
 
 /// A file that ends without a picture is broken, whatever its decoder says.

@@ -4,18 +4,19 @@
 
 mod wire;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use gstreamer::ClockTime;
-use machiai_panel::link::{FromScreen, ToScreen};
+use machiai_panel::link::{Cover, End, FromScreen, Item, ToScreen};
 use machiai_panel::{DrawError, FontPaths, Layout, Panel, PanelError, Pixels};
 use thiserror::Error;
 
 use crate::canvas::Canvas;
+use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::{Playout, Told};
 use crate::sound::share;
@@ -29,6 +30,10 @@ const ALIVE_EVERY: ClockTime = ClockTime::SECOND;
 
 /// How long a call takes to go.
 const FADE_OUT: ClockTime = ClockTime::from_mseconds(400);
+
+/// The colour of paper, and of a monitor that is dark by the hours.
+const PAPER: [u8; 4] = [0xF7, 0xF4, 0xED, 0xFF];
+const BLACK: [u8; 4] = [0, 0, 0, 0xFF];
 
 /// How long no frame may be composed before the output is built anew.
 const FROZEN_AFTER: ClockTime = ClockTime::from_seconds(3);
@@ -75,13 +80,22 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     let output = Arc::new(Output::start(canvas, &setting.sink).map_err(ScreenError::Output)?);
     let (width, height) = (canvas.width_px, canvas.height_px);
     // Something is seen before fonts are read and the daemon answers.
-    output.show_panel(&paper(width, height)).map_err(ScreenError::Output)?;
+    output.show_panel(&plain(width, height, PAPER)).map_err(ScreenError::Output)?;
     let (panel, _no_templates_of_its_own) = Panel::open(&FontPaths::debian(), None).map_err(ScreenError::Panel)?;
     let playout = Playout::start(Arc::clone(&output)).map_err(ScreenError::Thread)?;
     let (to_us, heard) = channel();
     let hello = FromScreen::Hello { monitor: setting.monitor.clone(), layout: setting.layout };
     let wire = Wire::open(setting.socket.clone(), hello, to_us).map_err(ScreenError::Thread)?;
-    let mut screen = Screen { canvas, output, panel, playout, wire, fading: None, alive_at: ClockTime::ZERO };
+    let mut screen = Screen {
+        canvas,
+        output,
+        panel: Arc::new(panel),
+        playout,
+        wire,
+        fading: None,
+        uncovers: false,
+        alive_at: ClockTime::ZERO,
+    };
     let mut watchdog = Watchdog::default();
     while !stop.load(Ordering::Relaxed) {
         screen.listen(&heard)?;
@@ -92,21 +106,23 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     Ok(())
 }
 
-/// The colour of paper, whole.
-fn paper(width: u32, height: u32) -> Pixels {
+/// Returns a picture of one colour, RGBA.
+fn plain(width: u32, height: u32, rgba: [u8; 4]) -> Pixels {
     let n_pixels = usize::try_from(u64::from(width).saturating_mul(u64::from(height))).unwrap_or_default();
-    Pixels { width, height, rgba: [0xF7, 0xF4, 0xED, 0xFF].repeat(n_pixels) }
+    Pixels { width, height, rgba: rgba.repeat(n_pixels) }
 }
 
 /// A running screen.
 struct Screen {
     canvas: Canvas,
     output: Arc<Output>,
-    panel: Panel,
+    panel: Arc<Panel>,
     playout: Playout,
     wire: Wire,
     /// Since when a call goes.
     fading: Option<ClockTime>,
+    /// Whether the board is to be seen in the film's region when nothing is cued any more.
+    uncovers: bool,
     alive_at: ClockTime,
 }
 
@@ -133,10 +149,15 @@ impl Screen {
         match said {
             Heard::Said(ToScreen::Board { .. }) if is_old => Ok(()),
             Heard::Said(ToScreen::Board { svg, is_over }) => self.show(&svg, is_over),
-            Heard::Said(ToScreen::Cue { id, file, play_for_ms }) => {
-                self.cue(id, &file, play_for_ms);
+            Heard::Said(ToScreen::Cue { id, item }) => {
+                self.cue(id, item);
                 Ok(())
             }
+            Heard::Said(ToScreen::Uncover) => {
+                self.uncovers = true;
+                Ok(())
+            }
+            Heard::Said(ToScreen::Cover { with }) => self.cover(&with),
             Heard::Said(ToScreen::Ring) => self.output.ring().map_err(ScreenError::Output),
             // What another daemon cued is not this one's.
             Heard::Said(ToScreen::Clear) | Heard::Connected => {
@@ -168,13 +189,41 @@ impl Screen {
         self.panel.pixels(svg, self.canvas.width_px, self.canvas.height_px)
     }
 
-    fn cue(&self, id: u64, file: &Path, play_for_ms: Option<u32>) {
-        let play_for = play_for_ms.map(|ms| Duration::from_millis(u64::from(ms)));
-        if let Err(cause) = self.playout.cue(id, file, play_for) {
+    fn cue(&mut self, id: u64, item: Item) {
+        self.uncovers = false;
+        let cued = match item {
+            Item::File { file, play_for_ms } => {
+                self.playout.cue(id, &file, play_for_ms.map(|ms| Duration::from_millis(u64::from(ms))))
+            }
+            Item::Scene { svg, play_for_ms } => self.cue_scene(id, svg.into(), play_for_ms.ms()),
+        };
+        if let Err(cause) = cued {
             tracing::warn!(id, error = %cause, "an item is passed over");
             let why = std::error::Error::source(&cause).map_or_else(|| cause.to_string(), ToString::to_string);
-            self.wire.say(&FromScreen::Ended { id, n_frames: 0, end: machiai_panel::link::End::Broken { why } });
+            self.wire.say(&FromScreen::Ended { id, n_frames: 0, end: End::Broken { why } });
         }
+    }
+
+    fn cue_scene(&self, id: u64, svg: String, play_for_ms: u32) -> Result<(), ItemError> {
+        let (panel, region) = (Arc::clone(&self.panel), self.canvas.film);
+        let draw = move || panel.pixels(&svg, region.width_px, region.height_px);
+        self.playout.cue_drawn(id, draw, Duration::from_millis(u64::from(play_for_ms)))
+    }
+
+    fn cover(&self, with: &Cover) -> Result<(), ScreenError> {
+        let (width, height) = (self.canvas.width_px, self.canvas.height_px);
+        let shown = match with {
+            Cover::Nothing => self.output.cover(None),
+            Cover::Dark => self.output.cover(Some(&plain(width, height, BLACK))),
+            Cover::Drawn { svg } => match self.draw(svg.svg()) {
+                Ok(picture) => self.output.cover(Some(&picture)),
+                Err(cause) => {
+                    tracing::warn!(error = %cause, "cannot draw what is to cover all, the last picture stays");
+                    Ok(())
+                }
+            },
+        };
+        shown.map_err(ScreenError::Output)
     }
 
     /// Lets a call go, and says what became true.
@@ -188,6 +237,11 @@ impl Screen {
             }
         }
         self.output.duck();
+        // What was handed in is seen to its end before the board comes out.
+        if self.uncovers && self.playout.n_cued() == 0 {
+            self.uncovers = false;
+            self.output.uncover();
+        }
         for told in self.playout.told() {
             self.wire.say(&said(told));
         }

@@ -348,7 +348,7 @@ fn warn(error: &ImportError) {
 /// Returns what the clinic brought as a piece of content.
 fn own(content: ContentHash, title: String, findings: &Findings) -> Content {
     let duration_ms = if findings.duration_ms == 0 { STILL_MS } else { findings.duration_ms };
-    Content { content, kind: ContentKind::Own, title, duration_ms, advert: None, lease_until: None }
+    Content { content, kind: ContentKind::Own, title, duration_ms, advert: None, lease_until: None, scene: None }
 }
 
 /// Finds the preparing program: as configured, or `machiai-screen` beside this program, or on the path.

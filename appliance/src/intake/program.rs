@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
 use axum::routing::post;
 use machiai_core::command::Command;
 use machiai_core::facts::Fact;
@@ -13,7 +14,8 @@ use super::api::{Answer, ask, carry};
 use super::body::Order;
 use crate::answer::Answered;
 use crate::app::Shared;
-use crate::problem::Told;
+use crate::problem::{Problem, Told};
+use crate::scene;
 
 /// The largest table: what one fact can hold.
 const MAX_TABLE_BYTES: usize = 64 * 1024;
@@ -30,6 +32,7 @@ pub(crate) fn routes() -> Router<Shared> {
 #[utoipa::path(post, path = "/api/v1/program", request_body = Object, tag = "program",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn change(State(app): State<Shared>, order: Order<ProgramCommand>) -> Answer {
+    scene::refuse_unreadable(&app.panel, &order.body)?;
     let command = Command::Program { command: order.body.clone() };
     carry(&app, ask(order, command)).await
 }
@@ -46,6 +49,14 @@ pub(crate) async fn receive_table(State(app): State<Shared>, order: Order<Table>
 #[utoipa::path(post, path = "/api/v1/program/contents", request_body = Object, tag = "program",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn set_content(State(app): State<Shared>, order: Order<Content>) -> Answer {
+    if let Some(scene) = &order.body.scene {
+        scene::refuse_notice(&app.panel, &scene::notice_of(scene))?;
+        // What is drawn is known by what it says: another hash would be another's.
+        if scene.hash() != order.body.content {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return Err(Problem::of_field(app.panel.words(), status, "bad_value", "content"));
+        }
+    }
     let facts = vec![Fact::ContentSet(order.body.clone())];
     carry(&app, ask(order, Command::NoteProgram { facts })).await
 }

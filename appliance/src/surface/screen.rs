@@ -154,11 +154,12 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     let mut frames = board::frames(app, layout.into());
     let mut changes = app.gate.changes();
     let mut shown = Shown::default();
-    let mut airing = Airing::begin(app, place.monitor.clone());
+    let mut airing = Airing::begin(app, place.monitor.clone(), layout);
     let silence = tokio::time::sleep(SILENT_FOR);
     tokio::pin!(silence);
     loop {
-        for said in airing.plan() {
+        let is_called = frames.borrow().is_over_film;
+        for said in airing.plan(is_called).await {
             say(&mut to, &said).await?;
         }
         tokio::select! {

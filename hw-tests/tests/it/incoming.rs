@@ -11,7 +11,7 @@ use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::films::Film;
 use machiai_panel::Layout;
-use machiai_panel::link::{FromScreen, ToScreen, line, read};
+use machiai_panel::link::{FromScreen, Item, ToScreen, line, read};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -135,7 +135,7 @@ fn first_cue(socket: &Path) -> PathBuf {
     loop {
         let mut bytes = Vec::new();
         assert!(lines.read_until(b'\n', &mut bytes).unwrap() > 0, "the daemon hung up");
-        if let ToScreen::Cue { id, file, .. } = read(&bytes).unwrap() {
+        if let ToScreen::Cue { id, item: Item::File { file, .. } } = read(&bytes).unwrap() {
             screen.write_all(&line(&FromScreen::Begun { id })).unwrap();
             return file;
         }

@@ -5,6 +5,7 @@ mod joins;
 mod monitor;
 mod prepare;
 mod program;
+mod scenes;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -34,12 +35,17 @@ fn picture(path: &Path, (width, height): (u32, u32), i420: &[u8]) {
 
 /// Sets a stage on an ordinary Tuesday at 9:10.
 async fn stage(folder: &Path) -> Stage {
+    stage_at(folder, "2026-11-24T09:10:00+09:00").await
+}
+
+/// Sets a stage at an instant.
+async fn stage_at(folder: &Path, when: &str) -> Stage {
     let program = Program::own(Path::new(env!("CARGO_BIN_EXE_machiai-demo")));
     let wanted = Wanted {
         program: &program,
         clinic: Clinic::of(&[]),
         out: folder,
-        rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
+        rehearsal: (when.to_owned(), 1),
         papers: None,
         has_lan: false,
     };

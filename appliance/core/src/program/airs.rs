@@ -180,7 +180,9 @@ impl Program {
             What::Film { content, .. } => {
                 let state = self.contents.get(content);
                 let is_gone = state.is_some_and(|state| state.withdrawn.value || state.trouble.value.is_some());
-                !is_gone && ask.on_disk.contains(content)
+                let is_drawn =
+                    state.and_then(|state| state.told.value.as_ref()).is_some_and(|told| told.scene.is_some());
+                !is_gone && (is_drawn || ask.on_disk.contains(content))
             }
             What::Card => true,
             What::Notice { .. } | What::Emergency { .. } | What::Dark => false,
@@ -313,7 +315,9 @@ pub fn rests(state: &ContentState, told: &Content, ask: &Ask<'_>) -> Option<Why>
     if own.is_some_and(|own| !Period::of_days(own.from, own.until).holds(ask.now)) {
         return Some(Why::OutsideOwnPeriod);
     }
-    (!ask.on_disk.contains(&told.content)).then_some(Why::ContentMissing)
+    // What is drawn needs no file.
+    let is_at_hand = told.scene.is_some() || ask.on_disk.contains(&told.content);
+    (!is_at_hand).then_some(Why::ContentMissing)
 }
 
 /// Returns where a loop goes on: after what aired last, or at its first entry where that is gone.

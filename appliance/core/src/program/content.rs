@@ -8,6 +8,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::ids::{AdvertClass, AdvertiserId, BadId};
+use crate::settings::Text;
 use crate::time::{AtMs, Day};
 
 /// How long provided content may air after it was set or its lease renewed, where no other end is named: 14 days.
@@ -128,6 +129,35 @@ pub struct AdvertTerms {
     pub most_per_hour: Option<u16>,
 }
 
+/// The drawing that a scene is made by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SceneTemplate {
+    /// A headline over a text.
+    Notice,
+}
+
+/// Content without a file: the screen draws it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scene {
+    /// By which drawing.
+    pub template: SceneTemplate,
+    /// Its headline.
+    pub headline: Text,
+    /// Its text.
+    pub text: Text,
+}
+
+impl Scene {
+    /// Returns what it is known by: blake3 of its JSON, written with its fields in the order above and no blanks.
+    #[must_use]
+    pub fn hash(&self) -> ContentHash {
+        // Strings and enums are always JSON.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        ContentHash::from_bytes(*blake3::hash(&json).as_bytes())
+    }
+}
+
 /// One piece of content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
@@ -145,6 +175,9 @@ pub struct Content {
     /// When provided content and adverts rest unless the lease is renewed; 14 days from the fact where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_until: Option<AtMs>,
+    /// What is drawn, for content that has no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<Scene>,
 }
 
 /// A piece of content alone.
@@ -203,6 +236,15 @@ pub struct OwnAiring {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_scene_is_known_by_its_json_alone() {
+        let text = |ja: &str| Text { ja: ja.into(), ..Text::default() };
+        let scene = |words| Scene { template: SceneTemplate::Notice, headline: text("休診"), text: text(words) };
+        let json = r#"{"template":"notice","headline":{"ja":"休診"},"text":{"ja":"29日"}}"#;
+        assert_eq!(scene("29日").hash(), ContentHash::from_bytes(*blake3::hash(json.as_bytes()).as_bytes()));
+        assert_ne!(scene("29日").hash(), scene("30日").hash());
+    }
 
     #[test]
     fn a_hash_is_64_lower_case_figures() {

@@ -1,13 +1,14 @@
 //! Decisions about the program: a command and what is true now give the facts to be written, or a refusal that changes
 //! nothing.
 
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::approval;
-use super::content::{ContentHash, ContentKind, OfContent, OwnAiring};
+use super::content::{Content, ContentHash, ContentKind, OfContent, OwnAiring, Scene};
 use super::table::{
     EmergencyBegun, ItemReplaced, MonitorHours, OfTable, Replaced, Revision, TableApproved, UrgentNotice,
 };
@@ -22,6 +23,12 @@ use crate::time::AtMs;
 
 /// The longest notice in one language, in characters: what a scene of the screen holds in letters read from afar.
 const MAX_NOTICE_CHARS: usize = 120;
+
+/// The longest title of content, in characters: a row of a list.
+const MAX_TITLE_CHARS: usize = 60;
+
+/// How long a notice stands: long enough to be read from afar, and short enough that nobody waits for the next item.
+const NOTICE_MS: core::ops::RangeInclusive<u32> = 5_000..=120_000;
 
 /// The longest time before or after hours for which a monitor is lit, in minutes: half a day.
 const MAX_LIT_MIN: u16 = 720;
@@ -61,6 +68,15 @@ pub enum ProgramCommand {
     RestOwn {
         /// Of which content.
         content: ContentHash,
+    },
+    /// Keeps a notice as content of the clinic; it airs when it is given a period.
+    KeepNotice {
+        /// What is drawn.
+        scene: Scene,
+        /// How long it stands, in milliseconds.
+        duration_ms: u32,
+        /// Its title for staff.
+        title: String,
     },
     /// Sets the urgent notice.
     SetNotice(UrgentNotice),
@@ -110,10 +126,11 @@ pub fn decide(program: &Program, command: &ProgramCommand, now: AtMs, trust: Tru
         }
         ProgramCommand::AirOwn(own) => air_own(program, *own),
         ProgramCommand::RestOwn { content } => rest_own(program, *content),
+        ProgramCommand::KeepNotice { scene, duration_ms, title } => keep_notice(scene, *duration_ms, title),
         ProgramCommand::SetNotice(notice) => set_notice(notice, now),
         ProgramCommand::WithdrawNotice => Ok(Fact::UrgentNoticeWithdrawn.into()),
         ProgramCommand::BeginEmergency { text } => {
-            refuse_text(text)?;
+            refuse_text("text", text)?;
             Ok(Fact::EmergencyBegun(EmergencyBegun { text: text.clone() }).into())
         }
         ProgramCommand::EndEmergency => Ok(Fact::EmergencyEnded.into()),
@@ -173,23 +190,44 @@ fn rest_own(program: &Program, content: ContentHash) -> Result<Decided, Refusal>
     Ok(Fact::OwnAiringEnded(OfContent { content }).into())
 }
 
+fn keep_notice(scene: &Scene, duration_ms: u32, title: &str) -> Result<Decided, Refusal> {
+    refuse_text("headline", &scene.headline)?;
+    refuse_text("text", &scene.text)?;
+    refuse_words("title", title, MAX_TITLE_CHARS)?;
+    if !NOTICE_MS.contains(&duration_ms) {
+        return Err(Refusal::new(RefusalCode::BadValue).with("field", &"duration_ms"));
+    }
+    let content = Content {
+        content: scene.hash(),
+        kind: ContentKind::Notice,
+        title: title.into(),
+        duration_ms,
+        advert: None,
+        lease_until: None,
+        scene: Some(scene.clone()),
+    };
+    Ok(Fact::ContentSet(content).into())
+}
+
 fn set_notice(notice: &UrgentNotice, now: AtMs) -> Result<Decided, Refusal> {
-    refuse_text(&notice.text)?;
+    refuse_text("text", &notice.text)?;
     if notice.until <= now {
         return Err(Refusal::new(RefusalCode::BadValue).with("field", &"until"));
     }
     Ok(Fact::UrgentNoticeSet(notice.clone()).into())
 }
 
-fn refuse_text(text: &Text) -> Result<(), Refusal> {
+fn refuse_text(field: &str, text: &Text) -> Result<(), Refusal> {
     let others = [&text.en, &text.zh, &text.ko].into_iter().flatten();
-    for words in core::iter::once(&text.ja).chain(others) {
-        if words.chars().count() > MAX_NOTICE_CHARS {
-            return Err(Refusal::new(RefusalCode::TooLong).with("field", &"text").with("most", &MAX_NOTICE_CHARS));
-        }
-        if words.trim().is_empty() || words.chars().any(char::is_control) {
-            return Err(Refusal::new(RefusalCode::BadValue).with("field", &"text"));
-        }
+    core::iter::once(&text.ja).chain(others).try_for_each(|words| refuse_words(field, words, MAX_NOTICE_CHARS))
+}
+
+fn refuse_words(field: &str, words: &str, most: usize) -> Result<(), Refusal> {
+    if words.chars().count() > most {
+        return Err(Refusal::new(RefusalCode::TooLong).with("field", &field).with("most", &most));
+    }
+    if words.trim().is_empty() || words.chars().any(char::is_control) {
+        return Err(Refusal::new(RefusalCode::BadValue).with("field", &field));
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ fn content(name: &str) -> Content {
         most_per_hour: None,
     });
     let lease_until = Some(day("12-31").at_min(0));
-    Content { content: hash(name), kind, title: format!("film {name}"), duration_ms, advert, lease_until }
+    Content { content: hash(name), kind, title: format!("film {name}"), duration_ms, advert, lease_until, scene: None }
 }
 
 fn text(ja: &str) -> Text {

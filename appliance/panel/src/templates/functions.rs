@@ -10,7 +10,7 @@ use minijinja::value::{Kwargs, Object, ObjectRepr, Value};
 use minijinja::{Environment, Error, ErrorKind};
 
 use crate::clean::clean;
-use crate::fit::{ANYWHERE, BETWEEN_WORDS, DoesNotFit, Fitted, Room, fit};
+use crate::fit::{ANYWHERE, BETWEEN_WORDS, DoesNotFit, Fitted, LEADING, Room, fit, fit_block};
 use crate::fonts::{Family, Fonts, Weight};
 use crate::lines::{Cut, Setter, Style};
 use crate::number::{Cells, Place, Side, set_in_cells};
@@ -39,6 +39,13 @@ pub(super) fn add(env: &mut Environment<'static>, fonts: &Arc<Fonts>) {
             None if is_optional => Ok(Value::from(())),
             None => Err(refused(field)),
         }
+    });
+    let of_blocks = Arc::clone(&setter);
+    env.add_function("block", move |field: &str, text: &str, within: Vec<f32>, sizes: Vec<f32>, rest: Kwargs| {
+        let style = style(&rest)?;
+        let extent = within.first().copied().zip(within.get(1).copied());
+        let fitted = extent.and_then(|extent| fit_block(&of_blocks, &clean(text), style, extent, &sizes));
+        Ok::<Value, Error>(Value::from_object(fitted.ok_or_else(|| refused(field))?))
     });
     env.add_function("wrap", move |field: &str, text: &str, width: f32, size: f32, rest: Kwargs| {
         let style = style(&rest)?;
@@ -104,6 +111,12 @@ impl Object for Fitted {
             "width" => Some(Value::from(self.width.ceil())),
             "lines" => Some(Value::from(self.lines.clone())),
             "n" => Some(Value::from(self.lines.len())),
+            // Of a block: the distance of two lines, and all of them.
+            "pitch" => Some(Value::from(self.size * LEADING)),
+            "high" => {
+                let n_lines = u16::try_from(self.lines.len()).map_or(f32::INFINITY, f32::from);
+                Some(Value::from(n_lines * self.size * LEADING))
+            }
             "text" => self.lines.first().map(|line| Value::from(line.as_str())),
             _ => None,
         }

@@ -4,6 +4,7 @@
 mod boards;
 mod colours;
 mod looker;
+mod notices;
 mod overrides;
 mod pictures;
 mod tickets;

@@ -98,7 +98,12 @@ fn the_built_in_templates_pass_their_own_check() {
     let folder = tempfile::tempdir().unwrap();
     let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kiosk-assets");
     for name in TemplateName::ALL {
-        let source = if name == TemplateName::Ticket512 { "ticket-576.svg" } else { name.file() };
+        let source = match name {
+            TemplateName::Ticket512 => "ticket-576.svg",
+            TemplateName::NoticeLandscape | TemplateName::NoticePortrait => "notice.svg",
+            TemplateName::EmergencyLandscape | TemplateName::EmergencyPortrait => "emergency.svg",
+            other => other.file(),
+        };
         fs::copy(assets.join(source), folder.path().join(name.file())).unwrap();
     }
     let (_, faults) = Panel::open(&FontPaths::debian(), Some(folder.path())).unwrap();

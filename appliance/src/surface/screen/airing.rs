@@ -9,12 +9,16 @@ use machiai_core::ids::{FactId, PlaceId};
 use machiai_core::program::aired::Aired;
 use machiai_core::program::airs::{Ask, OnAir, What};
 use machiai_core::program::as_run::{AiringBegun, AiringContinued, AiringEnded, Cut, Seen};
-use machiai_core::program::content::{ContentQuarantined, ContentTrouble};
+use machiai_core::program::content::{ContentHash, ContentQuarantined, ContentTrouble};
 use machiai_core::queue::visit::State;
+use machiai_core::settings::Text;
 use machiai_core::time::AtMs;
-use machiai_panel::link::{End, FromScreen, ToScreen};
+use machiai_panel::Layout;
+use machiai_panel::link::{Cover, End, FromScreen, Item, SceneMs, ToScreen};
+use machiai_panel::notice::NoticeLook;
 
 use crate::app::Shared;
+use crate::scene::{self, SceneError};
 
 /// How long before the end of what runs the next is cued: long enough to open it, short enough to follow a change.
 const CUE_AHEAD_MS: i64 = 3_000;
@@ -24,6 +28,9 @@ const EVIDENCE_EVERY_MS: i64 = 60_000;
 
 /// How often the program is asked at least.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long an urgent notice stands before it is cued again: nobody sees the join, as it is the same picture.
+const NOTICE_MS: i64 = 60_000;
 
 /// Items at once that are cued and not over: what runs, and what comes next.
 const MOST_CUED: usize = 2;
@@ -50,31 +57,82 @@ pub(super) struct Airing<'a> {
     aired: Aired,
     cued: VecDeque<Cued>,
     n_cued: u64,
+    layout: Layout,
+    /// What the screen was told to lay over all; nothing is known of a screen that has just come.
+    covered: Option<What>,
+    /// Whether the screen was told that nothing is cued.
+    is_uncovered: bool,
+}
+
+/// Content that cannot be shown.
+struct Unfit {
+    content: ContentHash,
+    cause: SceneError,
 }
 
 impl<'a> Airing<'a> {
     /// Takes up where the facts left the monitor; what ran when its screen went away is over.
-    pub(super) fn begin(app: &'a Shared, monitor: PlaceId) -> Self {
+    pub(super) fn begin(app: &'a Shared, monitor: PlaceId, layout: Layout) -> Self {
         let mut aired = app.gate.read(|clinic| clinic.aired.get(&monitor).cloned().unwrap_or_default());
         aired.stop();
         // An airing that nobody ended is counted up to its last evidence: no end is made up for it.
-        Self { app, monitor, aired, cued: VecDeque::new(), n_cued: 0 }
+        let cued = VecDeque::new();
+        Self { app, monitor, aired, cued, n_cued: 0, layout, covered: None, is_uncovered: false }
     }
 
-    /// Returns what the screen is to be told now.
-    pub(super) fn plan(&mut self) -> Vec<ToScreen> {
+    /// Returns what the screen is to be told now; a call lights a monitor that is dark.
+    pub(super) async fn plan(&mut self, is_called: bool) -> Vec<ToScreen> {
         let now = self.now();
-        let mut told = Vec::new();
+        let mut told: Vec<ToScreen> = self.cover(now, is_called).into_iter().collect();
         if let Some(cut) = self.cut(now) {
             for cued in &mut self.cued {
                 cued.cut.get_or_insert(cut);
             }
             told.push(ToScreen::Clear);
         }
-        while let Some(cue) = self.next(now) {
-            told.push(cue);
+        loop {
+            match self.next(now) {
+                Ok(Some(cue)) => {
+                    self.is_uncovered = false;
+                    told.push(cue);
+                }
+                Ok(None) => break,
+                Err(unfit) => {
+                    self.set_aside(unfit).await;
+                    break;
+                }
+            }
+        }
+        if self.cued.is_empty() && !self.is_uncovered {
+            self.is_uncovered = true;
+            told.push(ToScreen::Uncover);
         }
         told
+    }
+
+    /// Returns what is to lie over all, when it is not what lies there.
+    fn cover(&mut self, now: AtMs, is_called: bool) -> Option<ToScreen> {
+        let wanted = match self.airs(&self.aired, now).what {
+            What::Dark if is_called => What::Card,
+            what @ (What::Dark | What::Emergency { .. }) => what,
+            What::Film { .. } | What::Notice { .. } | What::Card => What::Card,
+        };
+        if self.covered.as_ref() == Some(&wanted) {
+            return None;
+        }
+        let with = match &wanted {
+            What::Dark => Cover::Dark,
+            What::Emergency { text } => match scene::draw_emergency(&self.app.panel, text, self.layout) {
+                Ok(svg) => Cover::Drawn { svg },
+                Err(cause) => {
+                    tracing::error!(error = %cause, "an emergency is not drawn, the queue stays in sight");
+                    Cover::Nothing
+                }
+            },
+            What::Film { .. } | What::Notice { .. } | What::Card => Cover::Nothing,
+        };
+        self.covered = Some(wanted);
+        Some(ToScreen::Cover { with })
     }
 
     /// Returns how long nothing is to be planned unless something changes.
@@ -109,40 +167,81 @@ impl<'a> Airing<'a> {
         let airs = self.airs(&self.aired, now);
         match airs.what {
             What::Emergency { .. } => Some(Cut::Emergency),
-            What::Notice { .. } => Some(Cut::UrgentNotice),
-            What::Film { .. } | What::Card | What::Dark => {
+            What::Notice { .. } if airs.what != running.on_air.what => Some(Cut::UrgentNotice),
+            What::Film { .. } | What::Notice { .. } | What::Card | What::Dark => {
                 let goes_on = airs.what == running.on_air.what || now >= running.on_air.until;
                 (!goes_on).then_some(Cut::Withdrawn)
             }
         }
     }
 
-    /// Returns the next thing to be cued, when it is time and there is a film to be cued.
-    fn next(&mut self, now: AtMs) -> Option<ToScreen> {
+    /// Returns the next thing to be cued, when it is time and there is something to be cued.
+    fn next(&mut self, now: AtMs) -> Result<Option<ToScreen>, Unfit> {
         let last = self.cued.back();
         let is_time = last.is_none_or(|last| last.on_air.until.since(now) <= CUE_AHEAD_MS);
         if self.cued.len() >= MOST_CUED || !is_time {
-            return None;
+            return Ok(None);
         }
         let at = last.map_or(now, |last| last.on_air.until.max(now));
         let mut aired = self.aired.clone();
         for cued in self.cued.iter().filter(|cued| !cued.has_begun) {
             aired.begin(&cued.on_air);
         }
-        let on_air = self.airs(&aired, at);
-        let What::Film { content, duration_ms, .. } = on_air.what else { return None };
-        let file = self.app.contents.take(content, at)?;
+        let mut on_air = self.airs(&aired, at);
+        let item = match &on_air.what {
+            What::Film { content, duration_ms, .. } => self.film(*content, *duration_ms, at)?,
+            What::Notice { text } => {
+                on_air.until = on_air.until.min(at.plus_ms(NOTICE_MS));
+                self.urgent(text, on_air.until.since(at))
+            }
+            What::Emergency { .. } | What::Card | What::Dark => None,
+        };
+        let Some(item) = item else { return Ok(None) };
         self.n_cued = self.n_cued.saturating_add(1);
         let id = self.n_cued;
         let cued = Cued { id, on_air, has_begun: false, begun: None, n_frames: 0, evidence_at: now, cut: None };
         self.cued.push_back(cued);
-        Some(ToScreen::Cue { id, file, play_for_ms: Some(duration_ms) })
+        Ok(Some(ToScreen::Cue { id, item }))
+    }
+
+    /// Returns a piece of content as the screen is to show it; none that lies nowhere.
+    fn film(&self, content: ContentHash, duration_ms: u32, at: AtMs) -> Result<Option<Item>, Unfit> {
+        let scene = self.app.gate.read(|clinic| clinic.program.content(content)?.1.scene.clone());
+        let Some(scene) = scene else {
+            let file = self.app.contents.take(content, at);
+            return Ok(file.map(|file| Item::File { file, play_for_ms: Some(duration_ms) }));
+        };
+        let drawn = scene::draw(&self.app.panel, &scene::notice_of(&scene), self.layout);
+        let svg = drawn.map_err(|cause| Unfit { content, cause })?;
+        Ok(Some(Item::Scene { svg, play_for_ms: SceneMs::nearest(duration_ms) }))
+    }
+
+    fn urgent(&self, text: &Text, lasts_ms: i64) -> Option<Item> {
+        match scene::draw(&self.app.panel, &scene::of_text(NoticeLook::Urgent, text), self.layout) {
+            Ok(svg) => {
+                let play_for_ms = SceneMs::nearest(u32::try_from(lasts_ms).unwrap_or_default());
+                Some(Item::Scene { svg, play_for_ms })
+            }
+            Err(cause) => {
+                tracing::warn!(error = %cause, "an urgent notice is not drawn");
+                None
+            }
+        }
+    }
+
+    /// Writes down that a scene cannot be drawn, so that the loop goes on without it.
+    async fn set_aside(&self, unfit: Unfit) {
+        let Unfit { content, cause } = unfit;
+        tracing::warn!(monitor = %self.monitor, %content, error = %cause, "a scene cannot be drawn and is set aside");
+        let trouble = ContentTrouble::TooLarge;
+        self.note(Fact::ContentQuarantined(ContentQuarantined { content, trouble })).await;
     }
 
     fn airs(&self, aired: &Aired, now: AtMs) -> OnAir {
         let on_disk = self.app.contents.on_disk();
         self.app.gate.read(|clinic| {
-            let n_waiting = clinic.count(State::Waiting);
+            // Whoever is called must see it: between the fact and the drawing the monitor would go dark.
+            let n_waiting = clinic.count(State::Waiting).saturating_add(clinic.count(State::Called));
             clinic.program.airs(&Ask { standing: &clinic.standing, on_disk: &on_disk, aired, n_waiting, now })
         })
     }
@@ -150,8 +249,13 @@ impl<'a> Airing<'a> {
     async fn begun(&mut self, id: u64) {
         let now = self.now();
         let Some(cued) = self.cued.iter_mut().find(|cued| cued.id == id) else { return };
-        let What::Film { content, kind, duration_ms } = cued.on_air.what else { return };
         (cued.has_begun, cued.evidence_at) = (true, now);
+        let What::Film { content, kind, duration_ms } = cued.on_air.what else {
+            // An urgent notice is no airing of content.
+            let lasts_ms = cued.on_air.until.since(cued.on_air.from).min(NOTICE_MS);
+            (cued.on_air.from, cued.on_air.until) = (now, now.plus_ms(lasts_ms));
+            return;
+        };
         (cued.on_air.from, cued.on_air.until) = (now, now.plus_ms(i64::from(duration_ms)));
         self.aired.begin(&cued.on_air);
         let (place, monitor) = (cued.on_air.place.clone(), self.monitor.clone());

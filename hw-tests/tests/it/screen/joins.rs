@@ -11,7 +11,7 @@ use machiai_screen::canvas::Canvas;
 use machiai_screen::output::{Composed, Output, Sink};
 use machiai_screen::playout::{Playout, Told};
 
-use machiai_hw_tests::films::{Film, Seen, read};
+use machiai_hw_tests::films::{Film, Seen, luma_at, read};
 
 /// A screen whose composed frames are read.
 pub(super) struct Screen {
@@ -133,4 +133,78 @@ fn bad_files_cost_their_own_place_and_the_last_picture_is_held() {
     );
     let gaps: Vec<u64> = pictures.windows(2).map(|pair| (pair[1].0 - pair[0].0) / 1_000_000).collect();
     assert!(gaps.iter().all(|gap_ms| *gap_ms <= 34), "{gaps:?}");
+}
+
+/// Returns a picture of one grey, as large as the film's region.
+fn still(grey: u8) -> Pixels {
+    Pixels { width: 1280, height: 720, rgba: [grey, grey, grey, 255].repeat(1280 * 720) }
+}
+
+#[test]
+fn a_scene_is_mixed_with_its_neighbours_for_nine_frames_and_shows_nothing_else_between_them() {
+    let luma = Arc::<Mutex<Vec<(u64, u8)>>>::default();
+    let kept = Arc::clone(&luma);
+    let place = (1270, 700);
+    let take = move |composed: Composed<'_>| match composed {
+        Composed::Frame(at, i420) => kept.lock().unwrap().push((at.nseconds(), luma_at(i420, 1920, place))),
+        Composed::Sound(..) => {}
+    };
+    let output = Arc::new(Output::start(Canvas::of(Layout::Landscape), &Sink::Handed(Arc::new(take))).unwrap());
+    // What lies under all is black, so that it would be seen.
+    output.show_panel(&Pixels { width: 1920, height: 1080, rgba: [0, 0, 0, 255].repeat(1920 * 1080) }).unwrap();
+    let playout = Playout::start(Arc::clone(&output)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.mp4");
+    Film::of(5, 30).write(&path).unwrap();
+    // A film of luma 120 at that place, a lighter scene, a darker one, and the film again.
+    playout.cue(1, &path, None).unwrap();
+    playout.cue_drawn(2, || Ok(still(250)), Duration::from_secs(1)).unwrap();
+    playout.cue_drawn(3, || Ok(still(150)), Duration::from_secs(1)).unwrap();
+    playout.cue(4, &path, None).unwrap();
+    let mut told = Vec::new();
+    for _ in 0..3_000 {
+        told.extend(playout.told());
+        if ends(&told).len() == 4 {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    assert_eq!(ends(&told), [(1, 30, End::Whole), (2, 1, End::Whole), (3, 1, End::Whole), (4, 30, End::Whole)]);
+    let at = |wanted: u64| {
+        let begun = told.iter().find_map(|one| match one {
+            Told::Begun { id, at } if *id == wanted => Some(at.nseconds()),
+            Told::Begun { .. } | Told::Shown { .. } | Told::Ended { .. } => None,
+        });
+        begun.unwrap()
+    };
+    let luma = luma.lock().unwrap();
+    for (id, from, to) in [(2, 120, 231), (3, 231, 145), (4, 145, 120)] {
+        let mixed: Vec<u8> =
+            luma.iter().filter(|(moment, _)| *moment >= at(id)).map(|(_, luma)| *luma).take(10).collect();
+        let between = |value: &u8| (from.min(to) - 4..=from.max(to) + 4).contains(value);
+        assert!(mixed.iter().all(between), "{id}: {mixed:?}");
+        let n_mixed = mixed.iter().filter(|value| value.abs_diff(from) > 1 && value.abs_diff(to) > 1).count();
+        assert!((7..=9).contains(&n_mixed), "{id}: {mixed:?}");
+        assert!(mixed.last().unwrap().abs_diff(to) <= 3, "{id}: {mixed:?}");
+    }
+    let first = luma.iter().position(|(moment, _)| *moment >= at(1)).unwrap();
+    assert!(luma[first..].iter().all(|(_, luma)| *luma > 100), "what lies under them was seen");
+}
+
+#[test]
+fn a_still_gives_way_at_once_to_what_is_put_in_its_place() {
+    let screen = Screen::start();
+    screen.playout.cue_drawn(1, || Ok(still(200)), Duration::from_secs(600)).unwrap();
+    let mut told = Vec::new();
+    for _ in 0..1_500 {
+        told.extend(screen.playout.told());
+        if told.iter().any(|one| matches!(one, Told::Begun { id: 1, .. })) {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    screen.playout.replace_all();
+    screen.playout.cue(2, &screen.film(Film::of(8, 30)), None).unwrap();
+    let over = screen.until_over(2);
+    assert_eq!(ends(&over), [(1, 1, End::Replaced), (2, 30, End::Whole)]);
 }

@@ -23,11 +23,26 @@ pub(super) struct Latest {
 impl Latest {
     /// Waits for a frame of which something is true, and returns it.
     pub(super) fn until(&self, what: &str, is: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        self.within(SEEN_WITHIN, what, is)
+    }
+
+    /// Waits so long for a frame of which something is true, and returns it.
+    pub(super) fn within(&self, wait: Duration, what: &str, is: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let frame = self.frame.lock().unwrap();
-        let (frame, late) =
-            self.came.wait_timeout_while(frame, SEEN_WITHIN, |(n, frame)| *n == 0 || !is(frame)).unwrap();
+        let (frame, late) = self.came.wait_timeout_while(frame, wait, |(n, frame)| *n == 0 || !is(frame)).unwrap();
         assert!(!late.timed_out(), "never seen: {what}, in {} frames", frame.0);
         frame.1.clone()
+    }
+
+    /// Looks at frames as they come, until so many were composed.
+    pub(super) fn after(&self, n_frames: u64, look: impl Fn(&[u8])) {
+        let frame = self.frame.lock().unwrap();
+        let goes_on = |(n, frame): &mut (u64, Vec<u8>)| {
+            look(frame);
+            *n < n_frames
+        };
+        let (_frame, late) = self.came.wait_timeout_while(frame, SEEN_WITHIN, goes_on).unwrap();
+        assert!(!late.timed_out(), "no {n_frames} frames");
     }
 }
 

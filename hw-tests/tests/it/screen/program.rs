@@ -16,11 +16,16 @@ use super::press;
 const AIRED_WITHIN: Duration = Duration::from_secs(60);
 
 /// 2026-11-24T00:00:00+09:00, and a day, in milliseconds.
-const MIDNIGHT: i64 = 1_795_446_000_000;
-const DAY: i64 = 86_400_000;
+pub(super) const MIDNIGHT: i64 = 1_795_446_000_000;
+pub(super) const DAY: i64 = 86_400_000;
 
 /// Makes a film, puts it where the daemon keeps its content, and makes it known.
-async fn film(stage: &mut Stage, folder: &std::path::Path, (clip, n_frames): (u8, u16), kind: &str) -> String {
+pub(super) async fn film(
+    stage: &mut Stage,
+    folder: &std::path::Path,
+    (clip, n_frames): (u8, u16),
+    kind: &str,
+) -> String {
     let path = folder.join(format!("{clip}.mp4"));
     Film { sounds: false, ..Film::of(clip, n_frames) }.write(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
@@ -66,7 +71,7 @@ async fn until_begun(monitor: &Monitor, n_clips: usize) -> Vec<u8> {
 }
 
 /// Returns the facts of a kind, as they were exported.
-async fn facts(stage: &Stage, kind: &str) -> Vec<Value> {
+pub(super) async fn facts(stage: &Stage, kind: &str) -> Vec<Value> {
     let exported = stage.daemon.ask(&["journal", "export"]).await.unwrap();
     let facts = exported.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     facts.filter(|fact| fact["kind"] == kind).collect()

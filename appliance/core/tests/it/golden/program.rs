@@ -5,12 +5,13 @@ use machiai_core::ids::{FactId, Origin, Seq};
 use machiai_core::program::as_run::{AiringBegun, AiringContinued, AiringEnded, Cut, ItemSkipped, Seen};
 use machiai_core::program::content::{
     AdvertTerms, Content, ContentHash, ContentKind, ContentQuarantined, ContentTrouble, LeasesRenewed, OfContent,
-    OwnAiring,
+    OwnAiring, Scene, SceneTemplate,
 };
 use machiai_core::program::table::{
     AdvertRules, ApprovalReopened, EmergencyBegun, Item, ItemPlace, ItemReplaced, MonitorHours, OfTable, Replaced,
     Revision, Slot, Table, TableApproved, UrgentNotice,
 };
+use machiai_core::settings::Text;
 use machiai_core::settings::WeekDay;
 use machiai_core::time::{AtMs, DayTime};
 
@@ -65,6 +66,7 @@ pub(super) fn tables() -> Vec<Fact> {
             most_per_hour: Some(4),
         }),
         lease_until: Some(AtMs(1_796_569_200_000)),
+        scene: None,
     };
     let own = Content {
         content: hash(0x22),
@@ -73,6 +75,7 @@ pub(super) fn tables() -> Vec<Fact> {
         duration_ms: 30_000,
         advert: None,
         lease_until: None,
+        scene: None,
     };
     let days = ("2026-11-24".parse().unwrap(), "2026-12-31".parse().unwrap());
     vec![
@@ -109,6 +112,21 @@ pub(super) fn tables() -> Vec<Fact> {
         Fact::EmergencyEnded,
         Fact::MonitorHoursSet(MonitorHours { before_min: 45, after_min: 60 }),
     ]
+}
+
+/// Content without a file.
+pub(super) fn scene() -> Fact {
+    let headline = Text { en: Some("Closed".into()), ..text("年末年始の休診") };
+    let scene = Scene { template: SceneTemplate::Notice, headline, text: text("29日から休みます。") };
+    Fact::ContentSet(Content {
+        content: scene.hash(),
+        kind: ContentKind::Notice,
+        title: "年末年始".into(),
+        duration_ms: 15_000,
+        advert: None,
+        lease_until: None,
+        scene: Some(scene),
+    })
 }
 
 /// What was shown.

@@ -105,6 +105,7 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.extend(people());
     facts.extend(super::program::tables());
     facts.extend(super::program::airings());
+    facts.push(super::program::scene());
     facts
 }
 

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use machiai_core::envelope::Trust;
+use machiai_core::facts::Fact;
+use machiai_core::program::airs::What;
+use machiai_core::program::content::{OwnAiring, Scene, SceneTemplate};
 use machiai_core::program::decide::{Decided, ProgramCommand, decide};
 use machiai_core::program::table::{MonitorHours, UrgentNotice};
 use machiai_core::refusal::Refusal;
@@ -162,6 +165,53 @@ fn a_replacement_can_be_put_back() {
     }
     assert_eq!(stage.program.tables.values().next().unwrap().drafted().count(), 0);
     assert_eq!(stage.shows("11-24 9:00", 1), "S1 not_approved");
+}
+
+fn keep(headline: &str, words: &str, duration_ms: u32, title: &str) -> ProgramCommand {
+    let scene = Scene { template: SceneTemplate::Notice, headline: text(headline), text: text(words) };
+    ProgramCommand::KeepNotice { scene, duration_ms, title: title.to_owned() }
+}
+
+#[test]
+fn a_notice_that_is_kept_airs_in_its_period_without_a_file() {
+    let mut stage = Stage::new();
+    let decided =
+        decide(&stage.program, &keep("休診", "29日", 15_000, "年末"), at("11-18 9:00"), Trust::Synced).unwrap();
+    let [Fact::ContentSet(content)] = &decided.facts[..] else { panic!("{decided:?}") };
+    let content = content.content;
+    for fact in decided.facts {
+        stage.write(at("11-18 9:00"), Trust::Synced, fact);
+    }
+    let own = OwnAiring { content, from: day("11-20"), until: day("11-30"), every_loop: true };
+    let airs_own = decide(&stage.program, &ProgramCommand::AirOwn(own), at("11-18 9:01"), Trust::Synced).unwrap();
+    for fact in airs_own.facts {
+        stage.write(at("11-18 9:01"), Trust::Synced, fact);
+    }
+    stage.step("11-10 9:00 table w48 r1 11-16 11-30 D=11-21/0:00 day/0:00/24:00/O1");
+    stage.step("11-18 12:00 approve r1");
+    let film = |what: What| what.content();
+    assert_eq!(film(stage.airs(at("11-19 9:00")).what), Some(hash("O1")));
+    assert_eq!(film(stage.airs(at("11-19 9:10")).what), Some(hash("O1")), "before its period");
+    let aired: Vec<_> = (0..4).map(|n| film(stage.airs(at("11-24 9:00").plus_ms(n * 30_000)).what)).collect();
+    assert!(aired.contains(&Some(content)) && aired.contains(&Some(hash("O1"))), "{aired:?}");
+}
+
+#[rstest]
+#[case::no_headline("", "29日", 15_000, "年末", "headline")]
+#[case::no_words("休診", " ", 15_000, "年末", "text")]
+#[case::no_title("休診", "29日", 15_000, "", "title")]
+#[case::too_short_to_be_read("休診", "29日", 4_999, "年末", "duration_ms")]
+#[case::too_long_for_who_waits_for_the_next("休診", "29日", 120_001, "年末", "duration_ms")]
+fn a_notice_that_nobody_can_read_is_not_kept(
+    #[case] headline: &str,
+    #[case] words: &str,
+    #[case] duration_ms: u32,
+    #[case] title: &str,
+    #[case] field: &str,
+) {
+    let command = keep(headline, words, duration_ms, title);
+    let refusal = decide(&Stage::new().program, &command, at("11-18 9:00"), Trust::Synced).unwrap_err();
+    assert_eq!((refusal.code.as_str(), refusal.values["field"].as_str()), ("bad_value", field));
 }
 
 #[test]

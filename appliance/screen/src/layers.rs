@@ -1,0 +1,177 @@
+//! How much of each layer is seen, frame by frame: the two places that films have, and what covers all.
+//!
+//! A film that follows a film takes its place over, picture for picture. Where one of the two is a still, the next one
+//! begins in the other place and the two are mixed for a moment: the upper place alone changes then, so that nothing
+//! that lies under both is ever seen between them.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use gstreamer::prelude::*;
+use gstreamer::{self as gst, ClockTime};
+
+use crate::output::FRAMES_PER_S;
+use crate::sound::share;
+
+/// How long two neighbours are mixed: nine frames.
+const FADE: ClockTime = ClockTime::from_mseconds(300);
+
+/// How long after it is handed in a cover begins to be seen: its picture must have come through by then.
+const COVERS_IN: ClockTime = ClockTime::from_mseconds(100);
+
+/// One of the two places that films have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// The one beneath.
+    Lower,
+    /// The one that lies over it.
+    Upper,
+}
+
+impl Slot {
+    const fn other(self) -> Self {
+        match self {
+            Self::Lower => Self::Upper,
+            Self::Upper => Self::Lower,
+        }
+    }
+}
+
+/// What is in the film's region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Item {
+    slot: Slot,
+    is_still: bool,
+    /// Whether it is seen, and not what the board draws there.
+    is_seen: bool,
+}
+
+/// The layers that fade.
+pub(crate) struct Layers(Mutex<State>);
+
+struct State {
+    lower: Layer,
+    upper: Layer,
+    cover: Layer,
+    /// The item that was joined last.
+    last: Item,
+}
+
+impl Layers {
+    /// Takes the pads of the lower and the upper film and of the cover, all of which are unseen.
+    pub(crate) fn new(lower: gst::Pad, upper: gst::Pad, cover: gst::Pad) -> Self {
+        let [lower, upper, cover] = [lower, upper, cover].map(Layer::unseen);
+        let last = Item { slot: Slot::Upper, is_still: false, is_seen: false };
+        Self(Mutex::new(State { lower, upper, cover, last }))
+    }
+
+    /// Sets what the frame of a moment shows; to be called before each frame.
+    pub(crate) fn set(&self, at: ClockTime) {
+        self.with(|state| {
+            [&mut state.lower, &mut state.upper, &mut state.cover].into_iter().for_each(|one| one.set(at))
+        });
+    }
+
+    /// Lets an item begin at a moment, and returns where its pictures belong.
+    pub(crate) fn join(&self, at: ClockTime, is_still: bool) -> Slot {
+        self.with(|state| state.join(at, is_still))
+    }
+
+    /// Lets what the board draws be seen in the film's region.
+    pub(crate) fn uncover(&self, at: ClockTime) {
+        self.with(|state| {
+            state.last.is_seen = false;
+            state.lower.change(at, FADE, 0.0);
+            state.upper.change(at, FADE, 0.0);
+        });
+    }
+
+    /// Lets the cover be seen, or not.
+    pub(crate) fn cover(&self, now: ClockTime, is_seen: bool) {
+        let alpha = if is_seen { 1.0 } else { 0.0 };
+        self.with(|state| state.cover.change(now.saturating_add(COVERS_IN), FADE, alpha));
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn join(&mut self, at: ClockTime, is_still: bool) -> Slot {
+        let last = self.last;
+        let is_mixed = is_still || (last.is_seen && last.is_still);
+        let slot = if last.is_seen && !is_mixed { last.slot } else { last.slot.other() };
+        self.last = Item { slot, is_still, is_seen: true };
+        let fade = if is_mixed { FADE } else { ClockTime::ZERO };
+        match (slot, last.is_seen) {
+            (Slot::Upper, true) if slot != last.slot => {
+                self.upper.change(at, fade, 1.0);
+                self.lower.change(at.saturating_add(fade), ClockTime::ZERO, 0.0);
+            }
+            (Slot::Lower, true) if slot != last.slot => {
+                self.lower.change(at, ClockTime::ZERO, 1.0);
+                self.upper.change(at, fade, 0.0);
+            }
+            // It goes on in its place.
+            (Slot::Upper | Slot::Lower, true) => {}
+            (Slot::Upper, false) => self.upper.change(at, fade, 1.0),
+            (Slot::Lower, false) => self.lower.change(at, fade, 1.0),
+        }
+        slot
+    }
+}
+
+/// One layer, and how it is going to change.
+struct Layer {
+    pad: gst::Pad,
+    /// How much of it was seen before the changes, from 0 to 1.
+    alpha: f64,
+    changes: VecDeque<Change>,
+}
+
+/// A change that begins at a moment.
+struct Change {
+    from: ClockTime,
+    lasts: ClockTime,
+    alpha: f64,
+}
+
+impl Change {
+    fn ends(&self) -> ClockTime {
+        self.from.saturating_add(self.lasts)
+    }
+}
+
+impl Layer {
+    fn unseen(pad: gst::Pad) -> Self {
+        Self { pad, alpha: 0.0, changes: VecDeque::new() }
+    }
+
+    /// Adds a change, after those that are under way.
+    fn change(&mut self, at: ClockTime, lasts: ClockTime, alpha: f64) {
+        let free_from = self.changes.back().map_or(ClockTime::ZERO, Change::ends);
+        if self.changes.back().map_or(self.alpha, |last| last.alpha).total_cmp(&alpha).is_ne() {
+            self.changes.push_back(Change { from: at.max(free_from), lasts, alpha });
+        }
+    }
+
+    fn set(&mut self, at: ClockTime) {
+        let alpha = self.at(at);
+        if self.pad.property::<f64>("alpha").total_cmp(&alpha).is_ne() {
+            self.pad.set_property("alpha", alpha);
+        }
+    }
+
+    /// Returns how much is seen at a moment, and forgets what is over by then.
+    fn at(&mut self, at: ClockTime) -> f64 {
+        while let Some(over) = self.changes.pop_front_if(|change| change.ends() <= at) {
+            self.alpha = over.alpha;
+        }
+        let Some(change) = self.changes.front().filter(|change| change.from <= at) else { return self.alpha };
+        // The first frame of a change shows something of it, and the first one after it all.
+        let frame = ClockTime::SECOND / FRAMES_PER_S;
+        let gone = at.saturating_sub(change.from).saturating_add(frame);
+        self.alpha + (change.alpha - self.alpha) * share(gone, change.lasts.saturating_add(frame))
+    }
+}
