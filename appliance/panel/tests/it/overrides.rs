@@ -102,7 +102,12 @@ fn the_built_in_templates_pass_their_own_check() {
             TemplateName::Ticket512 => "ticket-576.svg",
             TemplateName::NoticeLandscape | TemplateName::NoticePortrait => "notice.svg",
             TemplateName::EmergencyLandscape | TemplateName::EmergencyPortrait => "emergency.svg",
-            other => other.file(),
+            TemplateName::BoardLandscape
+            | TemplateName::BoardPortrait
+            | TemplateName::CallLandscape
+            | TemplateName::CallPortrait
+            | TemplateName::Ticket576
+            | TemplateName::Ticket384 => name.file(),
         };
         fs::copy(assets.join(source), folder.path().join(name.file())).unwrap();
     }

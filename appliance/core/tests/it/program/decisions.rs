@@ -33,7 +33,7 @@ fn command(text: &str) -> ProgramCommand {
             item: item.parse().unwrap(),
             with: (with != "none").then(|| hash(with)),
         },
-        ["own", name, from, until] => ProgramCommand::AirOwn(machiai_core::program::content::OwnAiring {
+        ["own", name, from, until] => ProgramCommand::AirOwn(OwnAiring {
             content: hash(name),
             from: day(from),
             until: day(until),
