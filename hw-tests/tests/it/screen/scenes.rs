@@ -15,10 +15,11 @@ use super::program::{DAY, MIDNIGHT, facts, film};
 /// How long a fact may take to light a dark monitor.
 const LIT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Luma of a notice's paper and strip, of the band of caution, of ink, and of black.
+/// Luma of a notice's paper, of its strip and the band of caution, of ink, and of indigo.
 const PAPER: std::ops::RangeInclusive<u8> = 215..=235;
-const CAUTION: std::ops::RangeInclusive<u8> = 205..=214;
-const INK: std::ops::RangeInclusive<u8> = 25..=60;
+const BAND: std::ops::RangeInclusive<u8> = 205..=218;
+const INK: std::ops::RangeInclusive<u8> = 35..=50;
+const INDIGO: std::ops::RangeInclusive<u8> = 51..=62;
 
 fn is_film(frame: &[u8]) -> bool {
     matches!(read(frame, 1920), Seen::Picture { .. })
@@ -26,14 +27,14 @@ fn is_film(frame: &[u8]) -> bool {
 
 /// Whether the film's region has a notice's paper at its lower edge, and ink at the left of its band.
 fn is_urgent(frame: &[u8]) -> bool {
-    CAUTION.contains(&luma_at(frame, 1920, (1200, 20)))
+    BAND.contains(&luma_at(frame, 1920, (1200, 20)))
         && INK.contains(&luma_at(frame, 1920, (10, 50)))
         && PAPER.contains(&luma_at(frame, 1920, (640, 714)))
 }
 
 fn is_plain(frame: &[u8]) -> bool {
-    PAPER.contains(&luma_at(frame, 1920, (1200, 20)))
-        && (40..=80).contains(&luma_at(frame, 1920, (10, 50)))
+    BAND.contains(&luma_at(frame, 1920, (1200, 20)))
+        && INDIGO.contains(&luma_at(frame, 1920, (10, 50)))
         && PAPER.contains(&luma_at(frame, 1920, (640, 714)))
 }
 
@@ -41,7 +42,7 @@ fn is_plain(frame: &[u8]) -> bool {
 fn is_emergency(frame: &[u8]) -> bool {
     INK.contains(&luma_at(frame, 1920, (1900, 1070)))
         && INK.contains(&luma_at(frame, 1920, (10, 10)))
-        && CAUTION.contains(&luma_at(frame, 1920, (1900, 540)))
+        && BAND.contains(&luma_at(frame, 1920, (1900, 540)))
 }
 
 fn is_black(frame: &[u8]) -> bool {
@@ -131,6 +132,7 @@ async fn a_kept_notice_takes_its_turn_among_films_and_is_written_down() {
     let frame = monitor.latest.until("a notice", is_plain);
     super::picture(&folder.join("notice.png"), (1920, 1080), &frame);
     monitor.latest.until("a film after it", is_film);
+    monitor.latest.until("the notice again", is_plain);
     let begun = facts(&stage, "AiringBegun").await;
     assert!(begun.iter().any(|fact| fact["body"]["content"] == content), "{begun:?}");
     assert!(monitor.pictures.lock().unwrap().iter().all(|seen| *seen != Seen::Black));
