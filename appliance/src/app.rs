@@ -109,7 +109,7 @@ impl App {
             own_device: "machiai".parse().unwrap_or_else(|_| unreachable!("a fixed word of seven letters")),
             stop: CancellationToken::new(),
             troubles: Mutex::default(),
-            contents: Contents::default(),
+            contents: Contents::new(config.contents()),
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
         }

@@ -25,6 +25,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use machiai_core::program::content::{ContentHash, ContentTrouble};
 use machiai_panel::film::{Findings, Order, Reason, Refused};
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,7 @@ pub use room::Keep;
 const MOST_TRIES: u8 = 3;
 
 /// The longest verdict that is read, in bytes.
-const MOST_VERDICT: u64 = 64 * 1_024;
+const MOST_VERDICT: u64 = 128 * 1_024;
 
 /// What a store needs to know.
 #[derive(Clone, Debug)]
@@ -159,6 +161,15 @@ pub(crate) fn hashes_in(folder: &Path) -> BTreeSet<ContentHash> {
     let named = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().to_str()?.get(..64)?.parse().ok();
     let places = ["originals", "prepared"].map(|place| fs::read_dir(folder.join(place)));
     places.into_iter().flatten().flatten().filter_map(named).collect()
+}
+
+/// Returns the small picture of a piece of content, JPEG; none where there is none.
+pub(crate) fn picture_in(folder: &Path, content: ContentHash) -> Option<Vec<u8>> {
+    let verdict = read_verdict(&folder.join("verdicts").join(format!("{content}.json")))?;
+    match verdict {
+        Verdict::Prepared(findings) => BASE64_STANDARD.decode(findings.picture?).ok(),
+        Verdict::Refused(_) => None,
+    }
 }
 
 /// The store; one thread has it.

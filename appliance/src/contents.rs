@@ -4,7 +4,7 @@
 //! is not removed under them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use machiai_core::program::content::ContentHash;
@@ -47,18 +47,34 @@ pub(crate) struct RefusedFile {
 }
 
 /// What lies on the disk and can be played.
-#[derive(Debug, Default)]
-pub(crate) struct Contents(Mutex<Shelf>);
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// Where the content store stands.
+    folder: PathBuf,
+    shelf: Mutex<Shelf>,
+}
 
 #[derive(Debug, Default)]
 struct Shelf {
     files: BTreeMap<ContentHash, PathBuf>,
+    /// The content of which there is a small picture.
+    pictures: BTreeSet<ContentHash>,
     /// When what was taken plays.
     taken: BTreeMap<ContentHash, AtMs>,
     status: ContentStatus,
 }
 
 impl Contents {
+    /// Begins with nothing to be played; the store in the folder says more.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, shelf: Mutex::default() }
+    }
+
+    /// Returns where the content store stands.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Says what can be played from now on, and what is told of it.
     pub(crate) fn put(&self, files: BTreeMap<ContentHash, PathBuf>, status: ContentStatus) {
         let mut shelf = self.shelf();
@@ -69,6 +85,16 @@ impl Contents {
     /// Returns what can be played.
     pub(crate) fn on_disk(&self) -> BTreeSet<ContentHash> {
         self.shelf().files.keys().copied().collect()
+    }
+
+    /// Says of which content there is a small picture.
+    pub(crate) fn put_pictures(&self, pictures: BTreeSet<ContentHash>) {
+        self.shelf().pictures = pictures;
+    }
+
+    /// Returns of which content there is a small picture.
+    pub(crate) fn pictures(&self) -> BTreeSet<ContentHash> {
+        self.shelf().pictures.clone()
     }
 
     /// Takes a piece of content that plays at an instant: where it lies; none for one that does not.
@@ -100,7 +126,7 @@ impl Contents {
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -110,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_somebody_took_is_not_let_go_until_it_has_played() {
-        let contents = Contents::default();
+        let contents = Contents::new(PathBuf::new());
         let (played, other) = (ContentHash::from_bytes([1; 32]), ContentHash::from_bytes([2; 32]));
         let files = BTreeMap::from([(played, PathBuf::from("/1")), (other, PathBuf::from("/2"))]);
         contents.put(files, ContentStatus::default());

@@ -58,6 +58,9 @@ pub struct Findings {
     pub gain_db: f64,
     /// Pictures of the prepared film, 30 a second.
     pub n_prepared: u64,
+    /// One of its pictures, small, for staff to know it by: JPEG in base64; none where none could be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
 }
 
 /// Why a film is not fit to be shown.

@@ -82,6 +82,7 @@ fn prepare(order: &Order, files: (&File, &File), tell: &mut Tell<'_>) -> Result<
         loudness_lufs: look.loudness_lufs,
         gain_db: look.gain_db,
         n_prepared: made.n_prepared,
+        picture: made.picture.map(|jpeg| gst::glib::base64_encode(&jpeg).into()),
     })
 }
 

@@ -38,8 +38,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How far it stands back behind the queue, the pages and the screen.
 const NICENESS: i32 = 10;
 
-/// The longest line that is read, in bytes.
-const MOST_LINE: u64 = 16 * 1_024;
+/// The longest line that is read, in bytes: a small picture in base64 is below it.
+const MOST_LINE: u64 = 96 * 1_024;
 
 /// Lines that wait to be read.
 const N_LINES: usize = 16;

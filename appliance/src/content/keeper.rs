@@ -311,6 +311,9 @@ impl Keeper {
             quota_bytes: self.quota_bytes,
             refused: self.refused(),
         };
+        let has_picture = |one: &OnDisk| one.findings.as_ref().is_some_and(|findings| findings.picture.is_some());
+        let pictures = on_disk.iter().filter(|(_, one)| has_picture(one)).map(|(hash, _)| *hash);
+        self.app.contents.put_pictures(pictures.collect());
         let files = on_disk.into_iter().map(|(hash, OnDisk { path, .. })| (hash, path)).collect();
         self.app.contents.put(files, status);
     }

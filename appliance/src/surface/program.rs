@@ -1,23 +1,30 @@
 //! The program as a question: what airs now, the tables that run or are to come, and what stands against them.
 
-use axum::extract::State;
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use machiai_core::ids::PlaceId;
 use machiai_core::program::airs::Ask;
-use machiai_core::program::content::ContentHash;
+use machiai_core::program::content::{ContentHash, ContentKind};
 use machiai_core::program::outlook::Outlook;
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::time::AtMs;
+use machiai_panel::Layout;
 use serde::Serialize;
 
 use crate::app::Shared;
+use crate::problem::{Problem, Told};
+use crate::scene;
 
 /// Returns the route.
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/api/v1/program", get(program))
+    Router::new()
+        .route("/api/v1/program", get(program))
+        .route("/api/v1/program/contents/{content}/picture", get(picture))
 }
 
 /// What the program's page shows.
@@ -30,7 +37,7 @@ pub(crate) struct Shown {
     /// The monitors that are connected; what airs now is said of the first.
     monitors: Vec<PlaceId>,
     /// The content of which there is a picture to be shown.
-    pictures: Vec<ContentHash>,
+    pictures: BTreeSet<ContentHash>,
 }
 
 /// The program: what airs now and why, the tables that run or are to come, and the content that is known.
@@ -45,6 +52,31 @@ pub(crate) async fn program(State(app): State<Shared>) -> Response {
         let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting, now };
         clinic.program.outlook(&ask)
     });
-    let shown = Shown { outlook, now_ms: now, monitors, pictures: Vec::new() };
+    // What the clinic wrote is drawn when it is asked for.
+    let written = outlook.contents.iter().filter(|content| content.kind == ContentKind::Notice);
+    let mut pictures = app.contents.pictures();
+    pictures.extend(written.map(|content| content.content));
+    let shown = Shown { outlook, now_ms: now, monitors, pictures };
     ([(header::CACHE_CONTROL, "private, no-store")], Json(shown)).into_response()
+}
+
+/// A small picture of a piece of content: a still of a film, or the clinic's notice as it is drawn.
+#[utoipa::path(get, path = "/api/v1/program/contents/{content}/picture", tag = "questions",
+    params(("content" = String, Path)),
+    responses((status = 200, content_type = "image/jpeg", body = Vec<u8>), (status = 404, body = Told)))]
+pub(crate) async fn picture(State(app): State<Shared>, Path(content): Path<String>) -> Result<Response, Problem> {
+    let unknown = || Problem::unknown_address(app.panel.words());
+    let content: ContentHash = content.parse().map_err(|_foreign| unknown())?;
+    let written = app.gate.read(|clinic| clinic.program.content(content)?.1.scene.clone());
+    // It never changes: its address is its hash.
+    let kept = (header::CACHE_CONTROL, "private, max-age=604800, immutable");
+    if let Some(written) = written {
+        let drawn = scene::draw(&app.panel, &scene::notice_of(&written), Layout::Landscape);
+        let drawn = drawn.map_err(|why| scene::refusal(&app.panel, &why))?;
+        return Ok(([(header::CONTENT_TYPE, "image/svg+xml"), kept], String::from(drawn)).into_response());
+    }
+    let folder = app.contents.folder().to_owned();
+    let read = tokio::task::spawn_blocking(move || crate::content::picture_in(&folder, content)).await;
+    let jpeg = read.ok().flatten().ok_or_else(unknown)?;
+    Ok(([(header::CONTENT_TYPE, "image/jpeg"), kept], jpeg).into_response())
 }

@@ -180,6 +180,14 @@ async fn a_film_that_the_clinic_brings_airs_as_it_was_prepared_and_a_broken_one_
     let quarantined = json!({"content": hash_of(broken), "trouble": "undecodable"});
     assert_eq!(facts(&daemon, "ContentQuarantined").await, [quarantined]);
 
+    let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
+    assert_eq!(api.get("program").await.unwrap()["pictures"], json!([hash]));
+    let picture = |hash: &str| reqwest::get(format!("{}/api/v1/program/contents/{hash}/picture", daemon.address()));
+    let shown = picture(&hash).await.unwrap();
+    assert_eq!((shown.status().as_u16(), shown.headers()["content-type"].as_bytes()), (200, b"image/jpeg".as_slice()));
+    assert!(shown.bytes().await.unwrap().starts_with(&[0xFF, 0xD8]));
+    assert_eq!(picture(&hash_of(broken)).await.unwrap().status(), 404);
+
     let items = [json!({"item": "a", "content": hash})];
     let table = json!({"table": "week48", "revision": 1, "from": MIDNIGHT, "to": MIDNIGHT + 7 * DAY,
         "deadline": MIDNIGHT + DAY, "slots": [{"slot": "day", "from": "0:00", "to": "24:00", "items": items}]});

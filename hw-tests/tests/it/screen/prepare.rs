@@ -36,6 +36,15 @@ fn findings(film: &Path) -> Findings {
     }
 }
 
+/// Returns the width and height that the small picture's own head tells (JPEG: the frame header, SOF0).
+fn size_of(found: &Findings) -> (u16, u16) {
+    let jpeg = gstreamer::glib::base64_decode(found.picture.as_ref().expect("a picture"));
+    assert!(jpeg.starts_with(&[0xFF, 0xD8]) && jpeg.len() < 60_000, "{} bytes", jpeg.len());
+    let frame = jpeg.windows(2).position(|two| two == [0xFF, 0xC0]).expect("a frame header");
+    let two = |at: usize| u16::from_be_bytes([jpeg[frame + at], jpeg[frame + at + 1]]);
+    (two(7), two(5))
+}
+
 fn refused(film: &Path) -> Reason {
     match answer(film, &ORDER) {
         Line::Refused(refused) => refused.reason,
@@ -76,6 +85,7 @@ fn a_good_film_is_prepared_and_plays_picture_by_picture(
     assert!(found.picture_codec.contains(codec), "{found:?}");
     assert_eq!(found.frames_per_s, format!("{}/1", film.per_s));
     assert_eq!((found.sound_codec.is_some(), found.loudness_lufs.is_some()), (film.sounds, film.sounds));
+    assert_eq!(size_of(&found), (320, 180), "the picture by which staff know it");
 
     screen.playout.cue(1, &path.with_extension("prepared"), None).unwrap();
     assert_eq!(ends(&screen.until_over(1)), [(1, n_prepared, End::Whole)]);
@@ -95,6 +105,7 @@ fn a_still_becomes_a_film_of_one_picture(#[case] still: Odd, #[case] codec: &str
     let found = findings(&path);
     assert_eq!((found.duration_ms, found.n_frames, found.n_prepared), (0, 1, 1));
     assert_eq!((found.width_px, found.height_px), size);
+    assert_eq!(size_of(&found), (320, 180));
     assert!(found.picture_codec.to_lowercase().contains(&codec.to_lowercase()), "{found:?}");
 }
 
