@@ -117,7 +117,7 @@ function drawTable(table) {
   const week = make('h2', { text: say('week', { from: day(table.from), to: lastOf(table.to) }) });
   at.append(make('header', {}, week, make('b', { className: 'state', text: say(state) }), make('span', { text: `${say(isRunning ? 'running' : 'coming')}　${say('deadline', { at: deadline(table.deadline) })}` })));
   const told = [];
-  if (table.is_approved && table.approved) told.push(say('by', { who: table.approved.by.person ?? table.approved.by.device, at: dayAndTime(table.approved.at) }));
+  if (table.is_approved && table.approved) told.push(say('by', { who: table.approved.by ?? say('desk'), at: dayAndTime(table.approved.at) }));
   if (table.lacks) told.push(reasonOf(table.lacks, !isRunning ? 'coming' : substitutes.length ? 'substitute' : 'card'));
   if (table.is_beside) told.push(say('beside'));
   if (!isWhole) told.push(say(table.is_open ? 'unless' : 'instead', { what: substitutes.join('・') || say('no_substitute') }));
@@ -178,21 +178,51 @@ function choose(of, shown) {
   }));
   $('choosing').showModal();
 }
-function compose(key, isUrgent, send) {
-  const form = $('saying').querySelector('form');
+// What each kind of notice asks for beside its text, and what is sent for it.
+const NOTICES = {
+  notice: { look: 'urgent', asks: ['until'], go: 'show', send: ({ text, minutes }) => ({ do: 'set_notice', text, until: view.now_ms + minutes * 60000 }) },
+  emergency: { look: 'emergency', asks: [], go: 'emergency_now', send: ({ text }) => ({ do: 'begin_emergency', text }) },
+  write: { look: 'plain', asks: ['headline', 'seconds'], go: 'keep', send: ({ headline, text, seconds }) => ({ do: 'keep_notice', title: headline.ja, duration_ms: seconds * 1000, scene: { template: 'notice', headline, text } }) },
+};
+function typed({ ja, en, headline_ja, headline_en, minutes, seconds }) {
+  const both = (one, other) => ({ ja: one.value.trim(), ...(other.value.trim() && { en: other.value.trim() }) });
+  return { text: both(ja, en), headline: both(headline_ja, headline_en), minutes: Number(minutes.value), seconds: Number(seconds.value) };
+}
+let previewing = 0;
+async function preview({ look, asks }, form) {
+  const [img, said] = $('preview').children;
+  const { text, headline } = typed(form.elements);
+  const nth = previewing += 1;
+  if (!text.ja || (asks.includes('headline') && !headline.ja)) return;
+  const body = JSON.stringify({ look, text, layout: 'landscape', ...(asks.includes('headline') && { headline }) });
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await fetch('/api/v1/program/notice/preview', { method: 'POST', headers, body, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
+  const told = response && await (response.ok ? response.text() : response.json());
+  // Something else was typed meanwhile.
+  if (nth !== previewing || !told) return;
+  [img.hidden, said.hidden] = [!response.ok, response.ok];
+  if (response.ok) Object.assign(img, { src: `data:image/svg+xml,${encodeURIComponent(told)}`, alt: say('preview_of') });
+  else said.textContent = (lang === 'ja' && told.title_ja) || told.title;
+  form.querySelector('.go').disabled = !response.ok;
+}
+function compose(key) {
+  const { asks, go, send } = NOTICES[key];
+  const form = $('saying').querySelector('form'), button = form.querySelector('.go');
   form.reset();
+  previewing += 1;
+  for (const at of $('preview').children) at.hidden = true;
   $('saying-title').textContent = say(key);
   $('saying-text').textContent = say(`${key}_text`);
-  $('until').hidden = !isUrgent;
+  for (const part of ['headline', 'until', 'seconds']) $(part).hidden = !asks.includes(part);
+  form.elements.headline_ja.required = asks.includes('headline');
   for (const option of form.elements.minutes.options) option.textContent = option.value < 60 ? say('minutes', { n: option.value }) : say('hours', { n: option.value / 60 });
-  const go = form.querySelector('.go');
-  go.textContent = say(isUrgent ? 'show' : 'emergency_now');
-  go.classList.toggle('gone', !isUrgent);
+  button.textContent = say(go);
+  button.disabled = false;
+  button.classList.toggle('gone', key === 'emergency');
+  form.oninput = () => preview(NOTICES[key], form);
   form.onsubmit = async (event) => {
     event.preventDefault();
-    const { ja, en, minutes } = form.elements;
-    const text = { ja: ja.value.trim(), ...(en.value.trim() && { en: en.value.trim() }) };
-    if (await change(go, send(text, Number(minutes.value)))) $('saying').close();
+    if (await change(button, send(typed(form.elements)))) $('saying').close();
   };
   $('saying').showModal();
 }
@@ -211,8 +241,7 @@ function chooseDays(it) {
   };
   $('airing').showModal();
 }
-$('notice').addEventListener('click', () => compose('notice', true, (text, minutes) => ({ do: 'set_notice', text, until: view.now_ms + minutes * 60000 })));
-$('emergency').addEventListener('click', () => compose('emergency', false, (text) => ({ do: 'begin_emergency', text })));
+for (const key of Object.keys(NOTICES)) $(key).addEventListener('click', () => compose(key));
 $('unnotice').addEventListener('click', () => change($('unnotice'), { do: 'withdraw_notice' }));
 $('all-clear').addEventListener('click', () => change($('all-clear'), { do: 'end_emergency' }));
 for (const at of document.querySelectorAll('dialog')) at.querySelector('.quiet').addEventListener('click', () => at.close());

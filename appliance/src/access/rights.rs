@@ -18,8 +18,6 @@ pub(crate) enum Need {
     Desk,
     /// Somebody signed in at a desk.
     Person,
-    /// A manager or the reception, signed in at a desk.
-    Office,
     /// A manager signed in at a desk.
     Manager,
 }
@@ -67,7 +65,6 @@ fn need_to_act(route: &str, path: &str) -> Need {
         "/sign-in" | "/sign-in/switch" | "/sign-out" | "/set-up" => Need::Desk,
         "/api/v1/lines/{address}/tickets" | "/kiosk/take" => Need::KioskOrPerson,
         "/api/v1/visits/{visit}/{act}" if path.ends_with("/arrive") => Need::KioskOrPerson,
-        "/api/v1/program/notice/preview" => Need::Office,
         _ if is_for_managers(route) => Need::Manager,
         _ => Need::Person,
     }
@@ -114,7 +111,7 @@ pub(crate) fn lacks(need: Need, kind: Option<DeviceKind>, role: Option<Role>) ->
     let fits = match need {
         Need::Nothing | Need::Paired => true,
         Need::KioskOrDesk | Need::KioskOrPerson => kind != DeviceKind::Board,
-        Need::Desk | Need::Person | Need::Office | Need::Manager => kind == DeviceKind::Desk,
+        Need::Desk | Need::Person | Need::Manager => kind == DeviceKind::Desk,
     };
     if !fits {
         return Err(Lack::Kind);
@@ -122,12 +119,11 @@ pub(crate) fn lacks(need: Need, kind: Option<DeviceKind>, role: Option<Role>) ->
     let needs_person = match need {
         Need::Nothing | Need::Paired | Need::KioskOrDesk | Need::Desk => false,
         Need::KioskOrPerson => kind == DeviceKind::Desk,
-        Need::Person | Need::Office | Need::Manager => true,
+        Need::Person | Need::Manager => true,
     };
     match role {
         None if needs_person => Err(Lack::Person),
         Some(Role::Reception | Role::Nurse | Role::Doctor) if need == Need::Manager => Err(Lack::Manager),
-        Some(Role::Nurse | Role::Doctor) if need == Need::Office => Err(Lack::Manager),
         None | Some(_) => Ok(()),
     }
 }
@@ -158,7 +154,7 @@ mod tests {
             (GET, "/api/v1/staff", "/api/v1/staff", Need::Manager),
             (POST, "/api/v1/settings", "/api/v1/settings", Need::Manager),
             (POST, "/api/v1/settings/anything/new", "/api/v1/settings/anything/new", Need::Manager),
-            (POST, "/api/v1/program/notice/preview", "/api/v1/program/notice/preview", Need::Office),
+            (POST, "/api/v1/program/notice/preview", "/api/v1/program/notice/preview", Need::Person),
             (GET, "/rehearsal/desk", "/rehearsal/desk", Need::Desk),
             (GET, "/rehearsal/api/{*rest}", "/rehearsal/api/v1/visits", Need::Desk),
             (POST, "/rehearsal/api/{*rest}", "/rehearsal/api/v1/visits/0/arrive", Need::Person),
@@ -195,8 +191,6 @@ mod tests {
         assert_eq!(table(Need::Manager, None), ["pairing", "kind", "kind", "person"]);
         for role in Role::ALL {
             assert_eq!(table(Need::Person, Some(role))[3], "ok");
-            let is_office = matches!(role, Role::Manager | Role::Reception);
-            assert_eq!(table(Need::Office, Some(role))[3], if is_office { "ok" } else { "manager" });
             assert_eq!(table(Need::Manager, Some(role))[3], if role == Role::Manager { "ok" } else { "manager" });
         }
     }

@@ -13,8 +13,7 @@ use super::content::{Content, ContentHash, ContentKind, OwnAiring};
 use super::table::{ItemPlace, Revision, Slot, UrgentNotice};
 use super::why::{Frame, Why};
 use super::{ContentState, Deed, Program, Received, TableState};
-use crate::envelope::By;
-use crate::ids::{ItemId, SlotId, TableId};
+use crate::ids::{ItemId, SlotId, StaffId, TableId};
 use crate::settings::{Text, WeekDay};
 use crate::time::{AtMs, DayTime};
 
@@ -132,8 +131,8 @@ pub struct TableOutlook {
 /// Who approved, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Approved {
-    /// Who.
-    pub by: By,
+    /// Who: the name that colleagues read; none where nobody was signed in, or is known no longer.
+    pub by: Option<String>,
     /// When.
     pub at: AtMs,
     /// What they saw.
@@ -223,7 +222,10 @@ impl Program {
         let deadline = approval::deadline_of(state).unwrap_or(table.deadline);
         let last = state.acts.iter().rev().find_map(|act| match &act.what {
             Deed::Approved { revision, .. } => {
-                Some(Approved { by: act.by.clone(), at: act.at.stamp.at, revision: *revision })
+                let person = act.by.person.as_ref().and_then(|person| person.parse().ok());
+                let person = person.and_then(|person: StaffId| ask.standing.staff.get(&person));
+                let by = person.map(|staff| staff.name.clone());
+                Some(Approved { by, at: act.at.stamp.at, revision: *revision })
             }
             Deed::Withdrawn | Deed::Reopened { .. } => None,
         });

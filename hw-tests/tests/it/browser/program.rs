@@ -23,6 +23,18 @@ fn table(name: &str, (from, deadline): (i64, i64)) -> Value {
     json!({"table": name, "revision": 1, "from": from, "to": from + 7 * DAY, "deadline": deadline, "slots": slots})
 }
 
+impl Scene {
+    /// Types a text into a field of the notice that is being written.
+    async fn write(&self, field: &str, text: &str) {
+        let typed = format!(
+            "const at = document.querySelector('#saying [name={field}]'); at.value = {}; \
+            at.dispatchEvent(new Event('input', {{ bubbles: true }}))",
+            json!(text)
+        );
+        self.run(&typed).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     let mut scene = Scene::set("program").await;
@@ -59,7 +71,11 @@ async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     scene.picture("approved").await;
 
     scene.press("#notice").await;
-    scene.run("document.querySelector('#saying [name=ja]').value = '本日の午後は休診いたします <b>&'").await;
+    scene.write("ja", "本日の午後は休診いたします <b>&").await;
+    scene
+        .until("document.querySelector('#preview img').complete && document.querySelector('#preview img').naturalWidth")
+        .await;
+    scene.picture("preview").await;
     scene.judge("program, notice", &mut found).await;
     scene.press("#saying .go").await;
     scene.until("document.querySelector('#what').textContent.includes('午後は休診いたします <b>&')").await;
@@ -69,9 +85,21 @@ async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     scene.picture("english").await;
     scene.press("#unnotice").await;
     scene.until("document.querySelector('#urgent').hidden && document.querySelector('#unnotice').hidden").await;
+    // A refusal is a complaint of the console too.
+    scene.is_quiet().await;
+
+    scene.press("#write").await;
+    scene.write("headline_ja", "年末年始の休診").await;
+    scene.write("ja", &"とても長いお知らせです。".repeat(10)).await;
+    scene.until("!document.querySelector('#preview p').hidden && document.querySelector('#saying .go').disabled").await;
+    scene.picture("too-long").await;
+    scene.write("ja", "12月29日（火）から1月3日（日）まで休診いたします。").await;
+    scene.until("document.querySelector('#preview p').hidden && !document.querySelector('#saying .go').disabled").await;
+    scene.judge("program, writing", &mut found).await;
+    scene.press("#saying .go").await;
+    scene.until("[...document.querySelectorAll('#own li b')].some((at) => at.textContent === '年末年始の休診')").await;
     scene.browser.size(320, 640).await.unwrap();
     assert_eq!(scene.beyond().await, json!([]));
     scene.picture("narrow").await;
-    scene.is_quiet().await;
     assert_eq!(found, Vec::<String>::new());
 }

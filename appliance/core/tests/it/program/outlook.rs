@@ -32,7 +32,7 @@ fn a_table_shows_whether_it_is_approved_and_until_when_it_can_be() {
     let stage = stage.run(&["11-18 12:00 approve r1"]);
     assert_eq!(tables(&stage, "11-19 9:00"), ["w48 1 *o ok P1,A1,O1"]);
     let approved = stage.program.outlook(&stage.ask(at("11-19 9:00"))).tables.remove(0).approved.unwrap();
-    assert_eq!((approved.by.device.as_str(), approved.at, approved.revision.0), ("desk", at("11-18 12:00"), 1));
+    assert_eq!((approved.by, approved.at, approved.revision.0), (None, at("11-18 12:00"), 1));
     assert_eq!(tables(&stage, "11-30 0:00"), Vec::<String>::new(), "it is over");
 }
 
