@@ -9,7 +9,7 @@ use machiai_core::decide::{Context, Edge, decide};
 use machiai_core::envelope::{By, Cmd, Envelope};
 use machiai_core::facts::Fact;
 use machiai_core::ids::{Origin, SiteId, VisitId};
-use machiai_core::program::PROGRAM_KINDS;
+use machiai_core::program::{AIRING_KINDS, PROGRAM_KINDS};
 use machiai_core::queue::{Clinic, FOLD_VERSION, Taken};
 use machiai_core::refusal::Refusal;
 use machiai_core::standing::{STANDING_KINDS, Standing};
@@ -200,8 +200,12 @@ pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError>
     let opened =
         opened.filter_map(|fact| if let Fact::DayOpened(opened) = fact.fact { Some(opened.day) } else { None });
     let days: BTreeSet<Day> = opened.collect();
-    for day in days.into_iter().rev().take(N_DAYS) {
-        add(reader.facts_of_day(day)?);
+    for day in days.iter().rev().take(N_DAYS) {
+        add(reader.facts_of_day(*day)?);
+    }
+    if days.is_empty() {
+        let today = Day::holding(at, 0);
+        add(reader.facts_of_kinds_in(&AIRING_KINDS, (today, today))?);
     }
     let mut clinic = Clinic::default();
     for fact in facts.values() {

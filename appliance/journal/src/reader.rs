@@ -93,10 +93,11 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] when they cannot be read; if it is damage, the journal must be set aside.
     pub fn facts_of_kinds_in(&self, kinds: &[&str], (first, last): (Day, Day)) -> Result<Vec<Kept>, StoreError> {
-        let query = "SELECT position, line FROM facts WHERE kind = ?1 AND (day BETWEEN ?2 AND ?3 OR day IS NULL)";
+        let query = "SELECT position, line FROM facts WHERE kind = ?1 AND (day BETWEEN ?2 AND ?3 OR day = ?4)";
+        let [first, last, none] = [Some(first), Some(last), None].map(day_column);
         let mut facts = Vec::new();
         for kind in kinds {
-            facts.extend(self.facts(query, params![kind, day_column(Some(first)), day_column(Some(last))])?);
+            facts.extend(self.facts(query, params![kind, first, last, none])?);
         }
         facts.sort_by_key(|kept| kept.position);
         Ok(facts)

@@ -143,4 +143,28 @@ async fn an_approved_table_airs_in_order_and_goes_on_where_it_was_after_the_scre
     let mut again = again;
     again.end();
     assert_eq!(facts(&stage, "ContentQuarantined").await, Vec::<Value>::new());
+    told_on_the_command_line(&stage, (&health, &begun)).await;
+}
+
+/// Asks the command line what aired and why, while the daemon runs.
+async fn told_on_the_command_line(stage: &Stage, (health, begun): (&str, &[Value])) {
+    let csv = stage.daemon.ask(&["airings", "export", "--month", "2026-11"]).await.unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert!(csv.starts_with("\u{FEFF}airing,part,monitor,content,kind,title,table,"), "{csv}");
+    for fact in begun {
+        let name = format!("{}-{}", fact["origin"].as_str().unwrap(), fact["seq"]);
+        let row: Vec<&Vec<&str>> = rows.iter().filter(|row| row[0] == name).collect();
+        assert_eq!(row.len(), 1, "{name} in {csv}");
+        assert_eq!((row[0][2], row[0][3]), ("monitor1", fact["body"]["content"].as_str().unwrap()));
+    }
+    let shown = rows.iter().find(|row| row[3] == health && row[15] == "whole").expect("the film, whole");
+    assert_eq!((shown[4], shown[5], shown[6], shown[9], shown[13]), ("provided", "film 11", "week48", "a", "60"));
+    assert_eq!(stage.daemon.ask(&["airings", "export", "--month", "2026-10"]).await.unwrap().lines().count(), 1);
+
+    let on_its_day = stage.daemon.ask(&["explain", "program", "--at", "2026-11-27T10:00"]).await.unwrap();
+    let is_approved = on_its_day.contains("番組表のとおりに流しています。") || on_its_day.contains("医院のコンテンツ");
+    assert!(on_its_day.starts_with("2026-11-27 10:00:00\nfilm ") && is_approved, "{on_its_day}");
+    let long_before = stage.daemon.ask(&["explain", "program", "--at", "2026-11-01T10:00"]).await.unwrap();
+    assert!(long_before.contains("この期間の番組表がないため、医院のご案内を表示しています。"), "{long_before}");
+    assert!(stage.daemon.ask(&["explain", "program", "--at", "yesterday"]).await.is_err());
 }
