@@ -99,6 +99,10 @@ fn facts_are_found_by_day_kind_and_command() {
     assert_eq!(of_day(45), Vec::<Vec<u8>>::new());
     assert_eq!(reader.facts_of_kinds(&["DayOpened", "MessageSet"]).unwrap().len(), 35);
     assert_eq!(reader.facts_of_kinds(&["DayOpened"]).unwrap().len(), 0);
+    let of_days = |first, last| reader.facts_of_kinds_in(&["MessageSet"], (day(first), day(last))).unwrap();
+    let lines_of = |first, last| of_days(first, last).into_iter().map(|kept| kept.line).collect::<Vec<_>>();
+    assert_eq!((lines_of(15, 25), lines_of(25, 15)), (all[10..30].to_vec(), Vec::new()));
+    assert_eq!(reader.facts_of_kinds_in(&["DayOpened"], (day(15), day(25))).unwrap(), []);
     assert_eq!(reader.by_cmd("key-9").unwrap()[0].line, all[8]);
     assert_eq!(reader.by_cmd("key-10").unwrap(), []);
     let after: Vec<_> = reader.facts_after(Position(30), 3).unwrap().iter().map(|kept| kept.position.0).collect();
