@@ -66,6 +66,8 @@ pub(crate) enum Trouble {
     BoardNotDrawn,
     /// The nightly copy of the journal failed.
     BackupFailed,
+    /// A monitor that was there is not: patients are to be called by voice.
+    MonitorGone,
 }
 
 /// What every handler holds.
@@ -140,6 +142,7 @@ impl App {
         let live = [
             (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
+            (Trouble::MonitorGone, self.screens.lack_one()),
             (Trouble::ClockLost, self.gate.clock.shown().1 == Trust::Lost),
         ];
         troubles.extend(live.into_iter().filter(|(_, stands)| *stands).map(|(trouble, _)| trouble));

@@ -314,6 +314,8 @@ function drawBar(room) {
   write($('paper'), n ? say('unprinted', { n }) : say(has === 0 ? 'no_printer' : 'printer'));
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
   lay($('troubles'), (status?.troubles ?? []).map((code) => make('span', words[lang].faults[code] ?? code, 'bad')));
+  $('program').hidden = root || !status?.program.length;
+  write($('program'), say('program_look', { n: status?.program.length }));
   if (status) write($('clock'), clockFace.format(status.now_ms));
   write($('person'), me?.person ? say('person', me.person) : say('nobody_here'));
   write($('lang'), say('other'));

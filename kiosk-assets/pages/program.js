@@ -93,6 +93,11 @@ function draw() {
   const own = view.contents.filter((it) => ['introduction', 'notice', 'own'].includes(it.kind));
   $('own').replaceChildren(...own.map(drawOwn));
   if (!own.length) $('own').append(make('li', { text: say('no_own') }));
+  const { refused, n_waiting: n } = view.store;
+  $('waiting').hidden = !n;
+  $('waiting').textContent = say('waiting', { n });
+  $('files').hidden = !refused.length;
+  $('refused').replaceChildren(...refused.map((file) => make('li', {}, make('span', { className: 'no-picture' }), make('div', {}, make('b', { text: file.name ?? say('no_name') }), make('small', { className: 'bad', text: file[lang] })))));
 }
 function drawNow() {
   const now = nowOf(view.on_air);

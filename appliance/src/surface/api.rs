@@ -171,6 +171,8 @@ pub(crate) struct Status {
     n_remarks: usize,
     /// Numbers passed over without a reason; none unless facts are missing.
     unexplained_gaps: Vec<(u16, u32, u32)>,
+    /// What staff should look at in the program, by code: as its page says it.
+    program: Vec<&'static str>,
     /// What is wrong, by code.
     troubles: Vec<Trouble>,
 }
@@ -199,6 +201,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
                 .iter()
                 .flat_map(|(line, day)| day.unexplained.iter().map(|(from, to)| (line.0, from.0, to.0)))
                 .collect(),
+            program: super::program::to_look_at(&app, clinic),
             troubles,
         }
     }))

@@ -8,15 +8,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use machiai_core::ids::PlaceId;
-use machiai_core::program::airs::Ask;
+use machiai_core::program::aired::Aired;
+use machiai_core::program::airs::{Ask, Passed};
 use machiai_core::program::content::{ContentHash, ContentKind};
+use machiai_core::program::lists::Trouble;
 use machiai_core::program::outlook::Outlook;
+use machiai_core::queue::Clinic;
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::time::AtMs;
 use machiai_panel::Layout;
 use serde::Serialize;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
+use crate::contents::ContentStatus;
 use crate::problem::{Problem, Told};
 use crate::scene;
 
@@ -38,6 +42,20 @@ pub(crate) struct Shown {
     monitors: Vec<PlaceId>,
     /// The content of which there is a picture to be shown.
     pictures: BTreeSet<ContentHash>,
+    /// What came into the content store, and what cannot be shown.
+    store: ContentStatus,
+}
+
+/// Returns what staff should look at: tables, items, and files that were brought and cannot be shown.
+pub(crate) fn to_look_at(app: &App, clinic: &Clinic) -> Vec<&'static str> {
+    let (on_disk, aired) = (app.contents.on_disk(), Aired::default());
+    let now = app.gate.clock.now().0;
+    let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting: 0, now };
+    let of_program = clinic.program.troubles(&ask).into_iter().map(|trouble| match trouble {
+        Trouble::OfTable { why, .. } | Trouble::OfItem(Passed { why, .. }) => why.code(),
+    });
+    let refused = app.contents.status().refused.into_iter().map(|_| "file_refused");
+    of_program.chain(refused).collect()
 }
 
 /// The program: what airs now and why, the tables that run or are to come, and the content that is known.
@@ -56,7 +74,7 @@ pub(crate) async fn program(State(app): State<Shared>) -> Response {
     let written = outlook.contents.iter().filter(|content| content.kind == ContentKind::Notice);
     let mut pictures = app.contents.pictures();
     pictures.extend(written.map(|content| content.content));
-    let shown = Shown { outlook, now_ms: now, monitors, pictures };
+    let shown = Shown { outlook, now_ms: now, monitors, pictures, store: app.contents.status() };
     ([(header::CACHE_CONTROL, "private, no-store")], Json(shown)).into_response()
 }
 

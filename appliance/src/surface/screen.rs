@@ -38,9 +38,9 @@ const MOST_SCREENS: usize = 8;
 /// The access of the socket: its owner, and the group in which the screens are.
 const SOCKET_MODE: u32 = 0o660;
 
-/// What is known of the monitors that are connected.
+/// What is known of the monitors that are connected, or were; none of one that is gone.
 #[derive(Debug, Default)]
-pub(crate) struct Screens(Mutex<BTreeMap<PlaceId, ScreenState>>);
+pub(crate) struct Screens(Mutex<BTreeMap<PlaceId, Option<ScreenState>>>);
 
 /// What is known of a monitor.
 #[derive(Clone, Debug, Serialize)]
@@ -54,10 +54,15 @@ pub(crate) struct ScreenState {
 impl Screens {
     /// Returns the monitors that are connected, by their places.
     pub(crate) fn now(&self) -> BTreeMap<PlaceId, ScreenState> {
-        self.with(|screens| screens.clone())
+        self.with(|screens| screens.iter().filter_map(|(at, state)| Some((at.clone(), state.clone()?))).collect())
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<PlaceId, ScreenState>) -> T) -> T {
+    /// Whether a monitor that was connected since the start is not.
+    pub(crate) fn lack_one(&self) -> bool {
+        self.with(|screens| screens.values().any(Option::is_none))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<PlaceId, Option<ScreenState>>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -139,7 +144,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.screens.with(|screens| screens.remove(&self.monitor));
+        self.screens.with(|screens| screens.insert(self.monitor.clone(), None));
     }
 }
 
@@ -191,10 +196,12 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
 
 fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Place<'_>, TalkError> {
     screens.with(|all| {
-        if all.len() >= MOST_SCREENS || all.contains_key(&monitor) {
+        let is_taken = all.get(&monitor).is_some_and(Option::is_some);
+        let is_new = !all.contains_key(&monitor);
+        if is_taken || (is_new && all.len() >= MOST_SCREENS) {
             return Err(TalkError::NoPlace);
         }
-        all.insert(monitor.clone(), ScreenState { layout, n_frames: 0 });
+        all.insert(monitor.clone(), Some(ScreenState { layout, n_frames: 0 }));
         Ok(())
     })?;
     Ok(Place { screens, monitor })
@@ -203,7 +210,7 @@ fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Pla
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
         FromScreen::Alive { n_frames } => place.screens.with(|screens| {
-            if let Some(state) = screens.get_mut(&place.monitor) {
+            if let Some(Some(state)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
             }
         }),

@@ -182,6 +182,7 @@ async fn a_film_that_the_clinic_brings_airs_as_it_was_prepared_and_a_broken_one_
 
     let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
     assert_eq!(api.get("program").await.unwrap()["pictures"], json!([hash]));
+    assert_eq!(api.get("status").await.unwrap()["program"], json!(["file_refused", "file_refused"]));
     let picture = |hash: &str| reqwest::get(format!("{}/api/v1/program/contents/{hash}/picture", daemon.address()));
     let shown = picture(&hash).await.unwrap();
     assert_eq!((shown.status().as_u16(), shown.headers()["content-type"].as_bytes()), (200, b"image/jpeg".as_slice()));

@@ -45,7 +45,10 @@ async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     scene.tell("program/tables", table("week48", (MONDAY, MONDAY - 2 * DAY))).await;
     scene.tell("program/tables", table("week49", (MONDAY + 7 * DAY, MONDAY + 5 * DAY))).await;
     scene.browser.size(1280, 800).await.unwrap();
-    scene.open("/desk/program").await;
+    scene.open("/desk?place=reception").await;
+    scene.until("document.querySelector('#program').textContent === '番組表：ご確認を（6）'").await;
+    scene.picture("desk").await;
+    scene.press("#program").await;
     scene.until("document.querySelectorAll('.table').length === 2").await;
     let late = "document.querySelector('.table.late').textContent";
     let why =

@@ -129,9 +129,12 @@ async fn an_approved_table_airs_in_order_and_goes_on_where_it_was_after_the_scre
 
     // The screen dies and comes back: the loop goes on with the next item, not with its first.
     let last = *clips(&monitor.pictures.lock().unwrap()).last().unwrap();
+    until_said_to_be_gone(&stage, false).await;
     monitor.end();
+    until_said_to_be_gone(&stage, true).await;
     let again = Monitor::start(socket);
     let first = until_begun(&again, 1).await[0];
+    until_said_to_be_gone(&stage, false).await;
     let next = match last {
         11 => 12,
         12 => 13,
@@ -144,6 +147,21 @@ async fn an_approved_table_airs_in_order_and_goes_on_where_it_was_after_the_scre
     again.end();
     assert_eq!(facts(&stage, "ContentQuarantined").await, Vec::<Value>::new());
     told_on_the_command_line(&stage, (&health, &begun)).await;
+}
+
+/// Waits until staff are told, or no longer, that a monitor is gone and patients are to be called by voice.
+async fn until_said_to_be_gone(stage: &Stage, is_gone: bool) {
+    let looked = tokio::time::timeout(AIRED_WITHIN, async {
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            look.tick().await;
+            let status = stage.api.get("status").await.unwrap();
+            if status["troubles"].as_array().unwrap().contains(&json!("monitor_gone")) == is_gone {
+                return;
+            }
+        }
+    });
+    looked.await.unwrap_or_else(|_| panic!("a monitor is never said to be gone: {is_gone}"));
 }
 
 /// Asks the command line what aired and why, while the daemon runs.
