@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use machiai_core::program::content::ContentHash;
 use machiai_core::time::{AtMs, MINUTE_MS};
@@ -57,6 +57,8 @@ pub(crate) struct Contents {
 #[derive(Debug, Default)]
 struct Shelf {
     files: BTreeMap<ContentHash, PathBuf>,
+    /// Their keys, shared with whoever asks: the program is asked after every fact.
+    on_disk: Arc<BTreeSet<ContentHash>>,
     /// The content of which there is a small picture.
     pictures: BTreeSet<ContentHash>,
     /// When what was taken plays.
@@ -79,12 +81,13 @@ impl Contents {
     pub(crate) fn put(&self, files: BTreeMap<ContentHash, PathBuf>, status: ContentStatus) {
         let mut shelf = self.shelf();
         shelf.taken.retain(|content, _| files.contains_key(content));
+        shelf.on_disk = Arc::new(files.keys().copied().collect());
         (shelf.files, shelf.status) = (files, status);
     }
 
     /// Returns what can be played.
-    pub(crate) fn on_disk(&self) -> BTreeSet<ContentHash> {
-        self.shelf().files.keys().copied().collect()
+    pub(crate) fn on_disk(&self) -> Arc<BTreeSet<ContentHash>> {
+        Arc::clone(&self.shelf().on_disk)
     }
 
     /// Says of which content there is a small picture.
@@ -114,8 +117,8 @@ impl Contents {
     pub(crate) fn let_go(&self, content: ContentHash, now: AtMs) -> bool {
         let mut shelf = self.shelf();
         let is_taken = shelf.taken.get(&content).is_some_and(|at| now.since(*at) < TAKEN_FOR_MS);
-        if !is_taken {
-            shelf.files.remove(&content);
+        if !is_taken && shelf.files.remove(&content).is_some() {
+            Arc::make_mut(&mut shelf.on_disk).remove(&content);
         }
         !is_taken
     }
@@ -144,7 +147,7 @@ mod tests {
         assert!(!contents.let_go(played, AtMs(2_000)));
         assert!(contents.let_go(other, AtMs(2_000)));
         assert_eq!(contents.take(other, AtMs(2_000)), None, "it is about to be removed");
-        assert_eq!(contents.on_disk(), BTreeSet::from([played]));
+        assert_eq!(*contents.on_disk(), BTreeSet::from([played]));
         assert!(contents.let_go(played, AtMs(1_000 + TAKEN_FOR_MS)));
     }
 }

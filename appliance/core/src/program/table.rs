@@ -99,7 +99,7 @@ pub struct OfTable {
 }
 
 /// Where in a table something airs, or is passed over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ItemPlace {
     /// The table.
     pub table: TableId,

@@ -1,15 +1,16 @@
 //! What one monitor airs: the program says what comes next, the screen says what was seen, and facts keep it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use machiai_core::command::Command;
 use machiai_core::facts::Fact;
 use machiai_core::ids::{FactId, PlaceId};
 use machiai_core::program::aired::Aired;
-use machiai_core::program::airs::{Ask, OnAir, What};
-use machiai_core::program::as_run::{AiringBegun, AiringContinued, AiringEnded, Cut, Seen};
+use machiai_core::program::airs::{Ask, OnAir, Passed, What};
+use machiai_core::program::as_run::{AiringBegun, AiringContinued, AiringEnded, Cut, ItemSkipped, Seen};
 use machiai_core::program::content::{ContentHash, ContentQuarantined, ContentTrouble};
+use machiai_core::program::table::ItemPlace;
 use machiai_core::queue::visit::State;
 use machiai_core::settings::Text;
 use machiai_core::time::AtMs;
@@ -31,6 +32,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// How long an urgent notice stands before it is cued again: nobody sees the join, as it is the same picture.
 const NOTICE_MS: i64 = 60_000;
+
+/// Items that were passed over, of which it is remembered that this was said.
+const MOST_SKIPPED: usize = 1_000;
 
 /// Items at once that are cued and not over: what runs, and what comes next.
 const MOST_CUED: usize = 2;
@@ -57,11 +61,34 @@ pub(super) struct Airing<'a> {
     aired: Aired,
     cued: VecDeque<Cued>,
     n_cued: u64,
+    skipped: Skipped,
     layout: Layout,
     /// What the screen was told to lay over all; nothing is known of a screen that has just come.
     covered: Option<What>,
     /// Whether the screen was told that nothing is cued.
     is_uncovered: bool,
+}
+
+/// The items that were passed over, as the facts know it: a loop passes them at every turn, and says so once.
+#[derive(Default)]
+struct Skipped(BTreeMap<(ItemPlace, ContentHash), &'static str>);
+
+impl Skipped {
+    /// Returns what is new of the items that were passed over to come to something.
+    fn of(&mut self, on_air: &OnAir) -> Vec<Fact> {
+        if self.0.len() > MOST_SKIPPED {
+            self.0.clear();
+        }
+        let is_wrong = on_air.passed.iter().filter(|passed| passed.why.is_trouble());
+        let mut new = Vec::new();
+        for Passed { place, content, why } in is_wrong {
+            if self.0.insert((place.clone(), *content), why.code()) != Some(why.code()) {
+                let (place, content, why) = (place.clone(), *content, why.code().to_owned());
+                new.push(Fact::ItemSkipped(ItemSkipped { place, content, why }));
+            }
+        }
+        new
+    }
 }
 
 /// Content that cannot be shown.
@@ -77,14 +104,16 @@ impl<'a> Airing<'a> {
         aired.stop();
         // An airing that nobody ended is counted up to its last evidence: no end is made up for it.
         let cued = VecDeque::new();
-        Self { app, monitor, aired, cued, n_cued: 0, layout, covered: None, is_uncovered: false }
+        let skipped = Skipped::default();
+        Self { app, monitor, aired, cued, n_cued: 0, skipped, layout, covered: None, is_uncovered: false }
     }
 
     /// Returns what the screen is to be told now; a call lights a monitor that is dark.
     pub(super) async fn plan(&mut self, is_called: bool) -> Vec<ToScreen> {
         let now = self.now();
-        let mut told: Vec<ToScreen> = self.cover(now, is_called).into_iter().collect();
-        if let Some(cut) = self.cut(now) {
+        let airs = self.airs(&self.aired, now);
+        let mut told: Vec<ToScreen> = self.cover(&airs, is_called).into_iter().collect();
+        if let Some(cut) = self.cut(&airs, now) {
             for cued in &mut self.cued {
                 cued.cut.get_or_insert(cut);
             }
@@ -103,18 +132,25 @@ impl<'a> Airing<'a> {
                 }
             }
         }
-        if self.cued.is_empty() && !self.is_uncovered {
-            self.is_uncovered = true;
-            told.push(ToScreen::Uncover);
+        if self.cued.is_empty() {
+            if !self.is_uncovered {
+                self.is_uncovered = true;
+                told.push(ToScreen::Uncover);
+            }
+            // With what airs this is written when it begins; here nothing does.
+            let skipped = self.skipped.of(&airs);
+            if !skipped.is_empty() {
+                self.note(skipped).await;
+            }
         }
         told
     }
 
     /// Returns what is to lie over all, when it is not what lies there.
-    fn cover(&mut self, now: AtMs, is_called: bool) -> Option<ToScreen> {
-        let wanted = match self.airs(&self.aired, now).what {
+    fn cover(&mut self, airs: &OnAir, is_called: bool) -> Option<ToScreen> {
+        let wanted = match &airs.what {
             What::Dark if is_called => What::Card,
-            what @ (What::Dark | What::Emergency { .. }) => what,
+            what @ (What::Dark | What::Emergency { .. }) => what.clone(),
             What::Film { .. } | What::Notice { .. } | What::Card => What::Card,
         };
         if self.covered.as_ref() == Some(&wanted) {
@@ -156,15 +192,14 @@ impl<'a> Airing<'a> {
     pub(super) async fn stop(&self) {
         for cued in &self.cued {
             if let Some(begun) = cued.begun {
-                self.note(Fact::AiringEnded(ended(begun, cued.n_frames, Some(Cut::Stopped)))).await;
+                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, Some(Cut::Stopped)))]).await;
             }
         }
     }
 
     /// Returns why what runs must not run on, if so.
-    fn cut(&self, now: AtMs) -> Option<Cut> {
+    fn cut(&self, airs: &OnAir, now: AtMs) -> Option<Cut> {
         let running = self.cued.front().filter(|cued| cued.has_begun && cued.cut.is_none())?;
-        let airs = self.airs(&self.aired, now);
         match airs.what {
             What::Emergency { .. } => Some(Cut::Emergency),
             What::Notice { .. } if airs.what != running.on_air.what => Some(Cut::UrgentNotice),
@@ -234,7 +269,7 @@ impl<'a> Airing<'a> {
         let Unfit { content, cause } = unfit;
         tracing::warn!(monitor = %self.monitor, %content, error = %cause, "a scene cannot be drawn and is set aside");
         let trouble = ContentTrouble::TooLarge;
-        self.note(Fact::ContentQuarantined(ContentQuarantined { content, trouble })).await;
+        self.note([Fact::ContentQuarantined(ContentQuarantined { content, trouble })]).await;
     }
 
     fn airs(&self, aired: &Aired, now: AtMs) -> OnAir {
@@ -261,7 +296,10 @@ impl<'a> Airing<'a> {
         let (place, monitor) = (cued.on_air.place.clone(), self.monitor.clone());
         // Whether the panel is lit, only the panel itself could tell.
         let begun = AiringBegun { monitor, content, kind, duration_ms, place, seen: Seen::Unknown };
-        self.note(Fact::AiringBegun(begun)).await;
+        let skipped = self.skipped.of(&cued.on_air);
+        if !self.note(skipped.into_iter().chain([Fact::AiringBegun(begun)])).await {
+            return;
+        }
         let begun = self.app.gate.read(|clinic| clinic.aired.get(&self.monitor).and_then(Aired::begun));
         if let Some(cued) = self.cued.iter_mut().find(|cued| cued.id == id) {
             cued.begun = begun;
@@ -276,7 +314,7 @@ impl<'a> Airing<'a> {
         if let Some(begun) = cued.begun.filter(|_| is_due) {
             cued.evidence_at = now;
             let fact = AiringContinued { begun, frames: frames(n_frames), seen: Seen::Unknown };
-            self.note(Fact::AiringContinued(fact)).await;
+            self.note([Fact::AiringContinued(fact)]).await;
         }
     }
 
@@ -290,20 +328,21 @@ impl<'a> Airing<'a> {
         };
         self.aired.stop();
         if let Some(begun) = cued.begun {
-            self.note(Fact::AiringEnded(ended(begun, n_frames, cut))).await;
+            self.note([Fact::AiringEnded(ended(begun, n_frames, cut))]).await;
         }
         let Some(content) = cued.on_air.what.content().filter(|_| cut == Some(Cut::Broken)) else { return };
         tracing::warn!(monitor = %self.monitor, %content, ?end, "a film cannot be played and is set aside");
         let trouble = if n_frames == 0 { ContentTrouble::Empty } else { ContentTrouble::Undecodable };
-        self.note(Fact::ContentQuarantined(ContentQuarantined { content, trouble })).await;
+        self.note([Fact::ContentQuarantined(ContentQuarantined { content, trouble })]).await;
     }
 
-    /// Writes a fact down; one that cannot be written costs its record and never the picture.
-    async fn note(&self, fact: Fact) {
-        let kind = fact.kind().to_owned();
-        if let Err(cause) = self.app.ask_itself(Command::NoteProgram { facts: vec![fact] }).await {
-            tracing::warn!(error = %cause, kind, "what a screen showed is not written down");
+    /// Writes facts down; what cannot be written costs its record and never the picture.
+    async fn note(&self, facts: impl IntoIterator<Item = Fact>) -> bool {
+        let noted = self.app.ask_itself(Command::NoteProgram { facts: facts.into_iter().collect() }).await;
+        if let Err(cause) = &noted {
+            tracing::warn!(error = %cause, "what a screen showed is not written down");
         }
+        noted.is_ok()
     }
 
     fn now(&self) -> AtMs {

@@ -98,10 +98,14 @@ async fn an_urgent_notice_and_an_emergency_cut_a_film_and_the_board_comes_out_wh
     ask(&mut stage, json!({"do": "withdraw_notice"})).await;
     see("film again", &is_film);
 
-    // With its last film withdrawn, the board's own still comes out: no film, and no notice.
+    // With its last film withdrawn and the next one not here, the board's own still comes out: no film, and no notice.
     ask(&mut stage, json!({"do": "rest_own", "content": films[0]})).await;
+    let missing = "ee".repeat(32);
+    let told = json!({"content": missing, "kind": "own", "title": "not here", "duration_ms": 10_000});
+    press(&mut stage, "program/contents", told).await;
+    let items = [json!({"item": "gone", "content": missing})];
     let none = json!({"table": "week48", "revision": 2, "from": MIDNIGHT, "to": MIDNIGHT + 7 * DAY,
-        "deadline": MIDNIGHT + DAY, "slots": []});
+        "deadline": MIDNIGHT + DAY, "slots": [{"slot": "day", "from": "0:00", "to": "24:00", "items": items}]});
     press(&mut stage, "program/tables", none).await;
     see("card", &|frame| {
         read(frame, 1920) == Seen::Other && !is_urgent(frame) && luma_at(frame, 1920, (640, 714)) > 200
@@ -110,6 +114,9 @@ async fn an_urgent_notice_and_an_emergency_cut_a_film_and_the_board_comes_out_wh
 
     let cuts: Vec<Value> = facts(&stage, "AiringEnded").await.iter().map(|end| end["body"]["cut"].clone()).collect();
     assert!(cuts.contains(&json!("urgent_notice")), "{cuts:?}");
+    let skipped = facts(&stage, "ItemSkipped").await;
+    let of_it = skipped.iter().filter(|fact| fact["body"]["content"] == missing);
+    assert_eq!(of_it.map(|fact| &fact["body"]["why"]).collect::<Vec<_>>(), ["content_missing"], "said once");
     monitor.end();
 }
 
