@@ -93,9 +93,10 @@ function draw() {
   const own = view.contents.filter((it) => ['introduction', 'notice', 'own'].includes(it.kind));
   $('own').replaceChildren(...own.map(drawOwn));
   if (!own.length) $('own').append(make('li', { text: say('no_own') }));
-  const { refused, n_waiting: n } = view.store;
-  $('waiting').hidden = !n;
-  $('waiting').textContent = say('waiting', { n });
+  for (const [name, value] of Object.entries(view.monitor)) if (document.activeElement !== $('lit').elements[name]) $('lit').elements[name].value = value;
+  const { refused, n_waiting: n, can_prepare } = view.store;
+  $('waiting').hidden = can_prepare && !n;
+  $('waiting').textContent = say(can_prepare ? 'waiting' : 'cannot_prepare', { n });
   $('files').hidden = !refused.length;
   $('refused').replaceChildren(...refused.map((file) => make('li', {}, make('span', { className: 'no-picture' }), make('div', {}, make('b', { text: file.name ?? say('no_name') }), make('small', { className: 'bad', text: file[lang] })))));
 }
@@ -227,7 +228,12 @@ function compose(key) {
   form.oninput = () => preview(NOTICES[key], form);
   form.onsubmit = async (event) => {
     event.preventDefault();
-    if (await change(button, send(typed(form.elements)))) $('saying').close();
+    const sent = send(typed(form.elements));
+    if (!await change(button, sent)) return;
+    $('saying').close();
+    // What was just written is to air some day.
+    const written = view.contents.find((it) => it.kind === 'notice' && it.title === sent.title && !it.own);
+    if (written) chooseDays(written);
   };
   $('saying').showModal();
 }
@@ -246,6 +252,11 @@ function chooseDays(it) {
   };
   $('airing').showModal();
 }
+$('lit').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const { before_min, after_min } = event.target.elements;
+  change(event.target.querySelector('button'), { do: 'set_monitor_hours', before_min: Number(before_min.value), after_min: Number(after_min.value) }, say('kept'));
+});
 for (const key of Object.keys(NOTICES)) $(key).addEventListener('click', () => compose(key));
 $('unnotice').addEventListener('click', () => change($('unnotice'), { do: 'withdraw_notice' }));
 $('all-clear').addEventListener('click', () => change($('all-clear'), { do: 'end_emergency' }));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::airs::{Ask, OnAir, What, rests};
 use super::approval;
 use super::content::{Content, ContentHash, ContentKind, OwnAiring};
-use super::table::{ItemPlace, Revision, Slot, UrgentNotice};
+use super::table::{ItemPlace, MonitorHours, Revision, Slot, UrgentNotice};
 use super::why::{Frame, Why};
 use super::{ContentState, Deed, Program, Received, TableState};
 use crate::ids::{ItemId, SlotId, StaffId, TableId};
@@ -26,6 +26,8 @@ pub struct Outlook {
     pub notice: Option<UrgentNotice>,
     /// What an emergency says.
     pub emergency: Option<Text>,
+    /// When the monitor is lit.
+    pub monitor: MonitorHours,
     /// The tables that are not over, by their start.
     pub tables: Vec<TableOutlook>,
     /// The content that is known, by title: what can stand in an item's stead is among it.
@@ -214,7 +216,14 @@ impl Program {
         let mut contents: Vec<ContentOutlook> = known.map(|(state, told)| content_outlook(state, told, ask)).collect();
         contents.sort_by(|one, other| (&one.title, one.content).cmp(&(&other.title, other.content)));
         let notice = self.notice.value.clone().filter(|notice| ask.now < notice.until);
-        Outlook { on_air: self.airs(ask).into(), notice, emergency: self.emergency.value.clone(), tables, contents }
+        Outlook {
+            on_air: self.airs(ask).into(),
+            notice,
+            emergency: self.emergency.value.clone(),
+            monitor: self.monitor.value,
+            tables,
+            contents,
+        }
     }
 
     fn table_outlook(&self, state: &TableState, received: &Received, ask: &Ask<'_>) -> TableOutlook {

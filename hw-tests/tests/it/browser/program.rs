@@ -100,7 +100,17 @@ async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     scene.until("document.querySelector('#preview p').hidden && !document.querySelector('#saying .go').disabled").await;
     scene.judge("program, writing", &mut found).await;
     scene.press("#saying .go").await;
-    scene.until("[...document.querySelectorAll('#own li b')].some((at) => at.textContent === '年末年始の休診')").await;
+    scene.until("document.querySelector('#airing[open] h2').textContent === '年末年始の休診'").await;
+    scene.judge("program, days", &mut found).await;
+    scene.picture("days").await;
+    scene.press("#airing .go").await;
+    let is_to_air = "[...document.querySelectorAll('#own li')].some((at) => at.textContent.includes('年末年始の休診') && at.textContent.includes('in every slot'))";
+    scene.until(is_to_air).await;
+    scene.run("document.querySelector('#lit [name=after_min]').value = 90").await;
+    scene.press("#lit button").await;
+    scene.until("document.querySelector('#note').textContent === 'Changed.'").await;
+    assert_eq!(scene.stage.api.get("program").await.unwrap()["monitor"], json!({"before_min": 30, "after_min": 90}));
+    scene.picture("end").await;
     scene.browser.size(320, 640).await.unwrap();
     assert_eq!(scene.beyond().await, json!([]));
     scene.picture("narrow").await;
