@@ -98,7 +98,7 @@ impl Ears {
         let first = heard.keys().next().copied().unwrap_or_default();
         let mut samples = Vec::new();
         for (at, piece) in heard.iter() {
-            samples.resize((at - first) as usize, 0.0);
+            samples.resize(usize::try_from(at - first).unwrap(), 0.0);
             samples.extend(piece);
         }
         Sounds { from_s: first as f64 / RATE as f64, samples }
@@ -124,9 +124,15 @@ impl Sounds {
         self.from_s + self.samples.len() as f64 / RATE as f64
     }
 
+    /// Which sample belongs to a moment.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a test, from zero on")]
+    fn nth_at(&self, moment_s: f64) -> usize {
+        ((moment_s - self.from_s).max(0.0) * RATE as f64) as usize
+    }
+
     /// When anything is heard for the first time after a moment.
     fn first_after(&self, moment_s: f64) -> Option<f64> {
-        let from = ((moment_s - self.from_s).max(0.0) * RATE as f64) as usize;
+        let from = self.nth_at(moment_s);
         let at = self.samples.get(from..)?.iter().position(|sample| sample.abs() > 0.005)?;
         Some(self.from_s + (from + at) as f64 / RATE as f64)
     }
@@ -174,6 +180,7 @@ fn write(path: &Path, bytes: &[u8]) {
 }
 
 /// Records a tone of a second as what is said for a text.
+#[expect(clippy::cast_possible_truncation, reason = "a second of samples")]
 fn record(clips: &Path, text: &str, hertz: f32) {
     let n_bytes = (RATE * 2) as u32;
     let mut wav = [b"RIFF", (36 + n_bytes).to_le_bytes().as_slice(), b"WAVEfmt "].concat();
@@ -269,7 +276,7 @@ fn installed_voices_speak_after_the_chime_and_come_to_an_end() {
     // Both sentences are longer than three seconds together, and nothing pauses for two.
     let is_over = |sounds: &Sounds| sounds.until_s() > asked_s + 4.6 && quiet_since(sounds, 2.0);
     let sounds = ears.until("the end of the speech", is_over);
-    let chime_over = ((asked_s + 1.75 - sounds.from_s) * RATE as f64) as usize;
+    let chime_over = sounds.nth_at(asked_s + 1.75);
     let speech = &sounds.samples[chime_over..];
     let n_loud = speech.iter().filter(|sample| sample.abs() > 0.02).count();
     assert!(n_loud > RATE, "only {n_loud} samples of speech");
