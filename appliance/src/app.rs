@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use machiai_core::command::Command;
 use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, SiteId};
+use machiai_core::speech::Spoken;
 use machiai_core::time::AtMs;
 use machiai_panel::{Look, Panel};
 use serde::Serialize;
@@ -31,12 +32,25 @@ pub(crate) struct Frame {
     pub(crate) svg: axum::body::Bytes,
     /// Whether it lies over the film too: a call, or a number that is asked to wait a little longer.
     pub(crate) is_over_film: bool,
-    /// The calls that it shows: whom, since when, and whether again. For a new one the chime is heard.
-    pub(crate) calls: Vec<(String, AtMs, bool)>,
+    /// The calls that it shows; each new one is heard.
+    pub(crate) calls: Vec<Call>,
     /// The facts that it shows.
     pub(crate) n_facts: u64,
     /// When time alone makes it untrue.
     pub(crate) until: AtMs,
+}
+
+/// A call that a frame shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// Whom.
+    pub(crate) label: String,
+    /// Since when.
+    pub(crate) at: AtMs,
+    /// Whether again.
+    pub(crate) again: bool,
+    /// What is said of it.
+    pub(crate) speech: Vec<Spoken>,
 }
 
 impl Frame {

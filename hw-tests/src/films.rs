@@ -66,6 +66,8 @@ pub struct Film {
     pub size: (usize, usize),
     /// Whether it sounds.
     pub sounds: bool,
+    /// The tone that it sounds with, in hertz.
+    pub tone_hertz: u16,
     /// How it is coded.
     pub coding: Coding,
 }
@@ -73,7 +75,7 @@ pub struct Film {
 impl Film {
     /// Returns a film of the size of the landscape's film region.
     pub fn of(clip: u8, n_frames: u16) -> Self {
-        Self { clip, n_frames, per_s: 30, size: (1280, 720), sounds: true, coding: Coding::Mp4 }
+        Self { clip, n_frames, per_s: 30, size: (1280, 720), sounds: true, tone_hertz: 440, coding: Coding::Mp4 }
     }
 
     /// Writes it.
@@ -87,8 +89,9 @@ impl Film {
         let ms = u64::from(self.n_frames) * 1_000 / u64::from(self.per_s);
         let n_buffers = ms * 48 / 1_024;
         let sound = format!(
-            "audiotestsrc num-buffers={n_buffers} samplesperbuffer=1024 freq=440 volume=0.2 \
-             ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! {sounds} ! queue ! mux."
+            "audiotestsrc num-buffers={n_buffers} samplesperbuffer=1024 freq={} volume=0.2 \
+             ! audio/x-raw,rate=48000,channels=2 ! audioconvert ! {sounds} ! queue ! mux.",
+            self.tone_hertz
         );
         let description = format!(
             "appsrc name=in format=time block=true max-bytes=20000000 \

@@ -4,7 +4,7 @@
 mod calls;
 mod week;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::calendar::{Calendar, Held};
@@ -57,6 +57,12 @@ pub fn changes_at(clinic: &Clinic, now: AtMs) -> AtMs {
     changes.min().map_or(next_minute, |at| at.min(next_minute))
 }
 
+/// Whether a call, by its label and its instant, need not be heard any more: it was undone, answered, or made anew.
+#[must_use]
+pub fn is_call_over(clinic: &Clinic, label: &str, called_at: AtMs, now: AtMs) -> bool {
+    calls::is_over(clinic, label, called_at, now)
+}
+
 fn is_night(now: AtMs, trust: Trust) -> bool {
     let wall = now.in_tokyo();
     let minutes = i32::from(wall.hour()).saturating_mul(60).saturating_add(i32::from(wall.minute()));
@@ -98,16 +104,26 @@ fn tile(clinic: &Clinic, room: &Room) -> RoomTile {
 
 /// Returns one label, or `112–114` for a family that was called together.
 fn joined(visits: &[&Visit]) -> Option<String> {
-    let mut visits = visits.to_vec();
-    visits.sort_by_key(|visit| (visit.home, visit.number));
-    let (first, last) = (visits.first()?, visits.last()?);
-    if visits.len() == 1 {
-        return Some(first.label.to_string());
+    let together = Together::of(visits);
+    let (first, last) = (together.labels.first()?, together.labels.last()?);
+    Some(if together.is_range { alloc::format!("{first}–{last}") } else { together.labels.join("・") })
+}
+
+/// The labels of visits that are together, in their order.
+struct Together<'a> {
+    labels: Vec<&'a str>,
+    /// Whether they are several and follow one another.
+    is_range: bool,
+}
+
+impl<'a> Together<'a> {
+    fn of(visits: &[&'a Visit]) -> Self {
+        let mut visits = visits.to_vec();
+        visits.sort_by_key(|visit| (visit.home, visit.number));
+        let follows = |(a, b): (&&Visit, &&Visit)| a.home == b.home && b.number.0.checked_sub(a.number.0) == Some(1);
+        let is_range = visits.len() > 1 && visits.iter().zip(visits.iter().skip(1)).all(follows);
+        Self { labels: visits.iter().map(|visit| visit.label.as_str()).collect(), is_range }
     }
-    let follows = |(a, b): (&&Visit, &&Visit)| a.home == b.home && b.number.0.checked_sub(a.number.0) == Some(1);
-    let consecutive = visits.iter().zip(visits.iter().skip(1)).all(follows);
-    let labels: Vec<&str> = visits.iter().map(|visit| visit.label.as_str()).collect();
-    Some(if consecutive { alloc::format!("{}–{}", first.label, last.label) } else { labels.join("・") })
 }
 
 fn card(clinic: &Clinic, line: &Line, now: AtMs) -> LineCard {

@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod report;
 pub mod seal;
 pub mod settings;
+pub mod speech;
 pub mod standing;
 pub mod ticket;
 pub mod time;

@@ -257,6 +257,9 @@ pub struct Room {
     /// At most 7 full-width characters for the board, where the name is longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub short: Option<String>,
+    /// How it is said aloud, where a voice would read its name wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub say: Option<Text>,
     /// The lines whose patients are called here, first ones first.
     pub lines: Vec<LineNo>,
     /// Its place on the board: door order.

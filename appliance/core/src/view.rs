@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Lang;
 use crate::ids::{Label, LineNo, RoomId, VisitId};
 use crate::settings::{Arrow, LineColor, StageKind, Text};
+use crate::speech::Spoken;
 use crate::time::{AtMs, Day};
 
 /// An estimated wait as a band of minutes, rounded up; never a clock time.
@@ -118,6 +119,9 @@ pub struct CallFrame {
     pub called_at: AtMs,
     /// When the frame goes.
     pub until: AtMs,
+    /// What is said of it, for the loudspeakers; nothing that is drawn needs it.
+    #[serde(skip)]
+    pub speech: Vec<Spoken>,
 }
 
 /// What reception is doing, for the head of the board.

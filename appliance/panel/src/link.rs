@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use machiai_core::facts::Lang;
+use machiai_core::speech::{MAX_SPOKEN_CHARS, Spoken};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -19,6 +21,9 @@ pub const MAX_DRAWING_BYTES: usize = 2_000_000;
 
 /// The longest time for which a scene is shown before it is cued again: an hour, in milliseconds.
 pub const MAX_SCENE_MS: u32 = 60 * 60 * 1_000;
+
+/// Most pieces in which a call is spoken.
+pub const MAX_PIECES: usize = 4;
 
 /// What a screen says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +40,8 @@ pub enum FromScreen {
     Alive {
         /// Frames composed since it started.
         n_frames: u64,
+        /// The languages in which it can speak, as far as it knows by now.
+        voices: Vec<Lang>,
     },
     /// The first picture of an item is seen.
     Begun {
@@ -105,8 +112,56 @@ pub enum ToScreen {
         /// What.
         with: Cover,
     },
-    /// Somebody is called: the chime.
-    Ring,
+    /// Somebody is called: the chime, and then what is said, after all that was announced before.
+    Announce {
+        /// Its number, never used before in this connection.
+        id: u64,
+        /// What is said, in this order; nothing is the chime alone.
+        speech: Speech,
+    },
+    /// What was announced need not be heard any more, as far as it has not been.
+    Hush {
+        /// Which.
+        id: u64,
+    },
+}
+
+/// What is said of a call: at most [`MAX_PIECES`] texts of at most [`MAX_SPOKEN_CHARS`] characters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Spoken>", into = "Vec<Spoken>")]
+pub struct Speech(Vec<Spoken>);
+
+impl Speech {
+    /// Returns what may be said of some texts: whatever is too long or too much is left out.
+    #[must_use]
+    pub fn of(spoken: &[Spoken]) -> Self {
+        Self(spoken.iter().filter(|one| is_short(one)).take(MAX_PIECES).cloned().collect())
+    }
+
+    /// Returns the texts, in the order in which they are said.
+    #[must_use]
+    pub fn pieces(&self) -> &[Spoken] {
+        &self.0
+    }
+}
+
+fn is_short(spoken: &Spoken) -> bool {
+    spoken.text.chars().count() <= MAX_SPOKEN_CHARS
+}
+
+impl TryFrom<Vec<Spoken>> for Speech {
+    type Error = BoundError;
+
+    fn try_from(spoken: Vec<Spoken>) -> Result<Self, BoundError> {
+        let is_bounded = spoken.len() <= MAX_PIECES && spoken.iter().all(is_short);
+        if is_bounded { Ok(Self(spoken)) } else { Err(BoundError::Speech { n_pieces: spoken.len() }) }
+    }
+}
+
+impl From<Speech> for Vec<Spoken> {
+    fn from(speech: Speech) -> Self {
+        speech.0
+    }
 }
 
 /// Something to be seen in the film's region for a time.
@@ -213,6 +268,12 @@ pub enum BoundError {
         /// Its bytes.
         n_bytes: usize,
     },
+    /// What is said of a call.
+    #[error("{n_pieces} texts are too many, or one is longer than {MAX_SPOKEN_CHARS} characters")]
+    Speech {
+        /// How many.
+        n_pieces: usize,
+    },
     /// A scene's time.
     #[error("a scene is shown for 1 to {MAX_SCENE_MS} ms, not {ms}")]
     Time {
@@ -255,6 +316,10 @@ mod tests {
         svg.to_owned().try_into().unwrap()
     }
 
+    fn spoken(text: &str) -> Spoken {
+        Spoken { lang: Lang::Ja, text: text.to_owned() }
+    }
+
     #[test]
     fn what_is_said_is_one_line_and_comes_back_as_it_was() {
         let svg = "<svg>\n<text>𠮷 \"&amp;\"</text></svg>".to_owned();
@@ -270,7 +335,9 @@ mod tests {
             ToScreen::Cover { with: Cover::Dark },
             ToScreen::Cover { with: Cover::Drawn { svg: drawing("<svg/>") } },
             ToScreen::Clear,
-            ToScreen::Ring,
+            ToScreen::Announce { id: 1, speech: Speech::default() },
+            ToScreen::Announce { id: 2, speech: Speech::of(&[spoken("七番のかた、\nどうぞ。")]) },
+            ToScreen::Hush { id: 2 },
         ];
         for said in told {
             let line = line(&said);
@@ -279,6 +346,7 @@ mod tests {
         }
         let heard = [
             FromScreen::Hello { monitor: "monitor1".to_owned(), layout: Layout::Portrait },
+            FromScreen::Alive { n_frames: 30, voices: vec![Lang::Ja, Lang::En] },
             FromScreen::Ended { id: 1, n_frames: 45, end: End::Broken { why: "no picture".to_owned() } },
         ];
         for said in heard {
@@ -298,9 +366,26 @@ mod tests {
             r#"{"say":"cue","id":1,"item":{"item":"scene","svg":"<svg/>","play_for_ms":1,"file":"/etc/passwd"}}"#,
             r#"{"say":"cover","with":{"with":"drawn"}}"#,
             r#"{"say":"cover","with":{"with":"mirror"}}"#,
+            r#"{"say":"ring"}"#,
+            r#"{"say":"announce","id":1,"speech":[{"lang":"xx","text":"a"}]}"#,
+            r#"{"say":"announce","id":1,"speech":[{"lang":"ja","text":"a","voice":"/bin/sh"}]}"#,
         ] {
             assert!(read::<ToScreen>(line.as_bytes()).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn speech_has_its_bounds_and_is_taken_up_to_them() {
+        let announce = |pieces: &[Spoken]| {
+            let pieces = serde_json::to_string(pieces).unwrap();
+            read::<ToScreen>(format!(r#"{{"say":"announce","id":1,"speech":{pieces}}}"#).as_bytes())
+        };
+        let (most, more) = (spoken(&"声".repeat(MAX_SPOKEN_CHARS)), spoken(&"声".repeat(MAX_SPOKEN_CHARS + 1)));
+        let many = vec![most.clone(); MAX_PIECES + 1];
+        assert!(announce(&many[..MAX_PIECES]).is_ok() && announce(&[]).is_ok());
+        assert!(announce(&many).is_err() && announce(std::slice::from_ref(&more)).is_err());
+        assert_eq!(Speech::of(&many).pieces().len(), MAX_PIECES);
+        assert_eq!(Speech::of(&[more, most.clone()]).pieces(), [most]);
     }
 
     #[test]

@@ -376,6 +376,7 @@ fn call(label: &str, room: usize, arrow: Arrow) -> Option<CallFrame> {
         again: false,
         called_at: AT,
         until: AT.plus_ms(8_000),
+        speech: Vec::new(),
     })
 }
 

@@ -12,3 +12,4 @@ pub mod prepare;
 mod pump;
 pub mod run;
 mod sound;
+pub mod voice;

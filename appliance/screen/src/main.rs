@@ -10,6 +10,7 @@ use machiai_panel::Layout;
 use machiai_screen::output::Sink;
 use machiai_screen::prepare;
 use machiai_screen::run::{Setting, run};
+use machiai_screen::voice::VoicePaths;
 
 /// The program and the queue panel on a monitor.
 #[derive(Debug, Parser)]
@@ -44,6 +45,12 @@ struct Monitor {
     /// Where the picture goes.
     #[arg(long, value_enum, default_value_t = To::Kms)]
     sink: To,
+    /// Recorded speech: a folder of `ja/HASH.wav` and `en/HASH.wav`, named by the blake3 hash of the text.
+    #[arg(long)]
+    clips: Option<PathBuf>,
+    /// A folder with a voice for Open JTalk, `*.htsvoice`, before those of Debian.
+    #[arg(long)]
+    voice: Option<PathBuf>,
 }
 
 /// Where the picture goes.
@@ -77,7 +84,9 @@ fn show(monitor: Monitor) -> bool {
         To::Null => Sink::Null,
     };
     let layout = if monitor.portrait { Layout::Portrait } else { Layout::Landscape };
-    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink };
+    let mut voices = VoicePaths { clips: monitor.clips, ..VoicePaths::debian() };
+    voices.voices.splice(0..0, monitor.voice);
+    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink, voices };
     let done = run(&setting, &AtomicBool::new(false));
     if let Err(error) = &done {
         tracing::error!(error = %chain(error), "the screen ended");

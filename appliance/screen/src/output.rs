@@ -10,28 +10,34 @@
 //! upper  appsrc -------------------------+-> compositor -> I420 30/1 -> queue -> videoconvert -> sink
 //! call   appsrc -> videoconvert -> I420 -+
 //! cover  appsrc -> videoconvert -> I420 -'
-//! sound  appsrc -.
-//! voice  appsrc -+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
+//! sound  appsrc -> clocksync -.
+//! voice  appsrc --------------+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
-use machiai_panel::Pixels;
+use machiai_panel::link::Speech;
+use machiai_panel::{Lang, Pixels};
 use thiserror::Error;
 
 use crate::canvas::{Canvas, Region};
 use crate::layers::{Layers, Slot};
 use crate::sound::Sound;
+use crate::voice::Voice;
 
 /// Frames per second of the output; every join of two films falls on this grid.
 pub const FRAMES_PER_S: u64 = 30;
 
 /// How far ahead of its moment a picture or sound is handed in.
 pub(crate) const AHEAD: ClockTime = ClockTime::from_mseconds(800);
+
+/// How long before its moment a film's sound reaches the mixer, in nanoseconds. Sound that were mixed as soon as it was
+/// handed in would leave a call no moment to be heard in: the mixer would be past it.
+const MIXED_BEFORE_NS: u64 = 70_000_000;
 
 /// Sound as it is mixed.
 pub(crate) const SOUND: &str = "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved";
@@ -214,17 +220,34 @@ impl Output {
         }
     }
 
-    /// Rings the chime, after those that were asked for before.
-    ///
-    /// # Errors
-    /// A stopped output.
-    pub fn ring(&self) -> Result<(), OutputError> {
-        self.beside.lock().unwrap_or_else(PoisonError::into_inner).ring(self.now())
+    /// Gives the calls a voice; until then each is the chime alone.
+    pub fn speak_with(&self, voice: Voice) {
+        self.beside().speak_with(voice);
     }
 
-    /// Makes the film as loud as it may be beside what is heard now; to be called many times a second.
-    pub fn duck(&self) {
-        self.beside.lock().unwrap_or_else(PoisonError::into_inner).duck(self.now());
+    /// Returns the languages in which it can speak.
+    #[must_use]
+    pub fn voices(&self) -> Vec<Lang> {
+        self.beside().languages()
+    }
+
+    /// Rings the chime and says something, after all that was announced before.
+    pub fn announce(&self, id: u64, speech: &Speech) {
+        self.beside().announce(id, speech, self.now());
+    }
+
+    /// Takes back what has not been heard of an announcement.
+    pub fn hush(&self, id: u64) {
+        self.beside().hush(id);
+    }
+
+    /// Lets calls be heard in turn, the film quiet beside them; to be called many times a second.
+    pub fn sound(&self) {
+        self.beside().step(self.now());
+    }
+
+    fn beside(&self) -> MutexGuard<'_, Sound> {
+        self.beside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether anything of a call is seen.
@@ -279,6 +302,7 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
     let whole = format!("width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709");
     let composed = format!("video/x-raw,format=I420,{whole},framerate={FRAMES_PER_S}/1");
     let (screen, speaker) = sinks(sink);
+    let speaker = hearable(speaker);
     let queued = AHEAD.nseconds();
     let Region { x_px: x, y_px: y, width_px: w, height_px: h } = film;
     let film_slot = format!(
@@ -303,7 +327,7 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
          audiomixer name=voices force-live=true ignore-inactive-pads=true \
          ! {SOUND} ! queue ! audioconvert ! audioresample ! {speaker} \
          appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
-         ! voices.sink_0 \
+         ! clocksync ts-offset=-{MIXED_BEFORE_NS} ! voices.sink_0 \
          appsrc name=voice is-live=true format=time caps={SOUND} ! voices.sink_1"
     )
 }
@@ -314,11 +338,27 @@ const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
         Sink::Kms => ("kmssink", "alsasink"),
         Sink::Wayland => ("waylandsink fullscreen=true", "autoaudiosink"),
         Sink::X11 => ("ximagesink", "autoaudiosink"),
-        Sink::Null => ("fakesink sync=true", "fakesink sync=true"),
+        Sink::Null => ("fakesink sync=true", UNHEARD),
         Sink::Handed(_) => {
             ("appsink name=frames sync=true max-buffers=4", "appsink name=heard sync=true max-buffers=8")
         }
     }
+}
+
+/// Nowhere to be heard.
+const UNHEARD: &str = "fakesink sync=true";
+
+/// Returns the speaker, or none where it cannot be opened: the picture must not wait for sound.
+fn hearable(speaker: &'static str) -> &'static str {
+    let opened = gst::parse::bin_from_description(speaker, false).ok().and_then(|speaker| {
+        let opened = speaker.set_state(gst::State::Ready);
+        let _stopped = speaker.set_state(gst::State::Null);
+        opened.ok()
+    });
+    if opened.is_none() {
+        tracing::warn!(speaker, "there is no sound");
+    }
+    opened.map_or(UNHEARD, |_| speaker)
 }
 
 /// Counts each composed frame, and sets what is seen in the next one.
@@ -353,4 +393,17 @@ fn hand_over(
     let sink = find(pipeline, name)?.downcast::<AppSink>().map_err(|_other| OutputError::Lacks { name })?;
     sink.set_callbacks(AppSinkCallbacks::builder().new_sample(hand).build());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speaker_that_cannot_be_opened_is_done_without() {
+        gst::init().unwrap();
+        assert_eq!(hearable("alsasink device=no-such-card"), UNHEARD);
+        assert_eq!(hearable("no-such-element"), UNHEARD);
+        assert_eq!(hearable("appsink name=heard"), "appsink name=heard");
+    }
 }

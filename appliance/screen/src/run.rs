@@ -20,6 +20,7 @@ use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::{Playout, Told};
 use crate::sound::share;
+use crate::voice::{Voice, VoicePaths};
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
@@ -49,6 +50,8 @@ pub struct Setting {
     pub layout: Layout,
     /// Where the picture goes.
     pub sink: Sink,
+    /// Where its voices may be found.
+    pub voices: VoicePaths,
 }
 
 /// Why a screen ends by itself; its supervisor starts it again.
@@ -82,6 +85,7 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     // Something is seen before fonts are read and the daemon answers.
     output.show_panel(&plain(width, height, PAPER)).map_err(ScreenError::Output)?;
     let (panel, _no_templates_of_its_own) = Panel::open(&FontPaths::debian(), None).map_err(ScreenError::Panel)?;
+    output.speak_with(Voice::start(setting.voices.clone()).map_err(ScreenError::Thread)?);
     let playout = Playout::start(Arc::clone(&output)).map_err(ScreenError::Thread)?;
     let (to_us, heard) = channel();
     let hello = FromScreen::Hello { monitor: setting.monitor.clone(), layout: setting.layout };
@@ -158,7 +162,14 @@ impl Screen {
                 Ok(())
             }
             Heard::Said(ToScreen::Cover { with }) => self.cover(&with),
-            Heard::Said(ToScreen::Ring) => self.output.ring().map_err(ScreenError::Output),
+            Heard::Said(ToScreen::Announce { id, speech }) => {
+                self.output.announce(id, &speech);
+                Ok(())
+            }
+            Heard::Said(ToScreen::Hush { id }) => {
+                self.output.hush(id);
+                Ok(())
+            }
             // What another daemon cued is not this one's.
             Heard::Said(ToScreen::Clear) | Heard::Connected => {
                 self.playout.replace_all();
@@ -236,7 +247,7 @@ impl Screen {
                 self.fading = None;
             }
         }
-        self.output.duck();
+        self.output.sound();
         // What was handed in is seen to its end before the board comes out.
         if self.uncovers && self.playout.n_cued() == 0 {
             self.uncovers = false;
@@ -247,7 +258,8 @@ impl Screen {
         }
         if now.saturating_sub(self.alive_at) >= ALIVE_EVERY {
             self.alive_at = now;
-            self.wire.say(&FromScreen::Alive { n_frames: self.output.n_composed() });
+            let (n_frames, voices) = (self.output.n_composed(), self.output.voices());
+            self.wire.say(&FromScreen::Alive { n_frames, voices });
             if let Some(shown) = self.playout.running() {
                 self.wire.say(&said(shown));
             }

@@ -1,18 +1,35 @@
-//! What is heard beside the film: a chime for each call, under which the film grows quiet and comes back after it.
+//! What is heard beside the film: a chime for each call, then what is said of it, one announcement after the other. The
+//! film grows quiet meanwhile and comes back after the last.
+//!
+//! Nothing here may stop the picture: what cannot be heard is told in the log, and the next is tried.
 
 use std::collections::VecDeque;
 
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
 use gstreamer_app::AppSrc;
+use machiai_panel::Lang;
+use machiai_panel::link::Speech;
 
-use crate::output::OutputError;
+use crate::voice::{Came, Voice};
 
 /// Samples a second, and in each of two channels.
 const RATE: u32 = 48_000;
 
-/// How long after it was asked for a chime is heard: what the mixer needs to have it whole.
-const HEARD_AFTER: ClockTime = ClockTime::from_mseconds(80);
+/// How long after it was asked for a chime is heard: longer than the mixer is ahead, by a film's piece of sound at most.
+const HEARD_AFTER: ClockTime = ClockTime::from_mseconds(110);
+
+/// How long before the end of what is heard the next is handed in; what is handed in cannot be taken back.
+const LEAD: ClockTime = ClockTime::from_mseconds(200);
+
+/// The silence between two announcements.
+const BETWEEN: ClockTime = ClockTime::from_mseconds(300);
+
+/// How long the next piece of speech is waited for when what came before is over.
+const PATIENCE: ClockTime = ClockTime::from_seconds(2);
+
+/// Announcements that may wait; a clinic that calls more has lost its listeners long before.
+const MOST_WAITING: usize = 16;
 
 /// The two tones of the chime, high and low, in hertz, and when each begins, in seconds.
 const TONES: [(f32, f32); 2] = [(659.26, 0.0), (523.25, 0.45)];
@@ -33,60 +50,155 @@ const DUCKED: f64 = 0.15;
 const DOWN: ClockTime = ClockTime::from_mseconds(200);
 const UP: ClockTime = ClockTime::from_mseconds(500);
 
-/// The voices beside the film.
+/// An announcement that waits or runs.
+struct Announcement {
+    id: u64,
+    /// What is said of it and has not been handed in.
+    pieces: VecDeque<gst::Buffer>,
+    /// Whether no more pieces come.
+    is_whole: bool,
+}
+
+/// What is heard beside the film.
 pub(crate) struct Sound {
-    voice: AppSrc,
+    to: AppSrc,
     film: gst::Pad,
     chime: gst::Buffer,
-    chime_for: ClockTime,
-    /// When what was asked for is heard, and until when; they never overlap.
-    asked: VecDeque<(ClockTime, ClockTime)>,
+    voice: Option<Voice>,
+    waiting: VecDeque<Announcement>,
+    running: Option<Announcement>,
+    /// When all that was handed in is over.
+    free_from: ClockTime,
+    /// From when until when the film is quiet.
+    quiet: VecDeque<(ClockTime, ClockTime)>,
 }
 
 impl Sound {
-    /// Takes hold of the voice's way into the mixer, and of the film's loudness there.
-    pub(crate) fn new(voice: AppSrc, film: gst::Pad) -> Self {
-        let samples = chime();
-        let n_frames = u64::try_from(samples.len() / 2).unwrap_or_default();
-        let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        let chime_for = ClockTime::from_nseconds(n_frames.saturating_mul(1_000_000_000) / u64::from(RATE));
-        Self { voice, film, chime: gst::Buffer::from_slice(bytes), chime_for, asked: VecDeque::new() }
+    /// Takes hold of the way into the mixer, and of the film's loudness there.
+    pub(crate) fn new(to: AppSrc, film: gst::Pad) -> Self {
+        let bytes: Vec<u8> = chime().iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        Self {
+            to,
+            film,
+            chime: gst::Buffer::from_slice(bytes),
+            voice: None,
+            waiting: VecDeque::new(),
+            running: None,
+            free_from: ClockTime::ZERO,
+            quiet: VecDeque::new(),
+        }
     }
 
-    /// Rings, as soon as what rings now is over.
-    ///
-    /// # Errors
-    /// The output has stopped.
-    pub(crate) fn ring(&mut self, now: ClockTime) -> Result<(), OutputError> {
-        let free_from = self.asked.back().map_or(ClockTime::ZERO, |(_, until)| *until);
-        let at = free_from.max(now.saturating_add(HEARD_AFTER));
-        let mut buffer = self.chime.copy();
+    /// Gives it a voice; until then a call is the chime alone.
+    pub(crate) fn speak_with(&mut self, voice: Voice) {
+        self.voice = Some(voice);
+    }
+
+    /// Returns the languages in which it can speak.
+    pub(crate) fn languages(&self) -> Vec<Lang> {
+        self.voice.as_ref().map(Voice::languages).unwrap_or_default()
+    }
+
+    /// Announces something after all that was announced before.
+    pub(crate) fn announce(&mut self, id: u64, speech: &Speech, now: ClockTime) {
+        if self.waiting.len() >= MOST_WAITING {
+            tracing::warn!(id, "too many calls wait to be heard, one is only seen");
+            return;
+        }
+        let is_asked = !speech.pieces().is_empty() && self.voice.as_ref().is_some_and(|voice| voice.ask(id, speech));
+        self.waiting.push_back(Announcement { id, pieces: VecDeque::new(), is_whole: !is_asked });
+        self.step(now);
+    }
+
+    /// Takes back what has not been heard of an announcement.
+    pub(crate) fn hush(&mut self, id: u64) {
+        self.waiting.retain(|call| call.id != id);
+        if let Some(call) = self.running.as_mut().filter(|call| call.id == id) {
+            call.pieces.clear();
+            call.is_whole = true;
+        }
+    }
+
+    /// Hands in what comes next, and makes the film as loud as it may be now.
+    pub(crate) fn step(&mut self, now: ClockTime) {
+        self.collect();
+        while self.free_from <= now.saturating_add(LEAD) && self.hand_in_next(now) {}
+        if self.running.is_some() {
+            self.keep_quiet(now, now.saturating_add(LEAD));
+        }
+        while self.quiet.pop_front_if(|(_, until)| until.saturating_add(UP) < now).is_some() {}
+        self.film.set_property("volume", loudness(&self.quiet, now));
+    }
+
+    /// Takes what the voice has made.
+    fn collect(&mut self) {
+        let came: Vec<Came> = self.voice.iter().flat_map(Voice::came).collect();
+        for one in came {
+            let (Came::Piece(id, _) | Came::Whole(id)) = &one;
+            let mut all = self.running.iter_mut().chain(&mut self.waiting);
+            // What was hushed is whole, and takes nothing more.
+            let Some(call) = all.find(|call| call.id == *id && !call.is_whole) else { continue };
+            match one {
+                Came::Piece(_, samples) => call.pieces.push_back(samples),
+                Came::Whole(_) => call.is_whole = true,
+            }
+        }
+    }
+
+    /// Hands in one piece of sound; false where none is to be handed in now.
+    fn hand_in_next(&mut self, now: ClockTime) -> bool {
+        if let Some(call) = self.running.as_mut() {
+            if let Some(piece) = call.pieces.pop_front() {
+                self.hand_in(&piece, ClockTime::ZERO, now);
+                return true;
+            }
+            if !call.is_whole && now < self.free_from.saturating_add(PATIENCE) {
+                return false;
+            }
+        }
+        self.running = self.waiting.pop_front();
+        if self.running.is_some() {
+            self.hand_in(&self.chime.copy(), BETWEEN, now);
+        }
+        self.running.is_some()
+    }
+
+    /// Hands in samples, to be heard as soon as can be, and so long after what was handed in before.
+    fn hand_in(&mut self, samples: &gst::Buffer, after: ClockTime, now: ClockTime) {
+        let at = self.free_from.saturating_add(after).max(now.saturating_add(HEARD_AFTER));
+        let n_frames = u64::try_from(samples.size() / 8).unwrap_or_default();
+        let lasts = ClockTime::from_nseconds(n_frames.saturating_mul(1_000_000_000) / u64::from(RATE));
+        let mut buffer = samples.copy();
         {
             let buffer = buffer.make_mut();
             buffer.set_pts(at);
-            buffer.set_duration(self.chime_for);
+            buffer.set_duration(lasts);
             buffer.set_flags(gst::BufferFlags::DISCONT);
         }
-        self.voice.push_buffer(buffer).map_err(OutputError::Stopped)?;
-        self.asked.push_back((at, at.saturating_add(self.chime_for)));
-        Ok(())
+        if let Err(cause) = self.to.push_buffer(buffer) {
+            tracing::warn!(error = %cause, "a call is not heard");
+        }
+        self.free_from = at.saturating_add(lasts);
+        self.keep_quiet(now, self.free_from);
     }
 
-    /// Makes the film as loud as it may be now.
-    pub(crate) fn duck(&mut self, now: ClockTime) {
-        while self.asked.pop_front_if(|(_, until)| until.saturating_add(UP) < now).is_some() {}
-        self.film.set_property("volume", loudness(&self.asked, now));
+    /// Keeps the film quiet until then, at least.
+    fn keep_quiet(&mut self, now: ClockTime, until: ClockTime) {
+        match self.quiet.back_mut() {
+            Some((_, last)) if *last >= now => *last = until.max(*last),
+            Some(_) | None => self.quiet.push_back((now, until)),
+        }
     }
 }
 
 /// Returns how loud the film is: quiet while something is heard, and on its way there and back.
-fn loudness(asked: &VecDeque<(ClockTime, ClockTime)>, now: ClockTime) -> f64 {
+fn loudness(quiet: &VecDeque<(ClockTime, ClockTime)>, now: ClockTime) -> f64 {
     let of = |(from, until): &(ClockTime, ClockTime)| {
-        let down = share(now.saturating_sub(from.saturating_sub(DOWN)), DOWN);
+        let down = share(now.saturating_sub(*from), DOWN);
         let up = share(now.saturating_sub(*until), UP);
-        1.0 - (1.0 - DUCKED) * (down - up)
+        1.0 - (1.0 - DUCKED) * (down - up).max(0.0)
     };
-    asked.iter().map(of).fold(1.0, f64::min)
+    quiet.iter().map(of).fold(1.0, f64::min)
 }
 
 /// Returns how much of a span has passed, from 0 to 1.
@@ -132,9 +244,9 @@ mod tests {
     #[test]
     fn the_film_is_quiet_under_a_chime_and_comes_back() {
         let ms = ClockTime::from_mseconds;
-        let asked = VecDeque::from([(ms(1_000), ms(2_600)), (ms(2_600), ms(4_200))]);
+        let quiet = VecDeque::from([(ms(800), ms(4_200)), (ms(4_450), ms(6_000))]);
         let near = |at: u64, expected: f64| {
-            let heard = loudness(&asked, ms(at));
+            let heard = loudness(&quiet, ms(at));
             assert!((heard - expected).abs() < 0.01, "{heard} at {at}");
         };
         near(700, 1.0);
@@ -143,6 +255,10 @@ mod tests {
         near(2_600, DUCKED);
         near(4_200, DUCKED);
         near(4_450, 0.575);
-        near(4_700, 1.0);
+        // A call that comes while it grows louder makes it quiet again without a jump.
+        near(4_550, 0.575);
+        near(4_650, DUCKED);
+        near(6_250, 0.575);
+        near(6_500, 1.0);
     }
 }

@@ -12,14 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use machiai_core::board::{board, changes_at};
 use machiai_core::time::AtMs;
-use machiai_core::view::BoardView;
+use machiai_core::view::{BoardView, CallFrame};
 use machiai_panel::{DrawError, Film, Layout, Look};
 use serde::Deserialize;
 use tokio::sync::watch;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 
-use crate::app::{App, Frame, Shared, Trouble};
+use crate::app::{App, Call, Frame, Shared, Trouble};
 use crate::problem::Problem;
 
 /// How often a board hears that its box is there; after 5 s without, it says that it is old.
@@ -167,7 +167,7 @@ fn paint_one(app: &App, look: Look) -> AtMs {
     event.push_str(&page.svg);
     event.push_str("\n\n");
     let event = Bytes::from(event);
-    let calls = view.calls.iter().map(|call| (call.label.clone(), call.called_at, call.again)).collect();
+    let calls = view.calls.iter().map(heard).collect();
     let (svg, is_over_film) = (event.slice(drawn), !view.calls.is_empty() || !view.wait_longer.is_empty());
     frames.send_if_modified(|frame| {
         let is_new = frame.event != event;
@@ -178,6 +178,11 @@ fn paint_one(app: &App, look: Look) -> AtMs {
         is_new
     });
     until
+}
+
+/// Returns what is heard of a call.
+fn heard(call: &CallFrame) -> Call {
+    Call { label: call.label.clone(), at: call.called_at, again: call.again, speech: call.speech.clone() }
 }
 
 /// Returns the frames of a way to draw the board, for one who looks from now on, the first of them drawn.

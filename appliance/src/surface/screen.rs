@@ -2,17 +2,18 @@
 
 mod airing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use machiai_core::board::is_call_over;
+use machiai_core::facts::Lang;
 use machiai_core::ids::PlaceId;
-use machiai_core::time::AtMs;
 use machiai_panel::Layout;
-use machiai_panel::link::{self, FromScreen, LineError, MAX_LINE_BYTES, ToScreen};
+use machiai_panel::link::{self, FromScreen, LineError, MAX_LINE_BYTES, Speech, ToScreen};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -20,7 +21,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::Instant;
 
 use super::board;
-use crate::app::{Frame, Shared};
+use crate::app::{Call, Frame, Shared};
 use airing::Airing;
 
 /// How long a screen may take to say which it is.
@@ -34,6 +35,9 @@ const SENT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Monitors at once; a clinic has one or two.
 const MOST_SCREENS: usize = 8;
+
+/// Most announcements that may still be taken back; a screen keeps no more waiting.
+const MOST_ANNOUNCED: usize = 16;
 
 /// The access of the socket: its owner, and the group in which the screens are.
 const SOCKET_MODE: u32 = 0o660;
@@ -49,6 +53,8 @@ pub(crate) struct ScreenState {
     layout: Layout,
     /// Frames composed since it started.
     n_frames: u64,
+    /// The languages in which it can speak.
+    voices: Vec<Lang>,
 }
 
 impl Screens {
@@ -177,8 +183,12 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
             () = &mut silence => return Err(TalkError::Silent),
             changed = frames.changed() => {
                 changed.map_err(|_none| TalkError::NoFrames)?;
-                let told = shown.after(&frames.borrow_and_update());
-                for said in told.into_iter().flatten() {
+                let (now, _) = app.gate.clock.now();
+                let is_over = |call: &Call| {
+                    app.gate.read(|clinic| is_call_over(clinic, &call.label, call.at, now))
+                };
+                let told = shown.after(&frames.borrow_and_update(), is_over);
+                for said in told {
                     say(&mut to, &said).await?;
                 }
             }
@@ -201,7 +211,7 @@ fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Pla
         if is_taken || (is_new && all.len() >= MOST_SCREENS) {
             return Err(TalkError::NoPlace);
         }
-        all.insert(monitor.clone(), Some(ScreenState { layout, n_frames: 0 }));
+        all.insert(monitor.clone(), Some(ScreenState { layout, n_frames: 0, voices: Vec::new() }));
         Ok(())
     })?;
     Ok(Place { screens, monitor })
@@ -209,36 +219,60 @@ fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Pla
 
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
-        FromScreen::Alive { n_frames } => place.screens.with(|screens| {
+        FromScreen::Alive { n_frames, voices } => place.screens.with(|screens| {
             if let Some(Some(state)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
+                state.voices.clone_from(voices);
             }
         }),
         FromScreen::Hello { .. } | FromScreen::Begun { .. } | FromScreen::Shown { .. } | FromScreen::Ended { .. } => {}
     }
 }
 
-/// The drawing that a screen has.
+/// The drawing that a screen has, and what it was told of calls.
 #[derive(Default)]
 struct Shown {
     svg: Bytes,
-    calls: Option<Vec<(String, AtMs, bool)>>,
+    calls: Option<Vec<Call>>,
+    /// What was announced and may still wait to be heard, oldest first.
+    announced: VecDeque<(u64, Call)>,
+    n_announced: u64,
 }
 
 impl Shown {
-    /// Returns what a screen does not have yet of a frame: the chime for a new call first, as it is heard late enough.
-    fn after(&mut self, frame: &Frame) -> [Option<ToScreen>; 2] {
+    /// Returns what a screen does not have yet of a frame: new calls first, as they are heard late enough.
+    fn after(&mut self, frame: &Frame, is_over: impl Fn(&Call) -> bool) -> Vec<ToScreen> {
+        let mut told = self.hushed(is_over);
         // A call that was made before the screen came has been heard, or is too late.
-        let is_new = |call| self.calls.as_ref().is_some_and(|known| !known.contains(call));
-        let rings = frame.calls.iter().any(is_new);
+        if let Some(known) = self.calls.take() {
+            for call in frame.calls.iter().filter(|call| !known.contains(call)) {
+                told.push(self.announced(call));
+            }
+        }
         self.calls = Some(frame.calls.clone());
-        let is_drawn = frame.svg != self.svg;
-        self.svg = frame.svg.clone();
-        let board = || {
+        if frame.svg != self.svg {
+            self.svg = frame.svg.clone();
             let svg = String::from_utf8_lossy(&frame.svg).into_owned();
-            ToScreen::Board { svg, is_over: frame.is_over_film }
-        };
-        [rings.then_some(ToScreen::Ring), is_drawn.then(board)]
+            told.push(ToScreen::Board { svg, is_over: frame.is_over_film });
+        }
+        told
+    }
+
+    /// Takes back what was announced and is over.
+    fn hushed(&mut self, is_over: impl Fn(&Call) -> bool) -> Vec<ToScreen> {
+        let (over, rest) = std::mem::take(&mut self.announced).into_iter().partition(|(_, call)| is_over(call));
+        self.announced = rest;
+        let over: VecDeque<(u64, Call)> = over;
+        over.into_iter().map(|(id, _)| ToScreen::Hush { id }).collect()
+    }
+
+    fn announced(&mut self, call: &Call) -> ToScreen {
+        self.n_announced = self.n_announced.saturating_add(1);
+        if self.announced.len() >= MOST_ANNOUNCED {
+            self.announced.pop_front();
+        }
+        self.announced.push_back((self.n_announced, call.clone()));
+        ToScreen::Announce { id: self.n_announced, speech: Speech::of(&call.speech) }
     }
 }
 
@@ -270,22 +304,60 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use machiai_core::speech::Spoken;
+    use machiai_core::time::AtMs;
+
     use super::*;
 
+    fn call(label: &str, at: i64) -> Call {
+        let spoken = Spoken { lang: Lang::Ja, text: format!("{label}番のかた") };
+        Call { label: label.to_owned(), at: AtMs(at), again: false, speech: vec![spoken] }
+    }
+
+    fn frame(svg: &'static str, calls: &[Call]) -> Frame {
+        Frame { svg: svg.into(), calls: calls.to_vec(), ..Frame::default() }
+    }
+
+    /// Says what a screen was told, in short.
+    fn told(shown: &mut Shown, frame: &Frame, over: &[Call]) -> String {
+        let said = shown.after(frame, |call| over.contains(call)).into_iter().map(|said| match said {
+            ToScreen::Announce { id, speech } => {
+                let texts: Vec<&str> = speech.pieces().iter().map(|spoken| spoken.text.as_str()).collect();
+                format!("{id} {}", texts.join(" "))
+            }
+            ToScreen::Hush { id } => format!("hush {id}"),
+            ToScreen::Board { svg, .. } => svg,
+            ToScreen::Cue { .. } | ToScreen::Clear | ToScreen::Uncover | ToScreen::Cover { .. } => "else".to_owned(),
+        });
+        said.collect::<Vec<_>>().join(", ")
+    }
+
     #[test]
-    fn a_new_call_rings_once_and_a_drawing_is_sent_once() {
-        let frame = |svg: &'static str, calls: &[(&str, i64)]| Frame {
-            svg: svg.into(),
-            calls: calls.iter().map(|(label, at)| ((*label).to_owned(), AtMs(*at), false)).collect(),
-            ..Frame::default()
-        };
+    fn a_new_call_is_announced_once_and_a_drawing_is_sent_once() {
+        let (a, b) = (call("101", 1), call("102", 2));
         let mut shown = Shown::default();
-        let mut told = |frame: &Frame| shown.after(frame).map(|said| said.is_some());
-        assert_eq!(told(&frame("a", &[("101", 1)])), [false, true], "the screen has just come");
-        assert_eq!(told(&frame("a", &[("101", 1)])), [false, false]);
-        assert_eq!(told(&frame("b", &[("101", 1), ("102", 2)])), [true, true]);
-        assert_eq!(told(&frame("c", &[("102", 2)])), [false, true]);
-        assert_eq!(told(&frame("d", &[])), [false, true]);
-        assert_eq!(told(&frame("e", &[("101", 9)])), [true, true], "called again");
+        let mut told = |frame: &Frame| told(&mut shown, frame, &[]);
+        assert_eq!(told(&frame("a", std::slice::from_ref(&a))), "a", "the screen has just come");
+        assert_eq!(told(&frame("a", std::slice::from_ref(&a))), "");
+        assert_eq!(told(&frame("b", &[a, b.clone()])), "1 102番のかた, b");
+        assert_eq!(told(&frame("c", &[b])), "c");
+        assert_eq!(told(&frame("d", &[])), "d");
+        let (first, second) = (call("101", 9), call("103", 9));
+        assert_eq!(told(&frame("e", &[first, second])), "2 101番のかた, 3 103番のかた, e", "called again, in order");
+    }
+
+    #[test]
+    fn a_call_that_is_over_is_hushed_once_and_one_whose_frame_is_gone_is_not() {
+        let (a, b) = (call("101", 1), call("102", 2));
+        let mut shown = Shown::default();
+        assert_eq!(told(&mut shown, &frame("a", &[]), &[]), "a");
+        assert_eq!(told(&mut shown, &frame("a", &[a.clone(), b.clone()]), &[]), "1 101番のかた, 2 102番のかた");
+        assert_eq!(told(&mut shown, &frame("a", std::slice::from_ref(&a)), std::slice::from_ref(&b)), "hush 2");
+        assert_eq!(told(&mut shown, &frame("a", &[]), std::slice::from_ref(&b)), "", "the first may still be said");
+        assert_eq!(told(&mut shown, &frame("a", &[]), &[a, b]), "hush 1");
+        for at in 0..40 {
+            told(&mut shown, &frame("a", &[call("7", at)]), &[]);
+        }
+        assert_eq!(shown.announced.len(), MOST_ANNOUNCED);
     }
 }

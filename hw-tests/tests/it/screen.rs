@@ -6,6 +6,7 @@ mod monitor;
 mod prepare;
 mod program;
 mod scenes;
+mod voices;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};

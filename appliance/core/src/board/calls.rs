@@ -5,11 +5,13 @@
 
 use alloc::vec::Vec;
 
-use super::joined;
+use super::{Together, joined};
+use crate::facts::Lang;
 use crate::ids::Label;
 use crate::queue::visit::{State, Visit};
 use crate::queue::{Clinic, Moment};
 use crate::settings::StageKind;
+use crate::speech::{self, Called};
 use crate::time::AtMs;
 use crate::view::CallFrame;
 
@@ -93,6 +95,15 @@ pub(super) fn wait_longer(clinic: &Clinic, now: AtMs) -> Vec<Label> {
         .collect()
 }
 
+/// Whether a call need not be heard any more: it was undone, answered, or made anew.
+pub(super) fn is_over(clinic: &Clinic, label: &str, called_at: AtMs, now: AtMs) -> bool {
+    let is_it = |call: &Showing<'_>| {
+        let visits = call.moment.visits.iter().filter_map(|visit| clinic.visits.get(visit));
+        call.moment.at == called_at && joined(&visits.collect::<Vec<_>>()).as_deref() == Some(label)
+    };
+    !showings(clinic).iter().any(|call| !call.is_over(now) && is_it(call))
+}
+
 /// Returns the instants at which what is shown of calls changes by itself.
 pub(super) fn changes(clinic: &Clinic) -> Vec<AtMs> {
     let frames = frames(clinic);
@@ -172,15 +183,26 @@ fn drawn(clinic: &Clinic, call: &Showing<'_>, until: AtMs) -> Option<CallFrame> 
     let visits: Vec<&Visit> = call.moment.visits.iter().filter_map(|visit| clinic.visits.get(visit)).collect();
     let line = clinic.standing.lines.get(&visits.first()?.turn.line);
     let room = clinic.standing.rooms.get(&call.moment.room)?;
+    let kind = line.map_or(StageKind::Consultation, |line| line.kind);
+    let together = Together::of(&visits);
+    let speech = speech::of_call(&Called {
+        labels: &together.labels,
+        is_range: together.is_range,
+        room,
+        kind,
+        again: call.again,
+        is_abroad: visits.iter().any(|visit| visit.lang != Lang::Ja),
+    });
     Some(CallFrame {
         label: joined(&visits)?,
         room: room.room.clone(),
         room_name: room.name.clone(),
         line_name: line.map(|line| line.name.clone()).unwrap_or_default(),
-        kind: line.map_or(StageKind::Consultation, |line| line.kind),
+        kind,
         arrow: room.arrow,
         again: call.again,
         called_at: call.moment.at,
         until,
+        speech,
     })
 }

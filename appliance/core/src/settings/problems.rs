@@ -234,7 +234,10 @@ fn is_bad_window(window: &Window) -> bool {
 
 fn room(standing: &Standing, room: &Room) -> Option<What> {
     let is_bad_short = |short: &str| short.trim().is_empty() || is_long_name(short);
-    if is_bad_name(&room.name) || room.short.as_deref().is_some_and(is_bad_short) {
+    if is_bad_name(&room.name)
+        || room.say.as_ref().is_some_and(is_bad_name)
+        || room.short.as_deref().is_some_and(is_bad_short)
+    {
         return Some(What::Name);
     }
     if room.lines.is_empty() {

@@ -121,3 +121,32 @@ fn the_end_of_the_band_for_waiting_longer_is_a_change_too() {
     let play = Play::new().run(&OPEN).run(&["9:00:40 call room1", "+3s undo 1"]);
     assert_eq!(changes_at(&play.clinic, at("9:00:45")), at("9:00:53"));
 }
+
+/// Says what is heard of the calls that stand at an instant.
+fn speech(play: &Play, clock: &str) -> Vec<String> {
+    let view = machiai_core::board::board(&play.clinic, at(clock), play.trust);
+    view.calls.into_iter().flat_map(|call| call.speech).map(|spoken| spoken.text).collect()
+}
+
+#[rstest]
+#[case::one(&["9:00 call room1"], "9:00", &["番号ふだ、イチ番のかた、第1診察室へおはいりください。"])]
+#[case::again(&["9:00 call room1", "9:00:30 recall room1"], "9:00:30",
+    &["もう一度お呼びします。番号ふだ、イチ番のかた、第1診察室へおはいりください。"])]
+#[case::a_family(&["take 1 family=3", "first 4", "first 5", "first 6", "9:00 call room1"], "9:00",
+    &["番号ふだ、ヨン番からロク番のかた、第1診察室へおはいりください。"])]
+#[case::an_emergency(&["emergency 1", "9:00 call room1"], "9:00", &[])]
+fn calls_are_said(#[case] steps: &[&str], #[case] clock: &str, #[case] expected: &[&str]) {
+    assert_eq!(speech(&Play::new().run(&OPEN).run(steps), clock), expected);
+}
+
+#[rstest]
+#[case::while_it_stands(&[], "9:00:04", false)]
+#[case::after_its_frame(&[], "9:00:30", false)]
+#[case::absent(&["+3s absent room1"], "9:00:04", false)]
+#[case::undone(&["+3s undo 1"], "9:00:04", true)]
+#[case::answered(&["+3s enter room1"], "9:00:04", true)]
+#[case::made_anew(&["+30s recall room1"], "9:01", true)]
+fn a_call_is_over(#[case] steps: &[&str], #[case] clock: &str, #[case] expected: bool) {
+    let play = Play::new().run(&OPEN).run(&["9:00 call room1"]).run(steps);
+    assert_eq!(machiai_core::board::is_call_over(&play.clinic, "1", at("9:00"), at(clock)), expected);
+}

@@ -9,6 +9,7 @@ use machiai_hw_tests::films::{Seen, read};
 use machiai_panel::Layout;
 use machiai_screen::output::{Composed, Sink};
 use machiai_screen::run::{ScreenError, Setting, run};
+use machiai_screen::voice::VoicePaths;
 
 /// How long anything may take to be seen.
 pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(20);
@@ -53,18 +54,25 @@ pub(super) struct Monitor {
     pub(super) pictures: Arc<Mutex<Vec<Seen>>>,
     /// The loudest that was heard, of full scale.
     pub(super) louder: Arc<Mutex<f32>>,
+    /// What was heard, of the left.
+    pub(super) heard: Arc<Mutex<Vec<f32>>>,
     stop: Arc<AtomicBool>,
     running: Option<std::thread::JoinHandle<Result<(), ScreenError>>>,
 }
 
 impl Monitor {
     pub(super) fn start(socket: PathBuf) -> Self {
+        Self::start_with(socket, VoicePaths::default())
+    }
+
+    pub(super) fn start_with(socket: PathBuf, voices: VoicePaths) -> Self {
         let (latest, stop) = (Arc::<Latest>::default(), Arc::new(AtomicBool::new(false)));
         let (kept, stopped) = (Arc::clone(&latest), Arc::clone(&stop));
         let pictures = Arc::<Mutex<Vec<Seen>>>::default();
         let read_by = Arc::clone(&pictures);
         let louder = Arc::<Mutex<f32>>::default();
-        let heard_by = Arc::clone(&louder);
+        let heard = Arc::<Mutex<Vec<f32>>>::default();
+        let (heard_by, kept_by) = (Arc::clone(&louder), Arc::clone(&heard));
         let take = move |composed: Composed<'_>| match composed {
             Composed::Frame(_, i420) => {
                 read_by.lock().unwrap().push(read(i420, 1920));
@@ -76,16 +84,17 @@ impl Monitor {
                 kept.came.notify_all();
             }
             Composed::Sound(_, bytes) => {
-                let samples = bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap()).abs());
-                let loudest = samples.fold(0.0, f32::max);
+                let samples = bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap()));
+                let loudest = samples.clone().map(f32::abs).fold(0.0, f32::max);
+                kept_by.lock().unwrap().extend(samples.step_by(2));
                 let mut louder = heard_by.lock().unwrap();
                 *louder = louder.max(loudest);
             }
         };
         let sink = Sink::Handed(Arc::new(take));
-        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink };
+        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink, voices };
         let running = std::thread::spawn(move || run(&setting, &stopped));
-        Self { latest, pictures, louder, stop, running: Some(running) }
+        Self { latest, pictures, louder, heard, stop, running: Some(running) }
     }
 
     pub(super) fn end(&mut self) {

@@ -182,6 +182,7 @@ fn settings() -> Vec<Fact> {
             room: "room1".parse().unwrap(),
             name: text("第1診察室"),
             short: Some("第1".into()),
+            say: None,
             lines: vec![LineNo(1)],
             order: 1,
             arrow: Arrow::Left,
