@@ -16,7 +16,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages screen-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,11 +27,14 @@ test: test-packages tools decoder axe fmt-check lint docs core-alone deny tests 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
 # make demo MORNING=FILE SPEED=600 OUT=DIR      plays a recorded morning and ends by itself
 # make demo MORNING=random SEED=7 PATIENTS=400  plays one drawn at random, which it leaves as morning.csv
-demo: build-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
+# make demo SCREEN=alone OUT=DIR                shows the monitor alone; SCREEN=never leaves it out after a morning
+# make demo SCREEN=alone FILMS=DIR OUT=DIR      plays the films of a folder on it
+demo: build-packages screen-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
 	@$(CARGO) build --quiet --locked -p machiai -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- \
 	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)') \
-	    $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)')
+	    $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)') \
+	    $(if $(SCREEN),--screen '$(SCREEN)') $(if $(FILMS),--films '$(FILMS)')
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
 # make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper
@@ -122,6 +125,9 @@ endef
 
 build-packages:
 	@$(call install,$(BUILD_PACKAGES))
+
+screen-packages:
+	@$(call install,$(SCREEN_PACKAGES))
 
 test-packages:
 	@$(call install,$(TEST_PACKAGES))

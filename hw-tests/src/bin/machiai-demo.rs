@@ -1,5 +1,6 @@
 //! `machiai-demo`: the appliance on one machine, for a visitor or through a recorded morning; `make demo` runs it.
 
+use std::io::{stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +9,8 @@ use clap::{Parser, Subcommand};
 use machiai_hw_tests::demo::daemon::{Program, write};
 use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
-use machiai_hw_tests::demo::{self, Morning, Options, row};
+use machiai_hw_tests::demo::{self, Monitor, Morning, Options, row};
+use machiai_hw_tests::glass::child as glass;
 
 /// The appliance on 127.0.0.1 until Ctrl-C, or through a recorded morning.
 #[derive(Debug, Parser)]
@@ -35,6 +37,12 @@ struct Arguments {
     /// The folder in which tickets, boards, facts and the report are left; `out` unless told.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// When the monitor is shown, in real time; after a morning unless told.
+    #[arg(long, value_enum, default_value_t = Monitor::After)]
+    screen: Monitor,
+    /// A folder of films that the monitor plays in place of those made for it.
+    #[arg(long)]
+    films: Option<PathBuf>,
     /// Runs the daemon out of this program instead of the one beside it.
     #[arg(long)]
     own_daemon: bool,
@@ -59,6 +67,15 @@ enum Instead {
     /// The daemon out of this program.
     #[command(hide = true)]
     Machiai(machiai::cli::Cli),
+    /// Prepares one film, as `machiai-screen prepare`.
+    #[command(hide = true)]
+    Prepare(machiai_screen::prepare::Args),
+    /// The monitor, without glass.
+    #[command(hide = true, name = glass::WORD)]
+    Glass {
+        /// Where the daemon listens.
+        socket: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -84,11 +101,19 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             machiai::cli::carry_out(&cli).context("the daemon out of this program")?;
             Ok(true)
         }
+        Some(Instead::Prepare(args)) => Ok(args.carry_out().is_ok()),
+        Some(Instead::Glass { socket }) => {
+            glass::serve(socket, stdin().lock(), stdout().lock())?;
+            Ok(true)
+        }
         None => {
             let this = std::env::current_exe().context("cannot tell where this program lies")?;
             let plan = Plan { seed: arguments.seed, n_patients: arguments.patients };
             let options = Options {
                 program: program(&this, arguments.own_daemon)?,
+                this,
+                monitor: arguments.screen,
+                films: arguments.films,
                 morning: arguments.morning.map(|file| Morning::named(file, plan)),
                 speed: arguments.speed,
                 out: arguments.out,
