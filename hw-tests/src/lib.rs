@@ -8,3 +8,4 @@ pub mod films;
 pub mod glass;
 pub mod power;
 pub mod printer;
+pub mod soak;

@@ -11,6 +11,7 @@ use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
 use machiai_hw_tests::demo::{self, Monitor, Morning, Options, row};
 use machiai_hw_tests::glass::child as glass;
+use machiai_hw_tests::soak;
 
 /// The appliance on 127.0.0.1 until Ctrl-C, or through a recorded morning.
 #[derive(Debug, Parser)]
@@ -64,6 +65,18 @@ enum Instead {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Shows films of every kind one after the other, with calls over them, and counts what went wrong.
+    Soak {
+        /// How many.
+        #[arg(long, default_value_t = 1_000)]
+        switches: usize,
+        /// The same seed shows the same.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// A file for the figures, JSON.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// The daemon out of this program.
     #[command(hide = true)]
     Machiai(machiai::cli::Cli),
@@ -96,6 +109,7 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             write(&out, row::write(&morning(Plan { seed, n_patients: patients })))?;
             Ok(true)
         }
+        Some(Instead::Soak { switches, seed, out }) => soak(switches, seed, out.as_deref()),
         Some(Instead::Machiai(cli)) => {
             machiai::cli::set_up_logging();
             machiai::cli::carry_out(&cli).context("the daemon out of this program")?;
@@ -122,6 +136,19 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             runtime.context("cannot start the runtime")?.block_on(demo::run(&options))
         }
     }
+}
+
+/// Soaks, tells the figures, and returns whether all was as it must be.
+fn soak(n_switches: usize, seed: u64, file: Option<&Path>) -> Result<bool> {
+    out(&format!("{n_switches} switches, seed {seed}\n"));
+    let figures = soak::soak(n_switches, seed)?;
+    out(&format!("{}\n", serde_json::to_string_pretty(&figures).context("cannot write the figures")?));
+    if let Some(file) = file {
+        figures.write(file)?;
+    }
+    let faults = figures.faults();
+    faults.iter().for_each(|fault| out(&format!("FAILED {fault}\n")));
+    Ok(faults.is_empty())
 }
 
 fn program(this: &Path, own: bool) -> Result<Program> {
