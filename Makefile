@@ -16,7 +16,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages screen-packages test-packages tools
+.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,10 +37,10 @@ demo: build-packages screen-packages ## run the appliance with an emulated print
 	    $(if $(SCREEN),--screen '$(SCREEN)') $(if $(FILMS),--films '$(FILMS)')
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
-# make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper
+# make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper, screen
 # make bench OUT=FILE                leaves the figures as JSON too
-bench: build-packages ## measure speed and memory; ratios and medians from one run
-	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-hw-tests --bins
+bench: build-packages bench-packages ## measure speed and memory; ratios and medians from one run
+	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked --release -p machiai-hw-tests --bin machiai-bench -- \
 	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
 
@@ -125,6 +125,9 @@ endef
 
 build-packages:
 	@$(call install,$(BUILD_PACKAGES))
+
+bench-packages:
+	@$(call install,$(SCREEN_PACKAGES) gstreamer1.0-tools)
 
 screen-packages:
 	@$(call install,$(SCREEN_PACKAGES))

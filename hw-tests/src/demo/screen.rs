@@ -333,7 +333,7 @@ async fn kind(stage: &Stage, of: &str) -> Result<Vec<Fact>> {
 }
 
 /// Waits until something is true.
-async fn until<T>(within: Duration, what: &str, is: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
+pub(crate) async fn until<T>(within: Duration, what: &str, is: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
     let looking = async {
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
@@ -355,7 +355,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Returns a revision of a table for the demo's day, whole days long.
-fn table(revision: u32, items: Vec<Value>) -> Result<Value> {
+pub(crate) fn table(revision: u32, items: Vec<Value>) -> Result<Value> {
     let midnight = instant_ms(&starts(0))?;
     let slots = json!([{"slot": "day", "from": "0:00", "to": "24:00", "items": items}]);
     Ok(json!({"table": "week48", "revision": revision, "from": midnight, "to": midnight + 7 * DAY_MS,
