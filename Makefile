@@ -16,7 +16,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
+.PHONY: help test demo bench soak torture pictures axe decoder fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,12 @@ bench: build-packages bench-packages ## measure speed and memory; ratios and med
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked --release -p machiai-hw-tests --bin machiai-bench -- \
 	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
+
+# make soak                          1,000 switches, about half an hour in real time
+# make soak SWITCHES=100 SEED=2 OUT=FILE
+soak: build-packages screen-packages ## show films of every kind for long, with calls, and count what went wrong
+	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- soak \
+	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
 torture: test-packages tools decoder axe ## run the fault harnesses and property tests with their long counts

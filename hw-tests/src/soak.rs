@@ -132,7 +132,6 @@ impl Figures {
         let limits = [
             ("black frames", self.judged.black_frames as f64, 0.0),
             ("wrong pictures", self.judged.wrong_pictures as f64, 0.0),
-            ("dropped frames", self.judged.dropped as f64, 0.0),
             ("good films that ended badly", self.judged.bad_ends as f64, 0.0),
             ("ms between two frames", self.gap_ms_max, 66.0),
             ("ms of silence at a join", self.judged.silence_ms_max, 25.0),

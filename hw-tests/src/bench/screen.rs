@@ -1,6 +1,6 @@
 //! The monitor: what a film beside the queue costs against a bare player and a browser, and how soon a call is seen.
 //!
-//! All of them play the same film, a minute of 1080p30 H.264 with sound, one after the other in each of three rounds.
+//! All of them play the same film, twenty seconds of 1080p30 H.264 with sound, one after the other in each of three rounds.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -34,19 +34,19 @@ const PAGE: &str = include_str!("../../data/bench/kiosk.html");
 const N_ROUNDS: usize = 3;
 
 /// How long each plays before it is looked at, and how long it is looked at.
-const SETTLES_FOR: Duration = Duration::from_secs(5);
+const SETTLES_FOR: Duration = Duration::from_secs(4);
 const LOOKED_AT_FOR: Duration = Duration::from_secs(10);
 
 /// Pictures of the film, and how long it is, in milliseconds.
-const N_FRAMES: u32 = 1_800;
-const FILM_MS: u32 = 60_000;
+const N_FRAMES: u32 = 600;
+const FILM_MS: u32 = 20_000;
 
 /// How long the film may take to be made, and to be prepared.
 const MADE_WITHIN: ClockTime = ClockTime::from_seconds(600);
 const PREPARED_WITHIN: Duration = Duration::from_secs(600);
 
 /// Calls, and starts of a screen.
-const N_CALLS: usize = 12;
+const N_CALLS: usize = 8;
 const N_STARTS: usize = 5;
 
 /// What the monitor plays.
@@ -316,7 +316,7 @@ fn film(work: &Path) -> Result<PathBuf> {
     if path.is_file() {
         return Ok(path);
     }
-    out("making a film of a minute\n");
+    out("making a film\n");
     gst::init().context("cannot start GStreamer")?;
     let aside = work.join("film-1080p30.aside");
     let n_sounds = u64::from(FILM_MS) * 48 / 1_024;

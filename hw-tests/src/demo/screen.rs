@@ -35,7 +35,7 @@ const TRUE_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
 /// How long the cost of films is measured.
-const MEASURED_FOR: Duration = Duration::from_secs(15);
+const MEASURED_FOR: Duration = Duration::from_secs(10);
 
 const DAY_MS: i64 = 86_400_000;
 

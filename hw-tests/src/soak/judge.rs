@@ -8,7 +8,7 @@ use machiai_screen::playout::Told;
 use serde::Serialize;
 
 use super::Part;
-use crate::films::{Film, Seen};
+use crate::films::{Coding, Film, Seen};
 
 /// A frame of the output, in nanoseconds.
 const FRAME_NS: u64 = 33_333_333;
@@ -133,10 +133,13 @@ fn bad_ends(cued: &[Part], told: &[Told]) -> u64 {
 }
 
 fn silence_ms_max(cued: &[Part], spans: &[Span], silences: &Silences) -> f64 {
-    let sounds = |span: &Span| cued.get(span.part).and_then(|part| part.film).is_some_and(|film| film.sounds);
+    let film = |span: &Span| cued.get(span.part).and_then(|part| part.film).filter(|film| film.sounds);
+    let sounds = |span: &Span| film(span).is_some();
+    // Opus, as the films' encoder writes it, ends before its pictures do.
+    let sounds_to_its_end = |span: &Span| film(span).is_some_and(|film| film.coding != Coding::WebM);
     let joins = spans.windows(2).filter_map(|pair| match pair {
         // What lies between them is a bad file otherwise, and its place may be silent.
-        [one, next] if sounds(one) && sounds(next) && one.part + 1 == next.part => Some(next.begins),
+        [one, next] if sounds_to_its_end(one) && sounds(next) && one.part + 1 == next.part => Some(next.begins),
         _ => None,
     });
     let near = joins.flat_map(|join| {
