@@ -146,7 +146,7 @@ fn soak(n_switches: usize, seed: u64, file: Option<&Path>) -> Result<bool> {
     if let Some(file) = file {
         figures.write(file)?;
     }
-    let faults = figures.faults();
+    let faults = [figures.faults(), figures.delays()].concat();
     faults.iter().for_each(|fault| out(&format!("FAILED {fault}\n")));
     Ok(faults.is_empty())
 }
