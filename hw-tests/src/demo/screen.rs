@@ -277,15 +277,24 @@ impl Monitor<'_> {
             out("no film is called substitute: there is no picture of one\n");
             return Ok(());
         };
+        // It may have stood in before the first approval.
+        let n_before = self.n_begun(&known.content).await?;
         let items = films.values().filter(|film| film.content != known.content).enumerate();
         let items = items.map(|(nth, film)| json!({"item": format!("i{nth}"), "content": film.content})).collect();
         self.press("program/tables", table(2, items)?).await?;
-        until(TRUE_WITHIN, "the substitute airs", async || {
-            let begun = self.facts("AiringBegun").await?;
-            Ok(begun.iter().any(|fact| fact.text("content") == known.content).then_some(()))
-        })
-        .await?;
+        let this = &*self;
+        let begun_again = async || {
+            let n_now = this.n_begun(&known.content).await?;
+            Ok((n_now > n_before).then_some(()))
+        };
+        until(TRUE_WITHIN, "the substitute airs", begun_again).await?;
         self.see(Sight::Any, "substitute")
+    }
+
+    /// Returns how often a piece of content has begun.
+    async fn n_begun(&self, content: &str) -> Result<usize> {
+        let begun = self.facts("AiringBegun").await?;
+        Ok(begun.iter().filter(|fact| fact.text("content") == content).count())
     }
 
     /// Ends everything, leaves what aired as CSV, and returns how many airings there were.
