@@ -37,6 +37,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// How long the cost of films is measured.
 const MEASURED_FOR: Duration = Duration::from_secs(10);
 
+/// What takes a notice's place is mixed with it for nine frames; so many later it is seen alone.
+const N_MIXED: usize = 20;
+
 const DAY_MS: i64 = 86_400_000;
 
 /// What is to be shown.
@@ -288,6 +291,12 @@ impl Monitor<'_> {
             Ok((n_now > n_before).then_some(()))
         };
         until(TRUE_WITHIN, "the substitute airs", begun_again).await?;
+        block_in_place(|| {
+            (0..N_MIXED).try_for_each(|_| {
+                self.glass.want(Sight::Any)?;
+                self.glass.found(None).map(drop)
+            })
+        })?;
         self.see(Sight::Any, "substitute")
     }
 
