@@ -18,7 +18,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench torture pictures axe voice decoder fmt fmt-check lint docs core-alone deny tests build-packages test-packages tools
+.PHONY: help test demo bench soak torture pictures axe voice decoder fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -29,19 +29,28 @@ test: test-packages tools decoder axe voice fmt-check lint docs core-alone deny 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
 # make demo MORNING=FILE SPEED=600 OUT=DIR      plays a recorded morning and ends by itself
 # make demo MORNING=random SEED=7 PATIENTS=400  plays one drawn at random, which it leaves as morning.csv
-demo: build-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
+# make demo SCREEN=alone OUT=DIR                shows the monitor alone; SCREEN=never leaves it out after a morning
+# make demo SCREEN=alone FILMS=DIR OUT=DIR      plays the films of a folder on it
+demo: build-packages screen-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
 	@$(CARGO) build --quiet --locked -p machiai -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- \
 	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)') \
-	    $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)')
+	    $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)') \
+	    $(if $(SCREEN),--screen '$(SCREEN)') $(if $(FILMS),--films '$(FILMS)')
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
-# make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper
+# make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper, screen
 # make bench OUT=FILE                leaves the figures as JSON too
-bench: build-packages ## measure speed and memory; ratios and medians from one run
-	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-hw-tests --bins
+bench: build-packages bench-packages ## measure speed and memory; ratios and medians from one run
+	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked --release -p machiai-hw-tests --bin machiai-bench -- \
 	    $(if $(ONLY),--only '$(ONLY)') $(if $(OUT),--out '$(OUT)')
+
+# make soak                          1,000 switches, about half an hour in real time
+# make soak SWITCHES=100 SEED=2 OUT=FILE
+soak: build-packages screen-packages ## show films of every kind for long, with calls, and count what went wrong
+	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- soak \
+	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
 torture: test-packages tools decoder axe voice ## run the fault harnesses and property tests with their long counts
@@ -134,6 +143,12 @@ endef
 
 build-packages:
 	@$(call install,$(BUILD_PACKAGES))
+
+bench-packages:
+	@$(call install,$(SCREEN_PACKAGES) gstreamer1.0-tools)
+
+screen-packages:
+	@$(call install,$(SCREEN_PACKAGES))
 
 test-packages:
 	@$(call install,$(TEST_PACKAGES))

@@ -15,10 +15,12 @@ pub mod figures;
 pub mod history;
 pub mod machine;
 pub mod paper;
+pub mod screen;
 pub mod slow;
 pub mod start;
 pub mod stream;
 pub mod tickets;
+pub mod tree;
 pub mod wire;
 pub mod writer;
 
@@ -48,6 +50,8 @@ pub enum Job {
     Start,
     /// A ticket from its view to the printer's bytes.
     Paper,
+    /// The monitor: what a film beside the queue costs, and how soon a call is seen.
+    Screen,
 }
 
 /// What the bench works with.
@@ -90,6 +94,7 @@ impl Bench {
                 Job::Desk => desk::measure(self, &mut report),
                 Job::Start => start::measure(self, &mut report),
                 Job::Paper => paper::measure(&mut report),
+                Job::Screen => screen::measure(self, &mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);
@@ -114,6 +119,7 @@ impl Job {
             Self::Desk => "desk",
             Self::Start => "start",
             Self::Paper => "paper",
+            Self::Screen => "screen",
         }
     }
 }

@@ -14,8 +14,10 @@ pub mod player;
 pub mod press;
 pub mod progress;
 pub mod random;
+pub mod reel;
 pub mod report;
 pub mod row;
+pub mod screen;
 pub mod stage;
 pub mod stopwatch;
 
@@ -23,12 +25,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::ValueEnum;
 use machiai_panel::{FontPaths, Panel};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::printer;
 use camera::Camera;
-use checks::{Evidence, Paper};
+use checks::{Check, Evidence, Paper};
 use daemon::{Program, write};
 use facts::Fact;
 use player::{Played, Player};
@@ -36,6 +39,7 @@ use progress::out;
 use random::Plan;
 use report::Report;
 use row::Row;
+use screen::Show;
 use stage::{Clinic, Stage, Wanted};
 
 /// The day on which mornings are rehearsed, an ordinary Tuesday, in the time of Asia/Tokyo.
@@ -82,11 +86,28 @@ impl Morning {
     }
 }
 
+/// When the monitor is shown, which runs in real time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Monitor {
+    /// After the morning.
+    After,
+    /// Without a morning.
+    Alone,
+    /// Not at all.
+    Never,
+}
+
 /// What to play.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The daemon's program.
     pub program: Program,
+    /// The demo's own program, which is the monitor too.
+    pub this: PathBuf,
+    /// When the monitor is shown.
+    pub monitor: Monitor,
+    /// The folder of films that the monitor plays in place of those made for it.
+    pub films: Option<PathBuf>,
     /// The morning; none lets a visitor try.
     pub morning: Option<Morning>,
     /// How many times faster than real time.
@@ -104,12 +125,20 @@ pub struct Options {
 pub async fn run(options: &Options) -> Result<bool> {
     // From here on a signal is an orderly end.
     let mut stop = Stop::listen()?;
-    match &options.morning {
+    let done = async {
+        match (&options.morning, options.monitor) {
+            (_, Monitor::Alone) => show(options).await.map(Some),
+            (Some(morning), Monitor::After | Monitor::Never) => play(options, morning).await.map(Some),
+            (None, Monitor::After | Monitor::Never) => Ok(None),
+        }
+    };
+    let done = tokio::select! {
+        done = done => done?,
+        () = stop.asked_for() => Some(false),
+    };
+    match done {
+        Some(held) => Ok(held),
         None => visit(options, &mut stop).await,
-        Some(morning) => tokio::select! {
-            done = play(options, morning) => done,
-            () = stop.asked_for() => Ok(false),
-        },
     }
 }
 
@@ -162,6 +191,23 @@ async fn visit(options: &Options, stop: &mut Stop) -> Result<bool> {
         ended = stage.daemon.ended() => ended.map(|()| false),
         () = stop.asked_for() => stage.daemon.stop().await.map(|status| status.success()),
     }
+}
+
+/// Shows the monitor alone.
+async fn show(options: &Options) -> Result<bool> {
+    let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
+    prepare(&folder)?;
+    let (screen, checks) = shown(options, &folder).await?;
+    checks.iter().for_each(say_check);
+    let held = checks.iter().all(|check| check.held);
+    let report = serde_json::json!({"screen": screen, "checks": checks});
+    write(&folder.join("report.json"), serde_json::to_vec_pretty(&report).context("cannot write the report")?)?;
+    Ok(held)
+}
+
+async fn shown(options: &Options, folder: &Path) -> Result<(screen::Figures, Vec<Check>)> {
+    let films = options.films.as_deref();
+    screen::show(Show { program: &options.program, this: &options.this, films, out: folder }).await
 }
 
 /// Plays a morning and checks what it left behind.
@@ -223,16 +269,19 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
         rss_mib,
         places_to_search: vec![stage.daemon.state().to_owned(), exported.clone(), folder.join(stage::LOG)],
     };
-    let report = Report::of(&evidence, &frames.so_far(), checks::all(&evidence));
+    let mut report = Report::of(&evidence, &frames.so_far(), checks::all(&evidence));
+    if options.monitor == Monitor::After {
+        let (screen, checks) = shown(options, &folder).await?;
+        report.screen = Some(screen);
+        report.checks.extend(checks);
+    }
     write(&folder.join("report.json"), serde_json::to_vec_pretty(&report).context("cannot write the report")?)?;
     say(&report, &folder, &played);
     Ok(report.failed().next().is_none())
 }
 
 fn say(report: &Report, folder: &Path, played: &Played) {
-    for check in &report.checks {
-        out(&format!("{} {}: {}\n", if check.held { "held  " } else { "FAILED" }, check.name, check.detail));
-    }
+    report.checks.iter().for_each(say_check);
     out(&format!(
         "{} tickets, {} printed, {} called, {} finished, {} facts, {} presses; all of it is in {}\n",
         report.tickets,
@@ -245,11 +294,17 @@ fn say(report: &Report, folder: &Path, played: &Played) {
     ));
 }
 
+fn say_check(check: &Check) {
+    out(&format!("{} {}: {}\n", if check.held { "held  " } else { "FAILED" }, check.name, check.detail));
+}
+
 /// Makes the folder, and clears away what an earlier morning left in it.
 fn prepare(folder: &Path) -> Result<()> {
     let tickets = folder.join("tickets");
     std::fs::create_dir_all(&tickets).with_context(|| format!("cannot make {}", tickets.display()))?;
-    for (folder, starts, ends) in [(tickets.as_path(), "", ".png"), (&tickets, "", ".bin"), (folder, "board-", ".png")]
+    let tickets = tickets.as_path();
+    for (folder, starts, ends) in
+        [(tickets, "", ".png"), (tickets, "", ".bin"), (folder, "board-", ".png"), (folder, "screen-", ".png")]
     {
         let entries = std::fs::read_dir(folder).with_context(|| format!("cannot look into {}", folder.display()))?;
         for path in entries.flatten().map(|entry| entry.path()) {

@@ -5,5 +5,7 @@ pub mod browser;
 pub mod chance;
 pub mod demo;
 pub mod films;
+pub mod glass;
 pub mod power;
 pub mod printer;
+pub mod soak;

@@ -149,7 +149,7 @@ fn carry_one(turn: &Turn, base: ClockTime, output: &Output) -> (Option<ClockTime
         let (mut buffer, at) = match turn.item.picture(within) {
             Pulled::Buffer(buffer, at) => (buffer, at),
             Pulled::Ended => match still(turn, base, ends) {
-                Some(over) => return hold(turn, over, output),
+                Some(over) => return hold(turn, (base, over), output),
                 None => return (ends, Some(whole(ends))),
             },
             Pulled::Broken(why) => return (ends, Some(End::Broken { why })),
@@ -195,10 +195,11 @@ fn still(turn: &Turn, base: ClockTime, ends: Option<ClockTime>) -> Option<ClockT
 }
 
 /// Holds a still until it is time for what comes next, or something else is to be put in its place at once.
-fn hold(turn: &Turn, over: ClockTime, output: &Output) -> (Option<ClockTime>, Option<End>) {
+fn hold(turn: &Turn, (begins, over): (ClockTime, ClockTime), output: &Output) -> (Option<ClockTime>, Option<End>) {
     let wait = over.saturating_sub(HAND_OVER).saturating_sub(output.now());
     if turn.is_replaced_within(wait) {
-        let at = on_grid(output.now().saturating_add(LEAD)).min(over);
+        // Never before it begins: the film before it is handed in until then, and its place is not free.
+        let at = on_grid(output.now().saturating_add(LEAD)).max(begins).min(over);
         return (Some(at), Some(End::Replaced));
     }
     (Some(over), Some(End::Whole))

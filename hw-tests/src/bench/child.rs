@@ -91,9 +91,17 @@ impl Talker {
     ///
     /// # Errors
     /// It did not stop in time, or not as it should.
-    pub fn stop(mut self) -> Result<()> {
-        self.stdin = None;
+    pub fn stop(self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).context("cannot tell a program to stop")?;
+        self.finish()
+    }
+
+    /// Says nothing more to it, and waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// It did not end in time, or not as it should.
+    pub fn finish(mut self) -> Result<()> {
+        self.stdin = None;
         // Its output ends with it.
         loop {
             match self.lines.recv_timeout(STOP_FOR) {

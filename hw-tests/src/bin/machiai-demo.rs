@@ -1,5 +1,6 @@
 //! `machiai-demo`: the appliance on one machine, for a visitor or through a recorded morning; `make demo` runs it.
 
+use std::io::{stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,7 +9,9 @@ use clap::{Parser, Subcommand};
 use machiai_hw_tests::demo::daemon::{Program, write};
 use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
-use machiai_hw_tests::demo::{self, Morning, Options, row};
+use machiai_hw_tests::demo::{self, Monitor, Morning, Options, row};
+use machiai_hw_tests::glass::child as glass;
+use machiai_hw_tests::soak;
 
 /// The appliance on 127.0.0.1 until Ctrl-C, or through a recorded morning.
 #[derive(Debug, Parser)]
@@ -35,6 +38,12 @@ struct Arguments {
     /// The folder in which tickets, boards, facts and the report are left; `out` unless told.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// When the monitor is shown, in real time; after a morning unless told.
+    #[arg(long, value_enum, default_value_t = Monitor::After)]
+    screen: Monitor,
+    /// A folder of films that the monitor plays in place of those made for it.
+    #[arg(long)]
+    films: Option<PathBuf>,
     /// Runs the daemon out of this program instead of the one beside it.
     #[arg(long)]
     own_daemon: bool,
@@ -56,9 +65,30 @@ enum Instead {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Shows films of every kind one after the other, with calls over them, and counts what went wrong.
+    Soak {
+        /// How many.
+        #[arg(long, default_value_t = 1_000)]
+        switches: usize,
+        /// The same seed shows the same.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// A file for the figures, JSON.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// The daemon out of this program.
     #[command(hide = true)]
     Machiai(machiai::cli::Cli),
+    /// Prepares one film, as `machiai-screen prepare`.
+    #[command(hide = true)]
+    Prepare(machiai_screen::prepare::Args),
+    /// The monitor, without glass.
+    #[command(hide = true, name = glass::WORD)]
+    Glass {
+        /// Where the daemon listens.
+        socket: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -79,9 +109,15 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             write(&out, row::write(&morning(Plan { seed, n_patients: patients })))?;
             Ok(true)
         }
+        Some(Instead::Soak { switches, seed, out }) => soak(switches, seed, out.as_deref()),
         Some(Instead::Machiai(cli)) => {
             machiai::cli::set_up_logging();
             machiai::cli::carry_out(&cli).context("the daemon out of this program")?;
+            Ok(true)
+        }
+        Some(Instead::Prepare(args)) => Ok(args.carry_out().is_ok()),
+        Some(Instead::Glass { socket }) => {
+            glass::serve(socket, stdin().lock(), stdout().lock())?;
             Ok(true)
         }
         None => {
@@ -89,6 +125,9 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             let plan = Plan { seed: arguments.seed, n_patients: arguments.patients };
             let options = Options {
                 program: program(&this, arguments.own_daemon)?,
+                this,
+                monitor: arguments.screen,
+                films: arguments.films,
                 morning: arguments.morning.map(|file| Morning::named(file, plan)),
                 speed: arguments.speed,
                 out: arguments.out,
@@ -97,6 +136,19 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             runtime.context("cannot start the runtime")?.block_on(demo::run(&options))
         }
     }
+}
+
+/// Soaks, tells the figures, and returns whether all was as it must be.
+fn soak(n_switches: usize, seed: u64, file: Option<&Path>) -> Result<bool> {
+    out(&format!("{n_switches} switches, seed {seed}\n"));
+    let figures = soak::soak(n_switches, seed)?;
+    out(&format!("{}\n", serde_json::to_string_pretty(&figures).context("cannot write the figures")?));
+    if let Some(file) = file {
+        figures.write(file)?;
+    }
+    let faults = [figures.faults(), figures.delays()].concat();
+    faults.iter().for_each(|fault| out(&format!("FAILED {fault}\n")));
+    Ok(faults.is_empty())
 }
 
 fn program(this: &Path, own: bool) -> Result<Program> {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::checks::{Check, Evidence, acts};
 use super::facts::Fact;
 use super::frames::Frame;
+use super::screen::Figures;
 
 /// Half of the measurements are below the first, all but one in a hundred below the second; milliseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -64,6 +65,9 @@ pub struct Report {
     pub board_ms: Spread,
     /// The most memory the daemon had, in mebibytes.
     pub daemon_rss_mib: f64,
+    /// The monitor's figures, where it was shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub screen: Option<Figures>,
     /// What was checked.
     pub checks: Vec<Check>,
 }
@@ -92,6 +96,7 @@ impl Report {
             ticket_ms: Spread::of(ticket_times(evidence)),
             board_ms: Spread::of(board_times(evidence, frames)),
             daemon_rss_mib: rounded(evidence.rss_mib),
+            screen: None,
             checks,
         }
     }

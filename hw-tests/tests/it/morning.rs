@@ -78,7 +78,7 @@ fn demo(arguments: &[&str]) -> Output {
 /// Plays a morning in a folder and shows that the demo ended well because every check held.
 #[track_caller]
 fn play(morning: &Path, folder: &Path, speed: &str) -> Left {
-    let arguments = ["--own-daemon", "--speed", speed, "--morning", morning.to_str().unwrap()];
+    let arguments = ["--own-daemon", "--screen", "never", "--speed", speed, "--morning", morning.to_str().unwrap()];
     let done = demo(&[arguments.as_slice(), &["--out", folder.to_str().unwrap()]].concat());
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "the demo failed with {}:\n{said}", done.status);

@@ -1,11 +1,13 @@
 //! The screen on a real clock, its composed frames read one by one. Pictures are left under `target/screen`.
 
 mod board;
+mod demo;
 mod joins;
 mod monitor;
 mod prepare;
 mod program;
 mod scenes;
+mod soak;
 mod voices;
 
 use std::io::BufWriter;

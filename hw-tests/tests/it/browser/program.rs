@@ -24,6 +24,14 @@ fn table(name: &str, (from, deadline): (i64, i64)) -> Value {
 }
 
 impl Scene {
+    /// Makes the content known.
+    async fn fill(&mut self) {
+        for (of, kind, title, duration_ms) in CONTENTS {
+            let content = json!({"content": of.repeat(32), "kind": kind, "title": title, "duration_ms": duration_ms});
+            self.tell("program/contents", content).await;
+        }
+    }
+
     /// Types a text into a field of the notice that is being written.
     async fn write(&self, field: &str, text: &str) {
         let typed = format!(
@@ -38,10 +46,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     let mut scene = Scene::set("program").await;
-    for (of, kind, title, duration_ms) in CONTENTS {
-        let content = json!({"content": of.repeat(32), "kind": kind, "title": title, "duration_ms": duration_ms});
-        scene.tell("program/contents", content).await;
-    }
+    scene.fill().await;
     scene.tell("program/tables", table("week48", (MONDAY, MONDAY - 2 * DAY))).await;
     scene.tell("program/tables", table("week49", (MONDAY + 7 * DAY, MONDAY + 5 * DAY))).await;
     scene.browser.size(1280, 800).await.unwrap();
@@ -72,7 +77,18 @@ async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     scene.until("document.querySelector('.table.approved li b').textContent === '院長のごあいさつ'").await;
     scene.until("!document.querySelector('li.changed') && !document.querySelector('.table.approved .go')").await;
     scene.picture("approved").await;
+    scene.is_quiet().await;
+    assert_eq!(found, Vec::<String>::new());
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_urgent_notice_a_notice_and_the_hours_of_the_monitor_are_set_on_the_page() {
+    let mut scene = Scene::set("notices").await;
+    scene.fill().await;
+    let mut found = Vec::new();
+    scene.browser.size(1280, 800).await.unwrap();
+    scene.open("/desk/program").await;
+    scene.until("document.querySelectorAll('#own li').length === 1").await;
     scene.press("#notice").await;
     scene.write("ja", "本日の午後は休診いたします <b>&").await;
     scene

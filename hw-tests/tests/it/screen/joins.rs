@@ -208,3 +208,29 @@ fn a_still_gives_way_at_once_to_what_is_put_in_its_place() {
     let over = screen.until_over(2);
     assert_eq!(ends(&over), [(1, 1, End::Replaced), (2, 30, End::Whole)]);
 }
+
+#[test]
+fn what_is_put_in_the_place_of_a_still_that_has_not_begun_is_seen() {
+    let screen = Screen::start();
+    screen.playout.cue(1, &screen.film(Film { sounds: false, ..Film::of(9, 90) }), None).unwrap();
+    screen.playout.cue_drawn(2, || Ok(still(200)), Duration::from_secs(600)).unwrap();
+    // The film is handed in to its end by then, and the still behind it.
+    let n_shown = || match screen.playout.running() {
+        Some(Told::Shown { id: 1, n_frames }) => n_frames,
+        Some(Told::Shown { .. } | Told::Begun { .. } | Told::Ended { .. }) | None => 0,
+    };
+    let mut told = Vec::new();
+    for _ in 0..3_000 {
+        told.extend(screen.playout.told());
+        if n_shown() >= 75 {
+            break;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    screen.playout.replace_all();
+    screen.playout.cue_drawn(3, || Ok(still(250)), Duration::from_secs(1)).unwrap();
+    told.extend(screen.until_over(3));
+    assert_eq!(ends(&told), [(1, 90, End::Whole), (2, 1, End::Replaced), (3, 1, End::Whole)]);
+    let seen = screen.seen.lock().unwrap();
+    assert_eq!(seen.last().unwrap().1, Seen::Other, "the film's last picture is seen again");
+}
