@@ -16,6 +16,7 @@ use gstreamer::ClockTime;
 use machiai_panel::Layout;
 use machiai_screen::output::{Composed, Sink};
 use machiai_screen::run::{ScreenError, Setting, run};
+use machiai_screen::voice::VoicePaths;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +147,8 @@ impl Glass {
             Composed::Sound(..) => {}
         };
         let sink = Sink::Handed(Arc::new(take));
-        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink };
+        let (monitor, layout, voices) = ("monitor1".to_owned(), Layout::Landscape, VoicePaths::debian());
+        let setting = Setting { socket, monitor, layout, sink, voices };
         let running = std::thread::spawn(move || run(&setting, &stopped));
         Self { looking, stop, running: Some(running) }
     }

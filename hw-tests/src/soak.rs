@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use machiai_panel::link::Speech;
 use machiai_panel::{Layout, Pixels};
 use machiai_screen::canvas::Canvas;
 use machiai_screen::output::{Composed, Output, Sink};
@@ -216,11 +217,11 @@ impl Soak {
             }
         } else if self.chance.below(ONE_CALL_IN) == 0 {
             self.output.show_call(&self.call)?;
-            self.output.ring()?;
             self.call_for = CALL_FOR;
             self.n_calls += 1;
+            self.output.announce(self.n_calls, &Speech::of(&[]));
         }
-        self.output.duck();
+        self.output.sound();
         Ok(())
     }
 }

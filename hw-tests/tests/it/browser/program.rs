@@ -25,7 +25,7 @@ fn table(name: &str, (from, deadline): (i64, i64)) -> Value {
 
 impl Scene {
     /// Makes the content known.
-    async fn fill(&mut self) {
+    async fn bring_contents(&mut self) {
         for (of, kind, title, duration_ms) in CONTENTS {
             let content = json!({"content": of.repeat(32), "kind": kind, "title": title, "duration_ms": duration_ms});
             self.tell("program/contents", content).await;
@@ -46,7 +46,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
     let mut scene = Scene::set("program").await;
-    scene.fill().await;
+    scene.bring_contents().await;
     scene.tell("program/tables", table("week48", (MONDAY, MONDAY - 2 * DAY))).await;
     scene.tell("program/tables", table("week49", (MONDAY + 7 * DAY, MONDAY + 5 * DAY))).await;
     scene.browser.size(1280, 800).await.unwrap();
@@ -84,7 +84,7 @@ async fn staff_see_what_airs_and_approve_a_table_with_their_own_film_in_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_urgent_notice_a_notice_and_the_hours_of_the_monitor_are_set_on_the_page() {
     let mut scene = Scene::set("notices").await;
-    scene.fill().await;
+    scene.bring_contents().await;
     let mut found = Vec::new();
     scene.browser.size(1280, 800).await.unwrap();
     scene.open("/desk/program").await;
