@@ -49,7 +49,7 @@ bench: build-packages bench-packages ## measure speed and memory; ratios and med
 # make soak                          1,000 switches, about half an hour in real time
 # make soak SWITCHES=100 SEED=2 OUT=FILE
 soak: build-packages screen-packages ## show films of every kind for long, with calls, and count what went wrong
-	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- soak \
+	@MALLOC_ARENA_MAX=2 $(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- soak \
 	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.

@@ -14,7 +14,7 @@ use machiai_panel::{Layout, Pixels};
 use machiai_screen::canvas::Canvas;
 use machiai_screen::output::{Composed, Output, Sink};
 use machiai_screen::playout::{Playout, Told};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bench::machine;
 use crate::chance::Chance;
@@ -41,7 +41,7 @@ const ONE_CALL_IN: u64 = 120;
 const CALL_FOR: u64 = 25;
 
 /// What came of a soak.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Figures {
     /// Items that were shown or passed over.
     pub switches: usize,
@@ -137,7 +137,7 @@ impl Figures {
             ("black frames", self.judged.black_frames as f64, 0.0),
             ("wrong pictures", self.judged.wrong_pictures as f64, 0.0),
             ("items that ended as they should not", self.judged.bad_ends as f64, 0.0),
-            ("MiB more memory", self.memory_growth_mib, 64.0),
+            ("MiB more memory", self.memory_growth_mib, 32.0),
             ("more threads", self.threads_growth as f64, 8.0),
             ("more open files", self.descriptors_growth as f64, 16.0),
         ])

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gstreamer::ClockTime;
 use machiai_panel::link::End;
 use machiai_screen::playout::Told;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Part;
 use crate::films::{Coding, Film, Seen};
@@ -36,7 +36,7 @@ pub(crate) struct Shown {
 }
 
 /// What was found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// Frames that came.
     pub frames: u64,
