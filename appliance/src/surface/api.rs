@@ -194,6 +194,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
             n_printing: clinic.printing.len(),
             n_boards: app.frames.iter().map(|frames| frames.receiver_count()).sum(),
             screens,
+            program: super::program::to_look_at(clinic, &app.contents.on_disk(), &content, now),
             content,
             n_remarks: clinic.remarks.len(),
             unexplained_gaps: clinic
@@ -201,7 +202,6 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
                 .iter()
                 .flat_map(|(line, day)| day.unexplained.iter().map(|(from, to)| (line.0, from.0, to.0)))
                 .collect(),
-            program: super::program::to_look_at(&app, clinic),
             troubles,
         }
     }))

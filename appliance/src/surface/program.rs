@@ -19,7 +19,7 @@ use machiai_core::time::AtMs;
 use machiai_panel::Layout;
 use serde::Serialize;
 
-use crate::app::{App, Shared};
+use crate::app::Shared;
 use crate::contents::ContentStatus;
 use crate::problem::{Problem, Told};
 use crate::scene;
@@ -47,14 +47,18 @@ pub(crate) struct Shown {
 }
 
 /// Returns what staff should look at: tables, items, and files that were brought and cannot be shown.
-pub(crate) fn to_look_at(app: &App, clinic: &Clinic) -> Vec<&'static str> {
-    let (on_disk, aired) = (app.contents.on_disk(), Aired::default());
-    let now = app.gate.clock.now().0;
-    let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting: 0, now };
+pub(crate) fn to_look_at(
+    clinic: &Clinic,
+    on_disk: &BTreeSet<ContentHash>,
+    store: &ContentStatus,
+    now: AtMs,
+) -> Vec<&'static str> {
+    let aired = Aired::default();
+    let ask = Ask { standing: &clinic.standing, on_disk, aired: &aired, n_waiting: 0, now };
     let of_program = clinic.program.troubles(&ask).into_iter().map(|trouble| match trouble {
         Trouble::OfTable { why, .. } | Trouble::OfItem(Passed { why, .. }) => why.code(),
     });
-    let refused = app.contents.status().refused.into_iter().map(|_| "file_refused");
+    let refused = store.refused.iter().map(|_| "file_refused");
     of_program.chain(refused).collect()
 }
 
