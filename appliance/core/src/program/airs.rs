@@ -180,9 +180,7 @@ impl Program {
             What::Film { content, .. } => {
                 let state = self.contents.get(content);
                 let is_gone = state.is_some_and(|state| state.withdrawn.value || state.trouble.value.is_some());
-                let is_drawn =
-                    state.and_then(|state| state.told.value.as_ref()).is_some_and(|told| told.scene.is_some());
-                !is_gone && (is_drawn || ask.on_disk.contains(content))
+                !is_gone && is_at_hand(*content, state.and_then(|state| state.told.value.as_ref()), ask)
             }
             What::Card => true,
             What::Notice { .. } | What::Emergency { .. } | What::Dark => false,
@@ -315,9 +313,12 @@ pub fn rests(state: &ContentState, told: &Content, ask: &Ask<'_>) -> Option<Why>
     if own.is_some_and(|own| !Period::of_days(own.from, own.until).holds(ask.now)) {
         return Some(Why::OutsideOwnPeriod);
     }
-    // What is drawn needs no file.
-    let is_at_hand = told.scene.is_some() || ask.on_disk.contains(&told.content);
-    (!is_at_hand).then_some(Why::ContentMissing)
+    (!is_at_hand(told.content, Some(told), ask)).then_some(Why::ContentMissing)
+}
+
+/// Whether content can be shown from this machine: what is drawn needs no file.
+fn is_at_hand(content: ContentHash, told: Option<&Content>, ask: &Ask<'_>) -> bool {
+    told.is_some_and(|told| told.scene.is_some()) || ask.on_disk.contains(&content)
 }
 
 /// Returns where a loop goes on: after what aired last, or at its first entry where that is gone.
