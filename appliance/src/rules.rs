@@ -15,7 +15,7 @@ use machiai_core::refusal::Refusal;
 use machiai_core::standing::{STANDING_KINDS, Standing};
 use machiai_core::time::{AtMs, Day};
 use machiai_journal::reader::Checkpoint;
-use machiai_journal::{Decision, Draft, Position, Reader, Rules, SecretChange, StampParts, Store, StoreError};
+use machiai_journal::{Decision, Draft, Kept, Position, Reader, Rules, SecretChange, StampParts, Store, StoreError};
 use tokio::sync::watch;
 
 use crate::seal;
@@ -156,22 +156,7 @@ fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
             }
         }
     }
-    let mut facts: BTreeMap<_, Envelope> = BTreeMap::new();
-    let mut add = |kept: Vec<machiai_journal::Kept>| {
-        for fact in kept.iter().filter_map(|kept| kept.envelope().ok()) {
-            facts.insert(fact.head.canonical(), fact);
-        }
-    };
-    add(reader.facts_of_kinds(&STANDING_KINDS)?);
-    add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
-    for day in days_to_fold(reader)? {
-        add(reader.facts_of_day(day)?);
-    }
-    let mut clinic = Clinic::default();
-    for fact in facts.values() {
-        clinic.after(fact);
-    }
-    Ok((clinic, newest))
+    Ok((folded_anew(reader, None)?, newest))
 }
 
 /// Returns the settings that stand, for the command line.
@@ -187,23 +172,21 @@ pub(crate) fn standing(reader: &Reader) -> Result<Standing, StoreError> {
 /// # Errors
 /// [`StoreError`] when the journal cannot be read.
 pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError> {
+    folded_anew(reader, Some(at))
+}
+
+/// Folds the standing kinds of all time and the facts of the last days, up to an instant if one is given.
+fn folded_anew(reader: &Reader, until: Option<AtMs>) -> Result<Clinic, StoreError> {
     let mut facts: BTreeMap<_, Envelope> = BTreeMap::new();
-    let mut add = |kept: Vec<machiai_journal::Kept>| {
-        let read = kept.iter().filter_map(|kept| kept.envelope().ok());
-        facts.extend(read.filter(|fact| fact.head.at_ms <= at).map(|fact| (fact.head.canonical(), fact)));
-    };
+    let mut add = |kept: Vec<Kept>| facts.extend(read(&kept, until).map(|fact| (fact.head.canonical(), fact)));
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
     add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
-    // Facts of a day without sessions stand under the one that was opened last.
-    let opened = reader.facts_of_kinds(&["DayOpened"])?;
-    let opened = opened.iter().filter_map(|kept| kept.envelope().ok()).filter(|fact| fact.head.at_ms <= at);
-    let opened =
-        opened.filter_map(|fact| if let Fact::DayOpened(opened) = fact.fact { Some(opened.day) } else { None });
-    let days: BTreeSet<Day> = opened.collect();
-    for day in days.iter().rev().take(N_DAYS) {
+    let days = days_to_fold(reader, until)?;
+    for day in &days {
         add(reader.facts_of_day(*day)?);
     }
-    if days.is_empty() {
+    if let Some(at) = until.filter(|_| days.is_empty()) {
+        // A monitor may run before the first session was ever opened.
         let today = Day::holding(at, 0);
         add(reader.facts_of_kinds_in(&AIRING_KINDS, (today, today))?);
     }
@@ -214,14 +197,20 @@ pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError>
     Ok(clinic)
 }
 
+/// Reads facts, up to an instant if one is given.
+fn read(kept: &[Kept], until: Option<AtMs>) -> impl DoubleEndedIterator<Item = Envelope> {
+    let facts = kept.iter().filter_map(|kept| kept.envelope().ok());
+    facts.filter(move |fact| until.is_none_or(|until| fact.head.at_ms <= until))
+}
+
 /// Returns the days whose facts are folded: the newest, and those before it whose personal data may wait for erasure.
 ///
 /// A day that got another date counts under both: what happened before the change stands under the old one.
-fn days_to_fold(reader: &Reader) -> Result<BTreeSet<Day>, StoreError> {
+fn days_to_fold(reader: &Reader, until: Option<AtMs>) -> Result<BTreeSet<Day>, StoreError> {
     let opened = reader.facts_of_kinds(&["DayOpened", "DayRedated"])?;
     let mut days = BTreeSet::new();
     let mut n_opened = 0;
-    for fact in opened.iter().rev().filter_map(|kept| kept.envelope().ok()) {
+    for fact in read(&opened, until).rev() {
         if let Fact::DayOpened(opened) = &fact.fact {
             days.insert(opened.day);
             n_opened += 1;

@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::Program;
 use super::airs::{Ask, OnAir, Passed, rests};
 use super::approval;
 use super::as_run::AsRun;
 use super::content::{ContentHash, ContentKind};
 use super::table::{ItemPlace, Revision};
 use super::why::Why;
+use super::{Program, Received, TableState};
 use crate::ids::{AdvertiserId, ItemId, SiteId, SlotId, TableId};
 use crate::time::AtMs;
 
@@ -76,6 +76,16 @@ pub struct AiredFacility {
     pub lit_ms: u32,
 }
 
+/// A table that runs or is to come.
+pub(super) struct OpenTable<'a> {
+    pub(super) id: &'a TableId,
+    pub(super) state: &'a TableState,
+    /// The revision that stands.
+    pub(super) received: &'a Received,
+    /// Whether another one covers a part of its period.
+    pub(super) is_beside: bool,
+}
+
 impl Program {
     /// Lists what airs from the asked instant until another, if nothing else happens.
     ///
@@ -97,16 +107,11 @@ impl Program {
     /// tables for the same time.
     #[must_use]
     pub fn troubles(&self, ask: &Ask<'_>) -> Vec<Trouble> {
-        let there = self.tables.iter().filter(|(_, state)| !state.is_withdrawn());
-        let there = there.filter_map(|(id, state)| Some((id, state, state.current()?)));
-        let open: Vec<_> = there.filter(|(_, _, received)| ask.now < received.table.to).collect();
         let mut troubles = Vec::new();
-        for (id, state, received) in &open {
-            let period = received.table.period();
-            let rivals = open.iter().filter(|(other, _, _)| other != id);
-            let two = rivals.into_iter().any(|(_, _, other)| other.table.period().overlaps(&period));
-            let whys = two.then_some(Why::TwoTables).into_iter().chain(approval::lacks(state, ask.now));
-            troubles.extend(whys.map(|why| Trouble::OfTable { table: (*id).clone(), why }));
+        for OpenTable { id, state, received, is_beside } in self.open_tables(ask.now) {
+            let two = is_beside.then_some(Why::TwoTables);
+            let whys = two.into_iter().chain(approval::lacks(state, ask.now));
+            troubles.extend(whys.map(|why| Trouble::OfTable { table: id.clone(), why }));
             for slot in &received.table.slots {
                 for item in &slot.items {
                     let why = match self.content(item.content) {
@@ -114,7 +119,7 @@ impl Program {
                         None => Some(Why::ContentUnknown),
                     };
                     let place = ItemPlace {
-                        table: (*id).clone(),
+                        table: id.clone(),
                         revision: received.table.revision,
                         slot: Some(slot.slot.clone()),
                         item: Some(item.item.clone()),
@@ -125,6 +130,22 @@ impl Program {
             }
         }
         troubles
+    }
+
+    /// Lists the tables that run or are to come, by their ids.
+    pub(super) fn open_tables(&self, now: AtMs) -> Vec<OpenTable<'_>> {
+        let there = self.tables.iter().filter(|(_, state)| !state.is_withdrawn());
+        let there = there.filter_map(|(id, state)| Some((id, state, state.current()?)));
+        let open: Vec<_> = there.filter(|(_, _, received)| now < received.table.to).collect();
+        let is_beside = |id: &TableId, received: &Received| {
+            let mut others = open.iter().filter(|(other, _, _)| *other != id);
+            others.any(|(_, _, other)| other.table.period().overlaps(&received.table.period()))
+        };
+        let open_tables = open.iter().map(|&(id, state, received)| {
+            let is_beside = is_beside(id, received);
+            OpenTable { id, state, received, is_beside }
+        });
+        open_tables.collect()
     }
 
     /// Lists the adverts that are approved to air at this facility.

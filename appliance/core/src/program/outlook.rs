@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::airs::{Ask, OnAir, What, rests};
 use super::approval;
 use super::content::{Content, ContentHash, ContentKind, OwnAiring};
+use super::lists::OpenTable;
 use super::table::{ItemPlace, MonitorHours, Revision, Slot, UrgentNotice};
 use super::why::{Frame, Why};
-use super::{ContentState, Deed, Program, Received, TableState};
+use super::{ContentState, Deed, Program, TableState};
 use crate::ids::{ItemId, SlotId, StaffId, TableId};
 use crate::settings::{Text, WeekDay};
 use crate::time::{AtMs, DayTime};
@@ -196,20 +197,8 @@ impl Program {
     /// Makes the page of an instant.
     #[must_use]
     pub fn outlook(&self, ask: &Ask<'_>) -> Outlook {
-        let there = self.tables.iter().filter(|(_, state)| !state.is_withdrawn());
-        let there = there.filter_map(|(id, state)| Some((id, state, state.current()?)));
-        let open: Vec<_> = there.filter(|(_, _, received)| ask.now < received.table.to).collect();
-        let beside = |id: &TableId, received: &Received| {
-            let others = open.iter().filter(|(other, _, _)| *other != id);
-            others.into_iter().any(|(_, _, other)| other.table.period().overlaps(&received.table.period()))
-        };
-        let mut tables: Vec<TableOutlook> = open
-            .iter()
-            .map(|(id, state, received)| TableOutlook {
-                is_beside: beside(id, received),
-                ..self.table_outlook(state, received, ask)
-            })
-            .collect();
+        let open = self.open_tables(ask.now);
+        let mut tables: Vec<TableOutlook> = open.iter().map(|open| self.table_outlook(open, ask)).collect();
         tables.sort_by(|one, other| (one.from, &one.table).cmp(&(other.from, &other.table)));
         let known = self.contents.values().filter(|state| !state.withdrawn.value);
         let known = known.filter_map(|state| Some((state, state.told.value.as_ref()?)));
@@ -226,8 +215,8 @@ impl Program {
         }
     }
 
-    fn table_outlook(&self, state: &TableState, received: &Received, ask: &Ask<'_>) -> TableOutlook {
-        let table = &received.table;
+    fn table_outlook(&self, open: &OpenTable<'_>, ask: &Ask<'_>) -> TableOutlook {
+        let (state, table) = (open.state, &open.received.table);
         let deadline = approval::deadline_of(state).unwrap_or(table.deadline);
         let last = state.acts.iter().rev().find_map(|act| match &act.what {
             Deed::Approved { revision, .. } => {
@@ -248,7 +237,7 @@ impl Program {
             is_approved: approval::stands(state),
             approved: last,
             lacks: approval::lacks(state, ask.now).map(Reason::from),
-            is_beside: false,
+            is_beside: open.is_beside,
             slots: table.slots.iter().map(|slot| self.slot_outlook(state, slot, ask)).collect(),
         }
     }
