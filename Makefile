@@ -18,12 +18,12 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench soak torture pictures axe voice decoder fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
+.PHONY: help test demo bench soak torture pictures axe voice decoder conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: test-packages tools decoder axe voice fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+test: test-packages tools decoder axe voice conformance fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
 	@echo "== all is well"
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
@@ -53,7 +53,7 @@ soak: build-packages screen-packages ## show films of every kind for long, with 
 	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
-torture: test-packages tools decoder axe voice ## run the fault harnesses and property tests with their long counts
+torture: test-packages tools decoder axe voice conformance ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
 
 # Draws the README's two pictures again after a change of the templates.
@@ -77,10 +77,11 @@ docs:
 	@echo "== documentation"
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --locked --workspace --no-deps --document-private-items
 
-# Built together with the others, core is given features it has not asked for, and would pass without no_std.
+# Built together with the others, core and wire are given features they have not asked for, and would pass without no_std.
 core-alone:
-	@echo "== core alone"
+	@echo "== core and wire alone"
 	@$(CARGO) check --quiet --locked -p machiai-core
+	@$(CARGO) check --quiet --locked -p machiai-wire
 
 deny:
 	@echo "== licences, bans, sources"
@@ -108,6 +109,15 @@ decoder: target/escpos-decoder/emupos
 target/escpos-decoder/emupos:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --ignore-requires-python \
 	    --target target/escpos-decoder emupos==0.4.0 pillow==13.0.0 segno==1.6.6 python-barcode==0.16.1
+
+# The public conformance suite of the protocol that the hub speaks. Debian's npm is taken where there is none.
+conformance: target/conformance/node_modules/.bin/vitest
+target/conformance/node_modules/.bin/vitest: hw-tests/data/conformance/package.json
+	@command -v npm >/dev/null || { $(call install,npm); }
+	@mkdir -p target/conformance
+	@cp hw-tests/data/conformance/package.json target/conformance/
+	@cd target/conformance && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
 
 tests:
 	@echo "== tests"

@@ -5,11 +5,11 @@
 
 use rusqlite::OptionalExtension;
 
-use crate::chain::Hash;
 use crate::error::{BadFact, OnFile, Step, StoreError};
 use crate::kept::Position;
 use crate::open::{Open, beside};
 use crate::reader::Reader;
+use machiai_wire::chain::Hash;
 
 /// Position, hash and check: 8 + 32 + 8 bytes.
 const ANCHOR_BYTES: usize = 48;

@@ -6,11 +6,11 @@
 use std::io;
 use std::path::Path;
 
-use crate::chain::Hash;
 use crate::files::Files;
 use crate::kept::Position;
 use crate::log::{Log, PAGE_BYTES};
 use crate::open::beside;
+use machiai_wire::chain::Hash;
 
 /// A fact's row as carved; all but the bytes' own hash is still to be doubted.
 #[derive(Debug)]

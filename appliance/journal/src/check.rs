@@ -10,11 +10,11 @@ use machiai_core::envelope::Envelope;
 use machiai_core::ids::{Origin, Seq};
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::chain::Hash;
 use crate::error::{BadFact, Step, StoreError};
 use crate::kept::{Position, kind_of};
 use crate::open::Disk;
 use crate::reader::{Newest, Reader};
+use machiai_wire::chain::Hash;
 
 /// Facts at the end that are checked at every start: more than a busy day's morning.
 pub const TAIL_FACTS: u32 = 1_000;

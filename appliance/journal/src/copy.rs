@@ -9,7 +9,6 @@ use machiai_core::ids::{Origin, Seq};
 use rusqlite::{Row, params};
 
 use crate::carve::{self, CarveError, Carved};
-use crate::chain::Hash;
 use crate::check::{self, FactRow, ROW_COLUMNS};
 use crate::error::{ExportError, OnFile, OpenError, RestoreError, Step, StoreError};
 use crate::filling::{Filling, Gap};
@@ -17,6 +16,7 @@ use crate::kept::Position;
 use crate::open::{Disk, Open, take_lock};
 use crate::reader::Reader;
 use crate::swap;
+use machiai_wire::chain::Hash;
 
 /// Writes every fact's bytes, one per line, in the order of knowing; returns how many.
 ///

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use machiai_core::envelope::Malformed;
 use machiai_core::ids::{FactId, Seq};
 
-use crate::chain::Hash;
 use crate::kept::Position;
+use machiai_wire::chain::Hash;
 
 /// A step on the open file that failed.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use machiai_core::ids::{Origin, Seq};
 use rusqlite::{OpenFlags, params};
 
-use crate::chain::Hash;
 use crate::check::FactRow;
 use crate::error::{OnFile, OpenError, Step, StoreError};
 use crate::open::{Disk, beside};
@@ -16,6 +15,7 @@ use crate::reader::Reader;
 use crate::schema;
 use crate::swap::folder_of;
 use crate::write::insert_row;
+use machiai_wire::chain::Hash;
 
 /// A journal in the making.
 pub(crate) struct Filling {

@@ -11,7 +11,6 @@
 mod anchor;
 mod ballast;
 mod carve;
-pub mod chain;
 pub mod check;
 pub mod copy;
 pub mod error;

@@ -12,11 +12,11 @@ use machiai_core::ids::{FactId, Origin, Seq};
 use machiai_core::time::{AtMs, Day};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::chain::Hash;
 use crate::error::{Step, StoreError};
 use crate::kept::{Kept, Position, day_column};
 use crate::open::Disk;
 use crate::schema;
+use machiai_wire::chain::Hash;
 
 /// The newest fact of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

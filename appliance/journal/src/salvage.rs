@@ -8,7 +8,6 @@ use machiai_core::ids::{Origin, Seq};
 use rusqlite::{Connection, Row, params};
 
 use crate::carve::{self, CarveError, Carved, CarvedFact};
-use crate::chain::Hash;
 use crate::check::{self, FactRow};
 use crate::copy;
 use crate::error::{OnFile, OpenError, Step, StoreError};
@@ -17,6 +16,7 @@ use crate::kept::{Position, kind_of};
 use crate::open::{Open, beside};
 use crate::reader::Reader;
 use crate::swap;
+use machiai_wire::chain::Hash;
 
 /// Makes a journal out of what can be saved and leaves it ready to take the place of the damaged one.
 pub(crate) fn salvage(about: &Open) -> Result<(), OpenError> {

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use machiai_core::ids::{Origin, Seq};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::chain::Hash;
 use crate::check::FactRow;
 use crate::error::{Step, StoreError};
 use crate::kept::{NewFact, Position, SecretChange, day_column};
 use crate::reader::{Newest, Reader};
 use crate::store::Batch;
+use machiai_wire::chain::Hash;
 
 /// The newest fact of an origin as the writer remembers it.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@
 mod browser;
 mod content;
 mod faults;
+mod hub;
 mod incoming;
 mod journal_faults;
 mod journal_kill;

@@ -78,7 +78,7 @@ fn origins_that_interleave_keep_their_own_numbers_and_hashes() {
     let heads = reader.heads().unwrap();
     assert_eq!(heads.values().map(|newest| newest.seq).collect::<Vec<_>>(), [Seq(20); 3]);
     let lines_of_5 = reader.facts_of_origin(origin(5), Seq(0), 100).unwrap();
-    let hash = lines_of_5.iter().fold(machiai_journal::chain::Hash::START, |hash, kept| hash.after(&kept.line));
+    let hash = lines_of_5.iter().fold(machiai_wire::chain::Hash::START, |hash, kept| hash.after(&kept.line));
     assert_eq!(heads[&origin(5)].hash, hash);
     assert_eq!(reader.facts_of_origin(origin(5), Seq(18), 100).unwrap(), lines_of_5[18..]);
     let id = FactId { origin: origin(3), seq: Seq(4) };

@@ -1,6 +1,6 @@
 //! The running hash of an origin: it proves that two sides hold the same facts in the same order.
 
-use std::fmt;
+use core::fmt;
 
 /// Running hash after a fact: blake3(hash before, the fact's bytes).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

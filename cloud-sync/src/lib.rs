@@ -1,0 +1,10 @@
+//! The hub: the cloud with which the clinics' boxes reconcile whenever the line allows.
+//!
+//! It keeps what boxes send by its bytes, hands it to whoever may read it, and never trusts a clinic's clock, nor one
+//! clinic with another's data.
+
+pub mod chance;
+pub mod serve;
+pub mod store;
+pub mod stream;
+mod wake;

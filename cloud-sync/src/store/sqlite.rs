@@ -1,0 +1,144 @@
+//! The store in one SQLite file: a thread that writes, and a few connections that read.
+
+mod rows;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use machiai_wire::offset::Incarnation;
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+use crate::chance;
+use crate::stream::{About, Append, Appended, Made, Read, Wanted};
+use writer::Writer;
+
+mod embedded {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// Connections that are kept open for readers.
+const MOST_KEPT: usize = 4;
+
+/// How long a connection waits for another's lock.
+const BUSY_FOR: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The store.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+#[derive(Debug)]
+struct Readers {
+    path: PathBuf,
+    kept: Mutex<Vec<Connection>>,
+}
+
+/// Says what was tried when SQLite fails.
+pub(crate) trait Tried<T> {
+    /// Names the step.
+    fn tried(self, step: &'static str) -> Result<T, StoreError>;
+}
+
+impl<T> Tried<T> for rusqlite::Result<T> {
+    fn tried(self, step: &'static str) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Sqlite { step, source })
+    }
+}
+
+impl Sqlite {
+    /// Opens a file, which is made if it is not there, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is no store of ours, or of a later version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut db = Connection::open(path).tried("open the store")?;
+        db.busy_timeout(BUSY_FOR).tried("set how long to wait")?;
+        for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA mmap_size = 0"] {
+            db.query_row(pragma, [], |_| Ok(())).or_else(none).tried("set the store's safety")?;
+        }
+        let runner = embedded::migrations::runner().set_grouped(true).set_abort_missing(true);
+        runner.run(&mut db).map_err(StoreError::Migrate)?;
+        let readers = Readers { path: path.to_owned(), kept: Mutex::default() };
+        Ok(Self { writer: Writer::start(db)?, readers: Arc::new(readers) })
+    }
+
+    pub(crate) async fn make(&self, path: &str, content_type: &str, first: Vec<Bytes>) -> Result<Made, StoreError> {
+        let incarnation = Incarnation(u64::from_le_bytes(chance::bytes().map_err(StoreError::Chance)?));
+        let (path, content_type) = (path.to_owned(), content_type.to_owned());
+        self.writer.write(move |db| rows::make(db, &path, (&content_type, incarnation), &first)).await
+    }
+
+    pub(crate) async fn remove(&self, path: &str) -> Result<bool, StoreError> {
+        let path = path.to_owned();
+        self.writer.write(move |db| rows::remove(db, &path)).await
+    }
+
+    pub(crate) async fn append(&self, path: &str, append: Append) -> Result<Appended, StoreError> {
+        let path = path.to_owned();
+        self.writer.write(move |db| rows::append(db, &path, &append)).await
+    }
+
+    pub(crate) async fn about(&self, path: &str) -> Result<Option<About>, StoreError> {
+        let path = path.to_owned();
+        self.ask(move |db| Ok(rows::find(db, &path)?.map(|stream| stream.about()))).await
+    }
+
+    pub(crate) async fn read(&self, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
+        let path = path.to_owned();
+        self.ask(move |db| rows::read(db, &path, wanted)).await
+    }
+
+    /// Asks something of the file on a thread that may wait for the disk.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let readers = Arc::clone(&self.readers);
+        let asked = tokio::task::spawn_blocking(move || readers.ask(question)).await;
+        asked.unwrap_or(Err(StoreError::Stopped))
+    }
+}
+
+impl Readers {
+    fn ask<T>(&self, question: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let db = match kept {
+            Some(db) => db,
+            None => self.open()?,
+        };
+        let answer = in_one_view(&db, question)?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < MOST_KEPT {
+            kept.push(db);
+        }
+        Ok(answer)
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(&self.path, flags).tried("open the store to read")?;
+        db.busy_timeout(BUSY_FOR).tried("set how long to wait")?;
+        Ok(db)
+    }
+}
+
+/// Asks several questions of the same state of the file.
+fn in_one_view<T>(
+    db: &Connection,
+    question: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    db.execute_batch("BEGIN").tried("begin to read")?;
+    let answer = question(db);
+    db.execute_batch("COMMIT").tried("end reading")?;
+    answer
+}
+
+/// A pragma may answer with a row or none.
+fn none(cause: rusqlite::Error) -> rusqlite::Result<()> {
+    if matches!(cause, rusqlite::Error::QueryReturnedNoRows) { Ok(()) } else { Err(cause) }
+}

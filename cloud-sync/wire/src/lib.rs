@@ -1,0 +1,14 @@
+//! What crosses the network between a clinic's box and the hub: a pinned profile of the open Durable Streams protocol,
+//! which `PROFILE.md` beside this crate writes down, and what the two sides say to each other over it.
+//!
+//! This crate is pure. It names no clock, file, socket, thread or random map: bytes and `now` come in as arguments, and
+//! what is to be done goes out as values, so that months of bad network can be lived through in seconds.
+#![cfg_attr(not(test), no_std)]
+#![warn(clippy::arithmetic_side_effects, clippy::indexing_slicing, clippy::as_conversions)]
+
+extern crate alloc;
+
+pub mod chain;
+pub mod json;
+pub mod offset;
+pub mod producer;

@@ -1,0 +1,3 @@
+//! The hub: its streams as a public suite judges them.
+
+mod conformance;
