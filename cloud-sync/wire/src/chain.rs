@@ -1,6 +1,11 @@
 //! The running hash of an origin: it proves that two sides hold the same facts in the same order.
 
+use alloc::string::String;
 use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use thiserror::Error;
 
 /// Running hash after a fact: blake3(hash before, the fact's bytes).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +31,33 @@ impl fmt::Display for Hash {
     }
 }
 
+/// Text that is no hash: 64 figures of 0 to 9 and a to f.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a hash of 64 hexadecimal figures")]
+pub struct BadHash;
+
+impl FromStr for Hash {
+    type Err = BadHash;
+
+    fn from_str(text: &str) -> Result<Self, BadHash> {
+        let is_lower = text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let read = blake3::Hash::from_hex(text).ok().filter(|_| is_lower);
+        read.map(|hash| Self(*hash.as_bytes())).ok_or(BadHash)
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(de::Error::custom)
+    }
+}
+
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -41,6 +73,15 @@ mod tests {
         let mut both = [0_u8; 34].to_vec();
         both[32..].copy_from_slice(b"{}");
         assert_eq!(Hash::START.after(b"{}").to_string(), blake3::hash(&both).to_hex().to_string());
+    }
+
+    #[test]
+    fn a_hash_is_read_as_it_is_written() {
+        let hash = Hash::START.after(b"{}");
+        assert_eq!(hash.to_string().parse(), Ok(hash));
+        for bad in ["", "00", &hash.to_string().to_uppercase()] {
+            assert_eq!(bad.parse::<Hash>(), Err(BadHash), "{bad}");
+        }
     }
 
     #[test]

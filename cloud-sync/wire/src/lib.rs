@@ -8,7 +8,12 @@
 
 extern crate alloc;
 
+pub mod box_side;
 pub mod chain;
+pub mod hub_side;
 pub mod json;
 pub mod offset;
 pub mod producer;
+pub mod run;
+pub mod said;
+pub mod vector;

@@ -1,0 +1,402 @@
+//! One session: from a vector to whatever ends it.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use machiai_core::ids::{Origin, Seq, SiteId};
+
+use super::{Action, Diverged, Facts, Most, POLL_MS, SESSION_MS, SILENT_MS, Who};
+use crate::offset::Offset;
+use crate::producer::Turn;
+use crate::run::{Head, Heads, follow, read_named};
+use crate::said::{Ask, Came, Mode, Run};
+use crate::vector::{self, Answer, Entry, Part, Question};
+
+/// How long an answer may take before the line is given up.
+const ANSWER_MS: u64 = 60_000;
+
+/// Listening that ends within this and brought nothing was not listening.
+const HOLLOW_MS: u64 = 5_000;
+
+/// What is left out, and why.
+pub(super) type LeftOut = BTreeMap<Origin, Diverged>;
+
+/// What a session looks at when it goes on.
+pub(super) struct View<'a> {
+    pub(super) facts: &'a dyn Facts,
+    pub(super) who: &'a Who,
+    pub(super) most: Most,
+    pub(super) mode: Mode,
+    pub(super) epoch: u64,
+    pub(super) diverged: &'a mut LeftOut,
+}
+
+/// What is asked and not answered yet.
+#[derive(Debug)]
+enum Doing {
+    Vector,
+    Append { origin: Origin, after: Head },
+    Fetch { origin: Origin },
+}
+
+/// The ask that listens.
+#[derive(Clone, Copy, Debug)]
+struct Ear {
+    ask: u64,
+    mode: Mode,
+    begun_ms: u64,
+    /// When something was heard by it, a sign of life at least.
+    sign_ms: u64,
+    has_news: bool,
+}
+
+/// How much the box knows of what the hub holds.
+#[derive(Debug)]
+enum Knows {
+    /// Nothing.
+    Nothing,
+    /// All but these parts.
+    AllBut(Vec<Part>),
+    /// All.
+    All,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    begun_ms: u64,
+    site: Option<SiteId>,
+    open: BTreeSet<Origin>,
+    knows: Knows,
+    /// What the hub is known to hold.
+    held: Heads,
+    /// Origins of which the first answers said that they differ; the others are alike.
+    differing: BTreeSet<Origin>,
+    /// Appends of this session, by origin.
+    n_appends: BTreeMap<Origin, u64>,
+    doing: Option<(u64, Doing, u64)>,
+    ear: Option<Ear>,
+    from: Option<Offset>,
+    /// When to listen again.
+    listen_at_ms: u64,
+    /// Where the last fetch began: another one from there would go on for ever.
+    fetched: Option<(Origin, Seq)>,
+    is_sound: bool,
+    is_lost: bool,
+}
+
+impl Session {
+    pub(super) fn begin(now_ms: u64, open: BTreeSet<Origin>) -> Self {
+        Self {
+            begun_ms: now_ms,
+            site: None,
+            open,
+            knows: Knows::Nothing,
+            held: Heads::new(),
+            differing: BTreeSet::new(),
+            n_appends: BTreeMap::new(),
+            doing: None,
+            ear: None,
+            from: None,
+            listen_at_ms: now_ms,
+            fetched: None,
+            is_sound: false,
+            is_lost: false,
+        }
+    }
+
+    pub(super) const fn held(&self) -> &Heads {
+        &self.held
+    }
+
+    /// Whether something went so well that rests may be short again.
+    pub(super) const fn is_sound(&self) -> bool {
+        self.is_sound
+    }
+
+    /// Whether what was believed is wrong.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Takes that, at the end.
+    pub(super) fn take_held(&mut self) -> Heads {
+        core::mem::take(&mut self.held)
+    }
+
+    /// Whether all that each side lacks is known.
+    pub(super) const fn knows_all(&self) -> bool {
+        matches!(self.knows, Knows::All)
+    }
+
+    /// Whether it has nothing under way and has lasted for long enough.
+    pub(super) fn is_old(&self, now_ms: u64) -> bool {
+        self.doing.is_none() && now_ms.saturating_sub(self.begun_ms) >= SESSION_MS
+    }
+
+    /// Whether an ask is one of those that wait for an answer.
+    pub(super) fn asked(&self, ask: u64) -> bool {
+        self.open_asks().any(|open| open == ask)
+    }
+
+    pub(super) fn open_asks(&self) -> impl Iterator<Item = u64> + use<> {
+        let doing = self.doing.as_ref().map(|(ask, _, _)| *ask);
+        doing.into_iter().chain(self.ear.map(|ear| ear.ask))
+    }
+
+    /// Returns the origin that is being appended to, and the newest number that both sides have.
+    pub(super) fn appends(&self) -> Option<(Origin, Seq)> {
+        let (_, Doing::Append { origin, .. }, _) = self.doing.as_ref()? else { return None };
+        Some((*origin, self.held.get(origin).map_or(Seq(0), |head| head.seq)))
+    }
+
+    pub(super) fn look_at_ms(&self) -> u64 {
+        let answer = self.doing.as_ref().map(|(_, _, since_ms)| since_ms.saturating_add(ANSWER_MS));
+        let sign = self.ear.map(|ear| ear.sign_ms.saturating_add(SILENT_MS));
+        let listen = self.ear.is_none().then_some(self.listen_at_ms).filter(|_| self.knows_all());
+        let old = self.doing.is_none().then(|| self.begun_ms.saturating_add(SESSION_MS));
+        [answer, sign, listen, old].into_iter().flatten().min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether the hub or the line has said nothing for too long.
+    pub(super) fn is_silent(&self, now_ms: u64) -> bool {
+        let waits = self.doing.as_ref().is_some_and(|(_, _, since_ms)| now_ms.saturating_sub(*since_ms) >= ANSWER_MS);
+        waits || self.ear.is_some_and(|ear| now_ms.saturating_sub(ear.sign_ms) >= SILENT_MS)
+    }
+
+    /// Notes that something was asked.
+    pub(super) fn sent(&mut self, nth: u64, ask: &Ask, now_ms: u64) {
+        let doing = match ask {
+            Ask::Vector(_) => Doing::Vector,
+            Ask::Append(run) => {
+                let seq = self.held.get(&run.origin).map_or(0, |head| head.seq.0);
+                let seq = Seq(seq.saturating_add(u64::try_from(run.lines.len()).unwrap_or(u64::MAX)));
+                Doing::Append { origin: run.origin, after: Head { seq, hash: run.hash } }
+            }
+            Ask::Fetch(origin, _) => Doing::Fetch { origin: *origin },
+            Ask::Listen(_, mode) => {
+                let (begun_ms, sign_ms) = (now_ms, now_ms);
+                self.ear = Some(Ear { ask: nth, mode: *mode, begun_ms, sign_ms, has_news: false });
+                return;
+            }
+        };
+        self.doing = Some((nth, doing, now_ms));
+    }
+
+    /// Takes what came by an ask that waits.
+    pub(super) fn take(
+        &mut self,
+        now_ms: u64,
+        facts: &dyn Facts,
+        (ask, came): (u64, Came),
+        (diverged, actions): (&mut LeftOut, &mut Vec<Action>),
+    ) {
+        if let Some(mut ear) = self.ear.filter(|ear| ear.ask == ask) {
+            self.is_sound = true;
+            ear.sign_ms = now_ms;
+            ear.has_news |= matches!(&came, Came::Heard(lines, _) if !lines.is_empty());
+            let goes_on = ear.mode == Mode::Events && !matches!(came, Came::ListenedOut);
+            self.ear = Some(ear).filter(|_| goes_on);
+            // A line that is answered at once with nothing must not be asked without end.
+            let is_hollow = !ear.has_news && now_ms.saturating_sub(ear.begun_ms) < HOLLOW_MS;
+            let rests = ear.mode == Mode::Poll || is_hollow;
+            self.listen_at_ms = now_ms.saturating_add(if rests { POLL_MS } else { 0 });
+            if let Came::Heard(lines, next) = came {
+                self.from = Some(next);
+                self.hear(facts, lines, actions);
+            }
+            return;
+        }
+        let Some((_, doing, _)) = self.doing.take() else { return };
+        match (doing, came) {
+            (Doing::Vector, Came::Vector(answer)) => self.learn(facts, &answer, diverged),
+            (Doing::Append { origin, after }, Came::Kept) => {
+                self.held.insert(origin, after);
+                self.is_sound = true;
+            }
+            (Doing::Fetch { origin }, Came::Facts(lines)) => self.fetched(facts, origin, lines, (diverged, actions)),
+            // The number was seen, its facts may not be held; or an answer to something else.
+            (Doing::Vector | Doing::Append { .. } | Doing::Fetch { .. }, _) => self.is_lost = true,
+        }
+    }
+
+    fn learn(&mut self, facts: &dyn Facts, answer: &Answer, diverged: &mut LeftOut) {
+        if matches!(self.knows, Knows::Nothing) {
+            // What is appended from here on is heard, even while other parts are still asked for.
+            self.from = answer.down.parse().ok();
+            self.is_lost |= self.from.is_none();
+            let told: Heads = answer.open.iter().map(|Entry(origin, head)| (*origin, *head)).collect();
+            for origin in self.open.clone() {
+                self.compare(facts, (origin, told.get(&origin).copied()), diverged);
+            }
+        }
+        let learned = vector::learn(facts.heads(), &self.open, &answer.closed);
+        for (origin, head) in learned.differing {
+            self.differing.insert(origin);
+            self.compare(facts, (origin, head), diverged);
+        }
+        if !learned.ask.is_empty() {
+            self.knows = Knows::AllBut(learned.ask);
+            return;
+        }
+        let known = facts.heads().iter().filter(|(origin, _)| !self.open.contains(*origin));
+        let alike = known.filter(|(origin, _)| !self.differing.contains(*origin));
+        self.held.extend(alike.map(|(origin, head)| (*origin, *head)));
+        self.knows = Knows::All;
+    }
+
+    /// Notes what the hub holds of an origin, unless it is not what the box holds.
+    fn compare(&mut self, facts: &dyn Facts, (origin, theirs): (Origin, Option<Head>), diverged: &mut LeftOut) {
+        let theirs = theirs.unwrap_or(Head::START);
+        let ours = facts.heads().get(&origin).copied().unwrap_or(Head::START);
+        let is_alike = theirs.seq > ours.seq || facts.hash_at(origin, theirs.seq) == Some(theirs.hash);
+        if is_alike {
+            self.held.insert(origin, theirs);
+            diverged.remove(&origin);
+        } else {
+            leave_out(diverged, origin, theirs.seq, "the hub holds other facts under these numbers");
+        }
+    }
+
+    fn fetched(
+        &mut self,
+        facts: &dyn Facts,
+        origin: Origin,
+        lines: Vec<Vec<u8>>,
+        (diverged, actions): (&mut LeftOut, &mut Vec<Action>),
+    ) {
+        let before = facts.heads().get(&origin).copied().unwrap_or(Head::START);
+        let held = self.held.get(&origin).copied().unwrap_or(Head::START);
+        let Some(site) = self.site else { return };
+        // Some may have been heard since they were asked for.
+        let is_held = |line: &Vec<u8>| read_named(line, 0).is_ok_and(|named| named.seq <= before.seq);
+        let n_held = lines.iter().take_while(|line| is_held(line)).count();
+        let lines: Vec<Vec<u8>> = lines.into_iter().skip(n_held).collect();
+        if lines.is_empty() && n_held > 0 {
+            return;
+        }
+        match follow((site, origin), before, lines.iter().map(Vec::as_slice)) {
+            Ok(head) if head.seq < held.seq && !lines.is_empty() => actions.push(Action::TakeIn(lines)),
+            Ok(head) if head == held || head.seq > held.seq => {
+                self.held.insert(origin, head);
+                actions.push(Action::TakeIn(lines));
+            }
+            // A hub that was restored meanwhile has them no longer.
+            Ok(_) if lines.is_empty() => self.is_lost = true,
+            Ok(head) => leave_out(diverged, origin, head.seq, "the hub's facts do not give the hash that it states"),
+            Err(bad) => leave_out(diverged, origin, before.seq, &bad.to_string()),
+        }
+    }
+
+    /// Takes the hub's own facts, passing over those that are held.
+    fn hear(&mut self, facts: &dyn Facts, lines: Vec<Vec<u8>>, actions: &mut Vec<Action>) {
+        let Some(site) = self.site else { return };
+        let mut runs: Vec<(Origin, Head, Vec<Vec<u8>>)> = Vec::new();
+        for line in lines {
+            let Ok(named) = read_named(&line, 0) else {
+                self.is_lost = true;
+                return;
+            };
+            let is_of = |(origin, _, _): &&mut (Origin, Head, Vec<Vec<u8>>)| *origin == named.origin;
+            let before = match runs.iter_mut().find(is_of) {
+                Some((_, head, _)) => *head,
+                None => {
+                    let head = facts.heads().get(&named.origin).copied().unwrap_or(Head::START);
+                    runs.push((named.origin, head, Vec::new()));
+                    head
+                }
+            };
+            if named.seq <= before.seq {
+                continue;
+            }
+            let Ok(head) = follow((site, named.origin), before, [line.as_slice()]) else {
+                self.is_lost = true;
+                return;
+            };
+            if let Some((_, stands, lines)) = runs.iter_mut().find(is_of) {
+                *stands = head;
+                lines.push(line);
+            }
+        }
+        for (origin, head, lines) in runs.into_iter().filter(|(_, _, lines)| !lines.is_empty()) {
+            let held = self.held.entry(origin).or_insert(Head::START);
+            *held = (*held).max(head);
+            actions.push(Action::TakeIn(lines));
+        }
+    }
+
+    /// Returns what is to be asked now.
+    pub(super) fn next_asks(&mut self, now_ms: u64, view: View<'_>) -> Vec<Ask> {
+        self.site = Some(view.who.site);
+        let mut asks = Vec::new();
+        let mode = view.mode;
+        if self.doing.is_none() {
+            asks.extend(self.next_ask(view));
+        }
+        if matches!(self.knows, Knows::All)
+            && self.ear.is_none()
+            && now_ms >= self.listen_at_ms
+            && let Some(from) = self.from
+        {
+            asks.push(Ask::Listen(from, mode));
+        }
+        asks
+    }
+
+    fn next_ask(&mut self, view: View<'_>) -> Option<Ask> {
+        let heads = view.facts.heads();
+        match &self.knows {
+            Knows::Nothing => return Some(Ask::Vector(vector::first(heads, &self.open))),
+            Knows::AllBut(parts) => {
+                let closed = parts.iter().take(vector::MAX_NAMED / 2).cloned().collect();
+                return Some(Ask::Vector(Question { closed, ..vector::first(heads, &self.open) }));
+            }
+            Knows::All => {}
+        }
+        let lacking = self.held.iter().filter(|(origin, _)| !view.diverged.contains_key(*origin));
+        let lacking = lacking.map(|(origin, held)| (*origin, held, heads.get(origin).copied().unwrap_or(Head::START)));
+        if let Some((origin, _, ours)) = lacking.clone().find(|(_, held, ours)| held.seq > ours.seq) {
+            let again = self.fetched.replace((origin, ours.seq)) == Some((origin, ours.seq));
+            self.is_lost |= again;
+            return (!again).then_some(Ask::Fetch(origin, ours.seq));
+        }
+        self.append(view)
+    }
+
+    /// Appends what the hub lacks: of the own queue first, of what may be late last.
+    fn append(&mut self, view: View<'_>) -> Option<Ask> {
+        let View { facts, who, most, epoch, diverged, .. } = view;
+        loop {
+            let origin = self.lacking(facts, who, diverged)?;
+            let before = self.held.get(&origin).copied().unwrap_or(Head::START);
+            let lines = facts.lines(origin, before.seq, most);
+            match follow((who.site, origin), before, lines.iter().map(Vec::as_slice)) {
+                Ok(after) if !lines.is_empty() => {
+                    let seq = self.n_appends.entry(origin).or_insert(0);
+                    let turn = Turn { epoch, seq: *seq };
+                    *seq = seq.saturating_add(1);
+                    return Some(Ask::Append(Run { origin, turn, hash: after.hash, lines }));
+                }
+                Ok(_) => leave_out(diverged, origin, before.seq, "these facts are not held here any more"),
+                Err(bad) => leave_out(diverged, origin, before.seq, &bad.to_string()),
+            }
+        }
+    }
+
+    /// Returns the next origin of which the hub lacks facts.
+    fn lacking(&self, facts: &dyn Facts, who: &Who, left_out: &LeftOut) -> Option<Origin> {
+        let lacks = |origin: &&Origin| {
+            let held = self.held.get(*origin).map_or(Seq(0), |head| head.seq);
+            facts.heads().get(*origin).is_some_and(|ours| ours.seq > held) && !left_out.contains_key(*origin)
+        };
+        let is_late = |origin: &&Origin| who.late.contains(*origin);
+        let own = who.own.iter().filter(|origin| !is_late(origin)).find(lacks);
+        let others = || facts.heads().keys().filter(lacks);
+        own.or_else(|| others().find(|origin| !is_late(origin))).or_else(|| others().next()).copied()
+    }
+}
+
+fn leave_out(diverged: &mut LeftOut, origin: Origin, seq: Seq, why: &str) {
+    diverged.insert(origin, Diverged { seq, why: String::from(why) });
+}
