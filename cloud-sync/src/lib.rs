@@ -5,6 +5,7 @@
 
 pub mod chance;
 pub mod serve;
+mod site;
 pub mod store;
 pub mod stream;
 mod wake;

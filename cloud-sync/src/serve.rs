@@ -4,13 +4,18 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use axum::Router;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::site::routes::routes;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::stream::routes::{Streams, open_to_all};
+
+/// How long a long poll waits: shorter than proxies do.
+pub const LONG_POLL_FOR: Duration = Duration::from_secs(25);
 
 /// Why the hub does not serve.
 #[derive(Debug, Error)]
@@ -58,9 +63,33 @@ pub async fn open_streams(
     }
     let store = Store::Sqlite(Sqlite::open(store).map_err(ServeError::Store)?);
     let streams = Streams::new(store, now_s, long_poll_for, stopping.clone());
+    serve(address, open_to_all(streams), stopping, ready).await
+}
+
+/// Serves sites on this machine alone, without asking who comes, until told to stop.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn sites_on_loopback(
+    (address, streams): (SocketAddr, Streams),
+    stopping: CancellationToken,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    if !address.ip().is_loopback() {
+        return Err(ServeError::NotLoopback { address });
+    }
+    serve(address, routes(streams), stopping, ready).await
+}
+
+async fn serve(
+    address: SocketAddr,
+    routes: Router,
+    stopping: CancellationToken,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
     let failed = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     ready(listener.local_addr().map_err(failed)?);
-    let serving = axum::serve(listener, open_to_all(streams));
+    let serving = axum::serve(listener, routes);
     serving.with_graceful_shutdown(async move { stopping.cancelled().await }).await.map_err(failed)
 }

@@ -3,6 +3,12 @@
 pub mod sqlite;
 
 use axum::body::Bytes;
+use machiai_core::ids::{Origin, Seq, SiteId};
+use machiai_wire::box_side::Most;
+use machiai_wire::hub_side::Judged;
+use machiai_wire::offset::Offset;
+use machiai_wire::run::{Head, Heads};
+use machiai_wire::said::Run;
 use thiserror::Error;
 
 use crate::chance::NoChance;
@@ -27,6 +33,12 @@ pub enum StoreError {
     /// No random bytes.
     #[error("cannot make a stream")]
     Chance(#[source] NoChance),
+    /// A site without its streams, or an origin without its facts: the file is damaged.
+    #[error("the store lacks {what}")]
+    Lacks {
+        /// What.
+        what: &'static str,
+    },
     /// The transaction that held the change was not committed.
     #[error("the change was not committed")]
     NotCommitted,
@@ -37,6 +49,20 @@ pub enum StoreError {
     #[error("the store has stopped")]
     Stopped,
 }
+
+/// What the hub holds of a site.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// How far each origin reaches.
+    pub heads: Heads,
+    /// The highest session that any of them was appended in.
+    pub epoch: u64,
+    /// The tail of the hub's own facts.
+    pub down: Offset,
+}
+
+/// Makes the lines of facts that follow where an origin stands.
+pub type Lines = Box<dyn FnOnce(Head) -> Vec<Vec<u8>> + Send>;
 
 /// A store.
 #[derive(Clone, Debug)]
@@ -93,6 +119,61 @@ impl Store {
     pub async fn read(&self, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(path, wanted).await,
+        }
+    }
+
+    /// Makes a site's two streams; returns whether it is new.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.add_site(site).await,
+        }
+    }
+
+    /// Returns what is held of a site; none for one that is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn standing(&self, site: SiteId) -> Result<Option<Standing>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.standing(site).await,
+        }
+    }
+
+    /// Keeps a box's facts if they follow; returns how they were judged, none for a site that is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again with the same turn.
+    pub async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.keep(site, run).await,
+        }
+    }
+
+    /// Writes facts of the hub's own; returns whether they followed and the site is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: look what is held before writing them again.
+    pub async fn write_own(&self, site: SiteId, origin: Origin, lines: Lines) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.write_own(site, origin, lines).await,
+        }
+    }
+
+    /// Returns facts of an origin after a number, in order; none for a site that is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn facts(
+        &self,
+        of: (SiteId, Origin),
+        after: Seq,
+        most: Most,
+    ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.facts(of, after, most).await,
         }
     }
 }

@@ -37,3 +37,39 @@ CREATE TABLE producers (
     seq INTEGER NOT NULL CHECK (seq >= 0),
     PRIMARY KEY (stream_id, producer)
 ) STRICT, WITHOUT ROWID;
+
+-- The clinics whose boxes may speak to this hub: each has a stream up and one down.
+CREATE TABLE sites (
+    -- The facility's number.
+    site INTEGER NOT NULL PRIMARY KEY CHECK (site >= 0)
+) STRICT;
+
+-- How far each origin of a site reaches.
+CREATE TABLE origins (
+    -- The facility.
+    site INTEGER NOT NULL,
+    -- The opening that wrote facts: 16 bytes.
+    origin BLOB NOT NULL CHECK (length(origin) = 16),
+    -- Its newest fact's number.
+    seq INTEGER NOT NULL CHECK (seq > 0),
+    -- The running hash after that: blake3(hash before, line); the hash before the first is 32 zeros.
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (site, origin)
+) STRICT, WITHOUT ROWID;
+
+-- Where an origin's facts stand: each append is one run of them.
+CREATE TABLE runs (
+    -- The facility.
+    site INTEGER NOT NULL,
+    -- The opening that wrote the facts.
+    origin BLOB NOT NULL CHECK (length(origin) = 16),
+    -- The number of the run's last fact.
+    last_seq INTEGER NOT NULL CHECK (last_seq > 0),
+    -- How many it has.
+    n_facts INTEGER NOT NULL CHECK (n_facts BETWEEN 1 AND last_seq),
+    -- The stream that holds them.
+    stream_id INTEGER NOT NULL CHECK (stream_id > 0),
+    -- The place of its last fact there.
+    last_nth INTEGER NOT NULL CHECK (last_nth >= n_facts),
+    PRIMARY KEY (site, origin, last_seq)
+) STRICT, WITHOUT ROWID;

@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a thread that writes, and a few connections that read.
 
+mod facts;
 mod rows;
 mod writer;
 
@@ -7,10 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
+use machiai_core::ids::{Origin, Seq, SiteId};
+use machiai_wire::box_side::Most;
+use machiai_wire::hub_side::Judged;
 use machiai_wire::offset::Incarnation;
+use machiai_wire::said::Run;
 use rusqlite::{Connection, OpenFlags};
 
-use super::StoreError;
+use super::{Lines, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
 use writer::Writer;
@@ -91,6 +96,33 @@ impl Sqlite {
     pub(crate) async fn read(&self, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
         let path = path.to_owned();
         self.ask(move |db| rows::read(db, &path, wanted)).await
+    }
+
+    pub(crate) async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {
+        let draw = || Ok(Incarnation(u64::from_le_bytes(chance::bytes().map_err(StoreError::Chance)?)));
+        let incarnations = (draw()?, draw()?);
+        self.writer.write(move |db| facts::add_site(db, site, incarnations)).await
+    }
+
+    pub(crate) async fn standing(&self, site: SiteId) -> Result<Option<Standing>, StoreError> {
+        self.ask(move |db| facts::standing(db, site)).await
+    }
+
+    pub(crate) async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
+        self.writer.write(move |db| facts::keep(db, site, &run)).await
+    }
+
+    pub(crate) async fn write_own(&self, site: SiteId, origin: Origin, lines: Lines) -> Result<bool, StoreError> {
+        self.writer.write(move |db| facts::write_own(db, (site, origin), lines)).await
+    }
+
+    pub(crate) async fn facts(
+        &self,
+        (site, origin): (SiteId, Origin),
+        after: Seq,
+        most: Most,
+    ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
+        self.ask(move |db| facts::facts(db, (site, origin), after, most)).await
     }
 
     /// Asks something of the file on a thread that may wait for the disk.

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header as http};
 use axum::response::{IntoResponse, Response};
+use machiai_core::ids::Seq;
 use machiai_wire::json;
 use machiai_wire::offset::Offset;
 use machiai_wire::producer::Turn;
@@ -41,6 +42,10 @@ pub(crate) enum Refused {
     Stale { epoch: u64 },
     /// A session that begins with another number than 0.
     BeginsLate,
+    /// The first fact is not its origin's next.
+    Behind { seq: Seq },
+    /// Lines that are no run of the site's facts, or not the one that was hashed.
+    BadRun { is_divergence: bool, why: String },
     /// The place is not in this life of the stream.
     Gone,
     /// The store failed.
@@ -74,6 +79,9 @@ impl Refused {
             }
             Self::Stale { epoch } => (StatusCode::FORBIDDEN, "stale", format!("session {epoch} has begun")),
             Self::BeginsLate => (bad, "begins_late", "a session begins with Producer-Seq 0".to_owned()),
+            Self::Behind { seq } => (StatusCode::CONFLICT, "behind", format!("the hub holds this origin up to {seq}")),
+            Self::BadRun { is_divergence: true, why } => (StatusCode::CONFLICT, "diverged", why.clone()),
+            Self::BadRun { is_divergence: false, why } => (bad, "bad_run", why.clone()),
             Self::Gone => (StatusCode::GONE, "gone", "the offset is not in this life of the stream".to_owned()),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store", "the store failed, ask again".to_owned()),
         }
@@ -87,7 +95,7 @@ impl Refused {
             Self::Stale { epoch } => vec![(header::PRODUCER_EPOCH, *epoch)],
             Self::Malformed { .. } | Self::NoBody | Self::NotJson | Self::TooLarge | Self::Torn => Vec::new(),
             Self::NotKept { .. } | Self::NoStream | Self::OtherStream | Self::OtherType | Self::NotAfter => Vec::new(),
-            Self::BeginsLate | Self::Gone | Self::Store(_) => Vec::new(),
+            Self::BeginsLate | Self::Behind { .. } | Self::BadRun { .. } | Self::Gone | Self::Store(_) => Vec::new(),
         }
     }
 }
@@ -129,10 +137,28 @@ pub(crate) fn appended(tail: Offset, stands_at: Option<Turn>, is_new: bool) -> R
     let mut response = status.into_response();
     set(&mut response, header::NEXT_OFFSET, &tail.to_string());
     if let Some(turn) = stands_at {
-        set(&mut response, header::PRODUCER_EPOCH, &turn.epoch.to_string());
-        set(&mut response, header::PRODUCER_SEQ, &turn.seq.to_string());
+        stand_at(&mut response, turn);
     }
     response
+}
+
+/// Answers an append whose facts are on disk.
+pub(crate) fn kept(turn: Turn) -> Response {
+    let mut response = StatusCode::OK.into_response();
+    stand_at(&mut response, turn);
+    response
+}
+
+/// Answers an append whose number was seen before.
+pub(crate) fn seen(newest: Turn) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    stand_at(&mut response, newest);
+    response
+}
+
+fn stand_at(response: &mut Response, turn: Turn) {
+    set(response, header::PRODUCER_EPOCH, &turn.epoch.to_string());
+    set(response, header::PRODUCER_SEQ, &turn.seq.to_string());
 }
 
 /// Returns the body of what was read.

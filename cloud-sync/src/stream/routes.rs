@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header as http};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use machiai_core::ids::{Origin, SiteId};
 use machiai_wire::json;
 use machiai_wire::offset::From;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::answers::{self, Refused};
 use super::asked::{self, Live};
 use super::{About, Append, Appended, Chunk, JSON, Made, Read, Wanted, live, media_type};
-use crate::store::Store;
+use crate::site::down_of;
+use crate::store::{Lines, Store, StoreError};
 use crate::wake::Wakes;
 
 /// How much one append may bring, in bytes.
@@ -50,6 +52,17 @@ impl Streams {
         stopping: CancellationToken,
     ) -> Self {
         Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping }
+    }
+
+    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether they followed and the site
+    /// is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: look what is held before writing them again.
+    pub async fn write_own(&self, site: SiteId, origin: Origin, lines: Lines) -> Result<bool, StoreError> {
+        let is_written = self.store.write_own(site, origin, lines).await?;
+        self.wakes.wake(&down_of(site));
+        Ok(is_written)
     }
 
     pub(crate) async fn about(&self, path: &str) -> Result<About, Refused> {
@@ -114,7 +127,12 @@ impl Streams {
         }
     }
 
-    async fn read(&self, path: &str, headers: &HeaderMap, query: &[(String, String)]) -> Result<Response, Refused> {
+    pub(crate) async fn read(
+        &self,
+        path: &str,
+        headers: &HeaderMap,
+        query: &[(String, String)],
+    ) -> Result<Response, Refused> {
         let reading = asked::reading(query)?;
         match reading.live {
             Live::No => {

@@ -1,3 +1,4 @@
 //! The hub: its streams as a public suite judges them.
 
+mod channel;
 mod conformance;

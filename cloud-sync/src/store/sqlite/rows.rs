@@ -10,10 +10,10 @@ use crate::stream::{About, Append, Appended, Chunk, Made, Read, Wanted};
 
 /// A stream's row.
 pub(super) struct Stream {
-    stream_id: i64,
+    pub(super) stream_id: i64,
     content_type: String,
     incarnation: Incarnation,
-    n_messages: u64,
+    pub(super) n_messages: u64,
     stream_seq: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Stream {
         Offset { incarnation: self.incarnation, after }
     }
 
-    const fn tail(&self) -> Offset {
+    pub(super) const fn tail(&self) -> Offset {
         self.at(self.n_messages)
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn append(db: &Connection, path: &str, append: &Append) -> Result<App
 }
 
 /// Adds messages behind the last one, and writes down where the stream stands.
-fn add(db: &Connection, stream: &mut Stream, messages: &[Bytes]) -> Result<(), StoreError> {
+pub(super) fn add(db: &Connection, stream: &mut Stream, messages: &[impl AsRef<[u8]>]) -> Result<(), StoreError> {
     let step = "append to a stream";
     let sql = "INSERT INTO messages (stream_id, nth, bytes) VALUES (?1, ?2, ?3)";
     let mut insert = db.prepare_cached(sql).tried(step)?;
@@ -126,7 +126,7 @@ fn add(db: &Connection, stream: &mut Stream, messages: &[Bytes]) -> Result<(), S
     Ok(())
 }
 
-fn newest(db: &Connection, stream_id: i64, producer: &str) -> Result<Option<Turn>, StoreError> {
+pub(super) fn newest(db: &Connection, stream_id: i64, producer: &str) -> Result<Option<Turn>, StoreError> {
     let step = "find a producer";
     let sql = "SELECT epoch, seq FROM producers WHERE stream_id = ?1 AND producer = ?2";
     let mut statement = db.prepare_cached(sql).tried(step)?;
@@ -134,7 +134,7 @@ fn newest(db: &Connection, stream_id: i64, producer: &str) -> Result<Option<Turn
     statement.query_row(params![stream_id, producer], turn).optional().tried(step)
 }
 
-fn stand_at(db: &Connection, stream_id: i64, producer: &str, turn: Turn) -> Result<(), StoreError> {
+pub(super) fn stand_at(db: &Connection, stream_id: i64, producer: &str, turn: Turn) -> Result<(), StoreError> {
     let step = "write down where a producer stands";
     let sql = "INSERT INTO producers (stream_id, producer, epoch, seq) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (stream_id, producer) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq";

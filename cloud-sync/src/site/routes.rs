@@ -1,0 +1,136 @@
+//! The routes of a site: the protocol's, with what a site may do, and the vector.
+
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use machiai_core::ids::{Origin, Seq, SiteId};
+use machiai_wire::box_side::Most;
+use machiai_wire::hub_side::Judged;
+use machiai_wire::producer::Verdict;
+use machiai_wire::run::BadRun;
+use machiai_wire::said::Run;
+use machiai_wire::vector::{Question, answer};
+use machiai_wire::{http, json};
+use serde::Deserialize;
+
+use super::{down_of, up_of};
+use crate::store::Standing;
+use crate::stream::answers::{self, Refused};
+use crate::stream::asked;
+use crate::stream::routes::{Streams, secure, whole};
+
+/// The version of the channel, said on every answer.
+const VERSION: HeaderValue = HeaderValue::from_static("1");
+
+/// What one answer to a fetch takes.
+const MOST: Most = Most { lines: 2_048, bytes: 768 * 1024 };
+
+/// Facts of which origin, after which number.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    origin: Origin,
+    after: Seq,
+}
+
+/// Returns the routes of all sites.
+pub(crate) fn routes(streams: Streams) -> Router {
+    Router::new()
+        .route("/v1/sites/{site}/vector", post(vector))
+        .route("/v1/sites/{site}/facts", get(facts))
+        .route("/v1/sites/{site}/up", get(read).post(append))
+        .route("/v1/sites/{site}/down", get(read))
+        .layer(map_response(say_who))
+        .layer(map_response(secure))
+        .with_state(streams)
+}
+
+/// Says on every answer that it is a hub's.
+async fn say_who(mut response: Response) -> Response {
+    response.headers_mut().insert(http::header::HUB, VERSION);
+    response
+}
+
+async fn standing(streams: &Streams, site: SiteId) -> Result<Standing, Refused> {
+    streams.store.standing(site).await?.ok_or(Refused::NoStream)
+}
+
+/// Says what each side lacks.
+async fn vector(
+    State(streams): State<Streams>,
+    Path(site): Path<SiteId>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let body = whole(request.into_body()).await?;
+    let malformed = Refused::Malformed { what: "the vector" };
+    let Ok(question) = serde_json::from_slice::<Question>(&body) else { return Err(malformed) };
+    let Standing { heads, epoch, down } = standing(&streams, site).await?;
+    let answered = answer(&heads, &question, (epoch, down.to_string())).ok_or(malformed)?;
+    Ok(Json(answered).into_response())
+}
+
+/// Keeps a box's facts.
+async fn append(
+    State(streams): State<Streams>,
+    Path(site): Path<SiteId>,
+    request: Request,
+) -> Result<Response, Refused> {
+    let (head, body) = request.into_parts();
+    asked::only_what_is_kept(&head.headers)?;
+    let (producer, turn) =
+        asked::producer(&head.headers)?.ok_or(Refused::Malformed { what: "the producer's headers" })?;
+    let origin = producer.parse().map_err(|_bad| Refused::Malformed { what: "Producer-Id" })?;
+    let hash = head.headers.get(http::header::HASH).and_then(|hash| hash.to_str().ok()?.parse().ok());
+    let hash = hash.ok_or(Refused::Malformed { what: "Machiai-Hash" })?;
+    let body = whole(body).await?;
+    let lines = json::cut(&body).map_err(|_bad| Refused::NotJson)?.into_iter().map(<[u8]>::to_vec).collect();
+    let judged = streams.store.keep(site, Run { origin, turn, hash, lines }).await?.ok_or(Refused::NoStream)?;
+    match judged {
+        Judged::Keep(_) => {
+            streams.wakes.wake(&up_of(site));
+            Ok(answers::kept(turn))
+        }
+        Judged::Seen(newest) => Ok(answers::seen(newest)),
+        Judged::OutOfTurn(Verdict::Stale { epoch }) => Err(Refused::Stale { epoch }),
+        Judged::OutOfTurn(Verdict::Gap { expected }) => Err(Refused::Gap { expected, received: turn.seq }),
+        Judged::OutOfTurn(Verdict::BeginsLate | Verdict::New | Verdict::Seen { .. }) => Err(Refused::BeginsLate),
+        Judged::Behind(head) => Err(Refused::Behind { seq: head.seq }),
+        Judged::Bad(bad) => {
+            tracing::warn!(%site, %origin, %bad, "facts of a box are refused");
+            Err(Refused::BadRun { is_divergence: matches!(bad, BadRun::OtherHash { .. }), why: bad.to_string() })
+        }
+    }
+}
+
+/// Gives a box facts that it lacks.
+async fn facts(
+    State(streams): State<Streams>,
+    Path(site): Path<SiteId>,
+    Query(Wanted { origin, after }): Query<Wanted>,
+) -> Result<Response, Refused> {
+    let lines = streams.store.facts((site, origin), after, MOST).await?.ok_or(Refused::NoStream)?;
+    let mut response = json::join(lines.iter().map(Vec::as_slice)).into_response();
+    answers::set(&mut response, "content-type", crate::stream::JSON);
+    answers::set(&mut response, "cache-control", "private, no-store");
+    Ok(response)
+}
+
+/// Reads one of a site's streams.
+async fn read(
+    State(streams): State<Streams>,
+    Path(site): Path<SiteId>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, Refused> {
+    let is_up = request.uri().path().ends_with("/up");
+    let path = if is_up { up_of(site) } else { down_of(site) };
+    if request.method() == axum::http::Method::HEAD {
+        let about = streams.about(&path).await?;
+        return Ok(answers::about(StatusCode::OK, &about.content_type, about.tail));
+    }
+    streams.read(&path, &headers, &query).await
+}
