@@ -4,6 +4,7 @@
 //! it showed it tells. A film that is broken, silent, endless or hostile costs its own place and never the picture.
 
 pub mod canvas;
+pub mod cli;
 pub mod item;
 mod layers;
 pub mod output;
@@ -13,3 +14,4 @@ mod pump;
 pub mod run;
 mod sound;
 pub mod voice;
+pub mod x11;

@@ -9,6 +9,7 @@ mod program;
 mod scenes;
 mod soak;
 mod voices;
+mod windows;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
