@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use machiai_core::board::is_call_over;
 use machiai_core::facts::Lang;
 use machiai_core::ids::PlaceId;
+use machiai_core::program::as_run::Cut;
 use machiai_panel::Layout;
 use machiai_panel::link::{self, FromScreen, LineError, MAX_LINE_BYTES, Speech, ToScreen};
 use serde::Serialize;
@@ -144,40 +145,52 @@ pub(crate) async fn serve(listener: UnixListener, app: Shared) {
 
 /// A screen's place among those connected, given back at the end.
 struct Place<'a> {
-    screens: &'a Screens,
+    app: &'a Shared,
     monitor: PlaceId,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.screens.with(|screens| screens.insert(self.monitor.clone(), None));
+        self.app.screens.with(|screens| screens.insert(self.monitor.clone(), None));
     }
 }
 
 async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
-    let (from, mut to) = stream.into_split();
+    let (from, to) = stream.into_split();
     let mut from = Lines { from: BufReader::new(from), line: Vec::new() };
     let hello = tokio::time::timeout(HELLO_WITHIN, from.next()).await.map_err(|_late| TalkError::NoHello)??;
     let Some(FromScreen::Hello { monitor, layout }) = hello else { return Err(TalkError::NoHello) };
     let monitor: PlaceId = monitor.parse().map_err(|_bad| TalkError::NoHello)?;
-    let place = take_place(&app.screens, monitor, layout)?;
+    let place = take_place(app, monitor, layout)?;
     tracing::info!(monitor = %place.monitor, "a screen is connected");
+    let mut airing = Airing::begin(app, place.monitor.clone(), layout);
+    let mut wires = Wires { from, to };
+    let ended = show(&place, layout, &mut airing, &mut wires).await;
+    airing.end(if app.stop.is_cancelled() { Cut::Stopped } else { Cut::ScreenGone }).await;
+    ended
+}
+
+/// Both directions of a connection.
+struct Wires {
+    from: Lines,
+    to: OwnedWriteHalf,
+}
+
+/// Tells a screen what to show until it goes or the app stops.
+async fn show(place: &Place<'_>, layout: Layout, airing: &mut Airing<'_>, wires: &mut Wires) -> Result<(), TalkError> {
+    let app = place.app;
     let mut frames = board::frames(app, layout.into());
     let mut changes = app.gate.changes();
     let mut shown = Shown::default();
-    let mut airing = Airing::begin(app, place.monitor.clone(), layout);
     let silence = tokio::time::sleep(SILENT_FOR);
     tokio::pin!(silence);
     loop {
         let is_called = frames.borrow().is_over_film;
         for said in airing.plan(is_called).await {
-            say(&mut to, &said).await?;
+            say(&mut wires.to, &said).await?;
         }
         tokio::select! {
-            () = app.stop.cancelled() => {
-                airing.stop().await;
-                return Ok(());
-            }
+            () = app.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(airing.look_again_in()) => {}
             changed = changes.changed() => changed.map_err(|_none| TalkError::NoFrames)?,
             () = &mut silence => return Err(TalkError::Silent),
@@ -189,12 +202,12 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
                 };
                 let told = shown.after(&frames.borrow_and_update(), is_over);
                 for said in told {
-                    say(&mut to, &said).await?;
+                    say(&mut wires.to, &said).await?;
                 }
             }
-            heard = from.next() => match heard? {
+            heard = wires.from.next() => match heard? {
                 Some(said) => {
-                    hear(&place, &said);
+                    hear(place, &said);
                     airing.hear(said).await;
                     silence.as_mut().reset(Instant::now() + SILENT_FOR);
                 }
@@ -204,8 +217,8 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     }
 }
 
-fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Place<'_>, TalkError> {
-    screens.with(|all| {
+fn take_place(app: &Shared, monitor: PlaceId, layout: Layout) -> Result<Place<'_>, TalkError> {
+    app.screens.with(|all| {
         let is_taken = all.get(&monitor).is_some_and(Option::is_some);
         let is_new = !all.contains_key(&monitor);
         if is_taken || (is_new && all.len() >= MOST_SCREENS) {
@@ -214,12 +227,12 @@ fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Pla
         all.insert(monitor.clone(), Some(ScreenState { layout, n_frames: 0, voices: Vec::new() }));
         Ok(())
     })?;
-    Ok(Place { screens, monitor })
+    Ok(Place { app, monitor })
 }
 
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
-        FromScreen::Alive { n_frames, voices } => place.screens.with(|screens| {
+        FromScreen::Alive { n_frames, voices } => place.app.screens.with(|screens| {
             if let Some(Some(state)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
                 state.voices.clone_from(voices);

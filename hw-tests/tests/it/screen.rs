@@ -1,6 +1,7 @@
 //! The screen on a real clock, its composed frames read one by one. Pictures are left under `target/screen`.
 
 mod board;
+mod deaths;
 mod demo;
 mod joins;
 mod monitor;

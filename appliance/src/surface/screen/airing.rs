@@ -188,11 +188,11 @@ impl<'a> Airing<'a> {
         }
     }
 
-    /// Writes down that the program ended in order.
-    pub(super) async fn stop(&self) {
+    /// Writes down that what runs was seen up to what the screen last said of it, and why.
+    pub(super) async fn end(self, cut: Cut) {
         for cued in &self.cued {
             if let Some(begun) = cued.begun {
-                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, Some(Cut::Stopped)))]).await;
+                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, Some(cut)))]).await;
             }
         }
     }
