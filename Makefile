@@ -11,7 +11,7 @@ SCREEN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer
 # What the screen speaks with; Debian has no Japanese voice that is free, `make voice` brings one.
 VOICE_PACKAGES := open-jtalk open-jtalk-mecab-naist-jdic espeak-ng
 # The pages are tried in a real browser, the screen in windows of real display servers.
-TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime xvfb weston python3 python3-pip
+TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston python3 python3-pip
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive

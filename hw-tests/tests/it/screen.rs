@@ -1,5 +1,6 @@
 //! The screen on a real clock, its composed frames read one by one. Pictures are left under `target/screen`.
 
+mod alone;
 mod board;
 mod deaths;
 mod demo;
