@@ -1,7 +1,8 @@
 //! The screen as a process of its own, in a window of a real display server that has no glass, read back from the server.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -11,11 +12,11 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSinkCallbacks};
 use machiai_hw_tests::demo::daemon::SITE;
 use machiai_hw_tests::films::{Seen, luma_at, read};
-use machiai_hw_tests::glass::Sight;
+use machiai_hw_tests::glass::{Sight, monotonic};
 use rstest::rstest;
 use serde_json::json;
 
-use super::monitor::Latest;
+use super::monitor::{Latest, SEEN_WITHIN};
 use super::press;
 use super::program::until_said_to_be_gone;
 use super::scenes::airing_films;
@@ -76,6 +77,88 @@ impl Xvfb {
     }
 }
 
+/// A Wayland compositor without glass.
+pub(super) struct Weston {
+    _process: Process,
+    folder: tempfile::TempDir,
+}
+
+impl Weston {
+    fn start(width: u32, height: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("weston");
+        command.args(["--backend=headless-backend.so", "--use-pixman", "--no-config", "--idle-time=0"]);
+        // It lets a picture of it be taken only when it is told that it is looked into.
+        command.args(["--debug", "--socket=glass", &format!("--width={width}"), &format!("--height={height}")]);
+        command.env("XDG_RUNTIME_DIR", folder.path()).env_remove("DISPLAY");
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weston");
+        Self { _process: Process(child), folder }
+    }
+
+    fn environment(&self) -> [(&str, &str); 2] {
+        [("XDG_RUNTIME_DIR", self.folder.path().to_str().unwrap()), ("WAYLAND_DISPLAY", "glass")]
+    }
+
+    /// Waits until it listens.
+    async fn listens(&self) {
+        let looked = tokio::time::timeout(SEEN_WITHIN, async {
+            let mut look = tokio::time::interval(Duration::from_millis(50));
+            while UnixStream::connect(self.folder.path().join("glass")).is_err() {
+                look.tick().await;
+            }
+        });
+        looked.await.expect("weston does not listen");
+    }
+
+    /// Takes pictures of it until something is true of one, and leaves that.
+    fn until(&self, file: &Path, is: impl Fn(&[u8]) -> bool) {
+        let since = monotonic();
+        while monotonic().saturating_sub(since) < SEEN_WITHIN {
+            let taken = self.taken();
+            let frame = taken.as_deref().and_then(i420);
+            if let Some(frame) = frame.filter(|frame| is(frame)) {
+                super::picture(file, (1920, 1080), &frame);
+                return;
+            }
+        }
+        panic!("never seen: {}", file.display());
+    }
+
+    /// Takes one picture; none while nothing is drawn there.
+    fn taken(&self) -> Option<PathBuf> {
+        let taking = self.folder.path().join("taken");
+        // The picture before, if there was one.
+        let _gone = std::fs::remove_dir_all(&taking);
+        std::fs::create_dir(&taking).unwrap();
+        let mut command = Command::new("weston-screenshooter");
+        let done = command.envs(self.environment()).current_dir(&taking).output().expect("weston-screenshooter");
+        let taken = std::fs::read_dir(&taking).unwrap().next();
+        taken.filter(|_| done.status.success()).map(|file| file.unwrap().path())
+    }
+}
+
+/// Reads a picture, and makes it as large as the screen's own.
+fn i420(file: &Path) -> Option<Vec<u8>> {
+    gst::init().unwrap();
+    let description = format!("filesrc location={} ! pngdec", file.display());
+    let pipeline = as_frames(&description);
+    let sink = pipeline.by_name("frames").unwrap().downcast::<AppSink>().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let sample = sink.pull_sample().ok();
+    let frame = sample.and_then(|sample| Some(sample.buffer()?.map_readable().ok()?.to_vec()));
+    pipeline.set_state(gst::State::Null).unwrap();
+    frame
+}
+
+/// Builds what makes pictures as large as the screen's own, and hands them over.
+fn as_frames(source: &str) -> gst::Pipeline {
+    let description = format!(
+        "{source} ! videoconvert ! videoscale add-borders=false \
+         ! video/x-raw,format=I420,width=1920,height=1080,colorimetry=bt709 ! appsink name=frames sync=false"
+    );
+    gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap()
+}
+
 /// A display server's picture, read back and made as large as the screen's own.
 pub(super) struct Grab {
     pipeline: gst::Pipeline,
@@ -89,11 +172,7 @@ impl Grab {
 
     fn start(source: &str) -> Self {
         gst::init().unwrap();
-        let description = format!(
-            "{source} ! video/x-raw,framerate=10/1 ! videoconvert ! videoscale add-borders=false \
-             ! video/x-raw,format=I420,width=1920,height=1080,colorimetry=bt709 ! appsink name=frames sync=false"
-        );
-        let pipeline = gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap();
+        let pipeline = as_frames(&format!("{source} ! video/x-raw,framerate=10/1"));
         let latest = Arc::<Latest>::default();
         let kept = Arc::clone(&latest);
         let take = move |sink: &AppSink| {
@@ -149,6 +228,27 @@ async fn a_window_covers_an_x_server_of_any_size_without_a_pointer(#[case] size:
     let grey = around.map(|at| luma_at(&film, 1920, at)).collect::<Vec<_>>();
     assert!(grey.iter().all(|luma| (110..=130).contains(luma)), "a pointer is drawn");
 
+    press(&mut stage, &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
+    press(&mut stage, &format!("lines/{SITE}-1/tickets"), json!({"channel": "desk"})).await;
+    press(&mut stage, "rooms/room1/call", json!({})).await;
+    see("call", &|frame| Sight::Call.is_in(frame));
+}
+
+#[rstest]
+#[case::smaller(1280, 720)]
+#[case::as_large(1920, 1080)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_covers_a_wayland_compositor_of_any_size(#[case] width: u32, #[case] height: u32) {
+    let folder = super::pictures("wayland").join(format!("{width}x{height}"));
+    std::fs::create_dir_all(&folder).unwrap();
+    let made = tempfile::tempdir().unwrap();
+    let mut stage = super::stage(&folder).await;
+    airing_films(&mut stage, made.path(), &[31]).await;
+    let server = Weston::start(width, height);
+    server.listens().await;
+    let _screen = Process::screen(&stage.daemon.state().join("screen.sock"), "wayland", &server.environment());
+    let see = |what: &str, is: &dyn Fn(&[u8]) -> bool| server.until(&folder.join(format!("{what}.png")), is);
+    see("film", &is_film_and_queue);
     press(&mut stage, &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
     press(&mut stage, &format!("lines/{SITE}-1/tickets"), json!({"channel": "desk"})).await;
     press(&mut stage, "rooms/room1/call", json!({})).await;
