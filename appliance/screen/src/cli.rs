@@ -9,7 +9,7 @@ use machiai_panel::Layout;
 
 use crate::output::Sink;
 use crate::prepare;
-use crate::run::{Setting, run};
+use crate::run::{Setting, chain, run};
 use crate::voice::VoicePaths;
 
 /// The program and the queue panel on a monitor.
@@ -95,10 +95,4 @@ fn show(monitor: Monitor) -> bool {
         tracing::error!(error = %chain(error), "the screen ended");
     }
     done.is_ok()
-}
-
-/// Writes an error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

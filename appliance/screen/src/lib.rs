@@ -5,6 +5,7 @@
 
 pub mod canvas;
 pub mod cli;
+mod decoding;
 pub mod item;
 mod layers;
 pub mod output;

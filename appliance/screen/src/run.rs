@@ -17,6 +17,7 @@ use machiai_panel::{DrawError, FontPaths, Layout, Panel, PanelError, Pixels};
 use thiserror::Error;
 
 use crate::canvas::Canvas;
+use crate::decoding;
 use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::Playout;
@@ -81,6 +82,21 @@ pub enum ScreenError {
 /// # Errors
 /// [`ScreenError`]: start again.
 pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
+    let shown = show(setting, stop);
+    if let Err(error @ (ScreenError::Output(_) | ScreenError::Panel(_))) = &shown {
+        let (monitor, why) = (setting.monitor.clone(), chain(error));
+        wire::say_alone(&setting.socket, &FromScreen::Fails { monitor, why });
+    }
+    shown
+}
+
+/// Writes an error with all its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}
+
+fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     let canvas = Canvas::of(setting.layout);
     let output = Arc::new(Output::start(canvas, &setting.sink).map_err(ScreenError::Output)?);
     let (width, height) = (canvas.width_px, canvas.height_px);
@@ -90,7 +106,8 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     output.speak_with(Voice::start(setting.voices.clone()).map_err(ScreenError::Thread)?);
     let playout = Playout::start(Arc::clone(&output)).map_err(ScreenError::Thread)?;
     let (to_us, heard) = channel();
-    let hello = FromScreen::Hello { monitor: setting.monitor.clone(), layout: setting.layout };
+    let (monitor, layout, decoding) = (setting.monitor.clone(), setting.layout, decoding::choose());
+    let hello = FromScreen::Hello { monitor, layout, decoding };
     let wire = Wire::open(setting.socket.clone(), hello, to_us).map_err(ScreenError::Thread)?;
     let mut screen = Screen {
         canvas,

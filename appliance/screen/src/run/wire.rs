@@ -40,6 +40,17 @@ struct Way {
     closed: AtomicBool,
 }
 
+/// Says one thing to whatever daemon is there, and hears nothing.
+pub(super) fn say_alone(socket: &Path, said: &FromScreen) {
+    let spoken = UnixStream::connect(socket).and_then(|mut to| {
+        to.set_write_timeout(Some(SENT_WITHIN))?;
+        to.write_all(&link::line(said))
+    });
+    if let Err(cause) = spoken {
+        tracing::debug!(error = %cause, "no daemon to be told");
+    }
+}
+
 impl Wire {
     /// Begins to connect.
     ///

@@ -184,7 +184,7 @@ impl<'a> Airing<'a> {
             FromScreen::Begun { id } => self.begun(id).await,
             FromScreen::Shown { id, n_frames } => self.shown(id, n_frames).await,
             FromScreen::Ended { id, n_frames, end } => self.ended(id, n_frames, end).await,
-            FromScreen::Hello { .. } | FromScreen::Alive { .. } => {}
+            FromScreen::Hello { .. } | FromScreen::Fails { .. } | FromScreen::Alive { .. } => {}
         }
     }
 

@@ -273,6 +273,11 @@ async fn a_screen_without_a_monitor_ends_and_says_so(
     let (status, said) = screen.ended().await;
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains(why), "{said}");
+    // Staff are told to call by voice, and whoever looks after the box why.
+    until_said_to_be_gone(&stage, true).await;
+    let told = stage.api.get("status").await.unwrap();
+    assert!(told["screens_gone"]["monitor1"].as_str().is_some_and(|told| told.contains(why)), "{told}");
+    assert_eq!(told["screens"], json!({}), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
