@@ -44,6 +44,8 @@ pub enum Sight {
     Any,
     /// The board, with no call over it.
     Board,
+    /// The board of a box that does not know the time: the queue, and no clock.
+    Timeless,
     /// A call over all.
     Call,
     /// An urgent notice in the film's region.
@@ -52,7 +54,7 @@ pub enum Sight {
 
 impl Sight {
     /// Every sight.
-    pub const ALL: [Self; 4] = [Self::Any, Self::Board, Self::Call, Self::Urgent];
+    pub const ALL: [Self; 5] = [Self::Any, Self::Board, Self::Timeless, Self::Call, Self::Urgent];
 
     /// Returns its word.
     #[must_use]
@@ -60,6 +62,7 @@ impl Sight {
         match self {
             Self::Any => "any",
             Self::Board => "board",
+            Self::Timeless => "timeless",
             Self::Call => "call",
             Self::Urgent => "urgent",
         }
@@ -71,10 +74,13 @@ impl Sight {
         let luma = |x, y| luma_at(frame, SIZE.0, (x, y));
         // Beside the frame's edge, at half height: a call's ground covers it, and paper otherwise.
         let ground = luma(1860, 600);
+        // The clock at the upper right.
+        let has_clock = (1700..1880).step_by(3).any(|x| luma(x, 64) < 120);
         match self {
             Self::Any => true,
-            // The clock at the upper right: a plain sheet of paper is no board.
-            Self::Board => PAPER.contains(&ground) && (1700..1880).step_by(3).any(|x| luma(x, 64) < 120),
+            // A plain sheet of paper is no board: it has no clock, and nothing left of a room's name.
+            Self::Board => PAPER.contains(&ground) && has_clock,
+            Self::Timeless => PAPER.contains(&ground) && !has_clock && luma(1288, 300) < 120,
             Self::Call => INDIGO.contains(&ground),
             Self::Urgent => CAUTION.contains(&luma(1200, 20)) && INK.contains(&luma(10, 50)),
         }

@@ -35,6 +35,15 @@ pub enum FromScreen {
         monitor: String,
         /// How it hangs.
         layout: Layout,
+        /// With what it decodes films.
+        decoding: Decoding,
+    },
+    /// It cannot show anything, and ends; said in place of hello.
+    Fails {
+        /// Which monitor, by the place where it hangs.
+        monitor: String,
+        /// Why, for who looks after it.
+        why: String,
     },
     /// It shows frames.
     Alive {
@@ -64,6 +73,16 @@ pub enum FromScreen {
         /// How it ended.
         end: End,
     },
+}
+
+/// With what a screen decodes films.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decoding {
+    /// Software: there is nothing else.
+    Software,
+    /// Software; a device would decode by VA-API, but nobody has tried it there.
+    SoftwareVaUntried,
 }
 
 /// How an item came to its end.
@@ -345,7 +364,12 @@ mod tests {
             assert_eq!(read::<ToScreen>(&line).unwrap(), said);
         }
         let heard = [
-            FromScreen::Hello { monitor: "monitor1".to_owned(), layout: Layout::Portrait },
+            FromScreen::Hello {
+                monitor: "monitor1".to_owned(),
+                layout: Layout::Portrait,
+                decoding: Decoding::SoftwareVaUntried,
+            },
+            FromScreen::Fails { monitor: "monitor1".to_owned(), why: "no monitor".to_owned() },
             FromScreen::Alive { n_frames: 30, voices: vec![Lang::Ja, Lang::En] },
             FromScreen::Ended { id: 1, n_frames: 45, end: End::Broken { why: "no picture".to_owned() } },
         ];

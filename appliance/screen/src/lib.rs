@@ -4,6 +4,8 @@
 //! it showed it tells. A film that is broken, silent, endless or hostile costs its own place and never the picture.
 
 pub mod canvas;
+pub mod cli;
+mod decoding;
 pub mod item;
 mod layers;
 pub mod output;
@@ -13,3 +15,4 @@ mod pump;
 pub mod run;
 mod sound;
 pub mod voice;
+pub mod x11;

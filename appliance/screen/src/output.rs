@@ -28,6 +28,7 @@ use crate::canvas::{Canvas, Region};
 use crate::layers::{Layers, Slot};
 use crate::sound::Sound;
 use crate::voice::Voice;
+use crate::x11::{Display, X11Error};
 
 /// Frames per second of the output; every join of two films falls on this grid.
 pub const FRAMES_PER_S: u64 = 30;
@@ -81,7 +82,13 @@ pub enum OutputError {
         /// Which.
         name: &'static str,
     },
-    /// The pipeline does not start: no monitor, or no sound device.
+    /// There is no X server.
+    #[error("cannot open a window")]
+    NoServer(#[source] X11Error),
+    /// A sink does not open: no monitor, or no sound device.
+    #[error("cannot open the output")]
+    Open(#[source] gst::glib::Error),
+    /// The pipeline does not start, and says not why.
     #[error("cannot start the output")]
     Start(#[source] gst::StateChangeError),
     /// A picture is not as large as the canvas.
@@ -111,6 +118,8 @@ pub struct Output {
     layers: Arc<Layers>,
     beside: Mutex<Sound>,
     n_composed: Arc<AtomicU64>,
+    /// The X server does not blank as long as this is kept.
+    _display: Option<Display>,
 }
 
 impl Output {
@@ -120,7 +129,9 @@ impl Output {
     /// [`OutputError`]: try another sink, or again when there is a monitor.
     pub fn start(canvas: Canvas, sink: &Sink) -> Result<Self, OutputError> {
         gst::init().map_err(OutputError::NoGstreamer)?;
-        let built = gst::parse::launch(&describe(&canvas, sink)).map_err(OutputError::Build)?;
+        let display = matches!(sink, Sink::X11).then(Display::open).transpose().map_err(OutputError::NoServer)?;
+        let size_px = display.as_ref().map(Display::size_px);
+        let built = gst::parse::launch(&describe(&canvas, sink, size_px)).map_err(OutputError::Build)?;
         let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| OutputError::Lacks { name: "pipeline" })?;
         let source = |name| find(&pipeline, name)?.downcast::<AppSrc>().map_err(|_other| OutputError::Lacks { name });
         let mixer = find(&pipeline, "mixer")?;
@@ -149,9 +160,12 @@ impl Output {
             layers,
             n_composed,
             pipeline,
+            _display: display,
         };
-        output.pipeline.set_state(gst::State::Playing).map_err(OutputError::Start)?;
-        Ok(output)
+        match output.pipeline.set_state(gst::State::Playing) {
+            Ok(_) => Ok(output),
+            Err(cause) => Err(refusal_of(&output.pipeline).map_or(OutputError::Start(cause), OutputError::Open)),
+        }
     }
 
     /// Returns the canvas it was built for.
@@ -291,17 +305,27 @@ pub(crate) fn fault_of(pipeline: &gst::Pipeline) -> Option<gst::glib::Error> {
     if let gst::MessageView::Error(error) = told.view() { Some(error.error()) } else { None }
 }
 
+/// Returns what a pipeline that does not start said of it first: waylandsink only warns.
+fn refusal_of(pipeline: &gst::Pipeline) -> Option<gst::glib::Error> {
+    let told = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error, gst::MessageType::Warning])?;
+    if let gst::MessageView::Warning(warning) = told.view() {
+        return Some(warning.error());
+    }
+    if let gst::MessageView::Error(error) = told.view() { Some(error.error()) } else { None }
+}
+
 fn find(pipeline: &gst::Pipeline, name: &'static str) -> Result<gst::Element, OutputError> {
     pipeline.by_name(name).ok_or(OutputError::Lacks { name })
 }
 
 /// Writes the pipeline down as GStreamer reads it.
-fn describe(canvas: &Canvas, sink: &Sink) -> String {
+fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String {
     let Canvas { width_px, height_px, film } = canvas;
     let rgba = format!("video/x-raw,format=RGBA,width={width_px},height={height_px},framerate=0/1");
     let whole = format!("width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709");
     let composed = format!("video/x-raw,format=I420,{whole},framerate={FRAMES_PER_S}/1");
     let (screen, speaker) = sinks(sink);
+    let scaled = size_px.map_or_else(String::new, |(width, height)| scaled(width, height));
     let speaker = hearable(speaker);
     let queued = AHEAD.nseconds();
     let Region { x_px: x, y_px: y, width_px: w, height_px: h } = film;
@@ -315,7 +339,7 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
              sink_1::alpha=0 sink_2::alpha=0 sink_3::alpha=0 sink_4::alpha=0 \
              sink_1::xpos={x} sink_1::ypos={y} sink_1::width={w} sink_1::height={h} \
              sink_2::xpos={x} sink_2::ypos={y} sink_2::width={w} sink_2::height={h} \
-         ! {composed} ! queue max-size-buffers=3 ! videoconvert ! {screen} \
+         ! {composed} ! queue max-size-buffers=3 ! {scaled} videoconvert ! {screen} \
          appsrc name=panel is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_0 \
          appsrc name=lower {film_slot} ! mixer.sink_1 \
@@ -343,6 +367,12 @@ const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
             ("appsink name=frames sync=true max-buffers=4", "appsink name=heard sync=true max-buffers=8")
         }
     }
+}
+
+/// Returns what makes the picture as large as a window over all of a server, whose sink does not scale; what is wider or
+/// higher than the picture has borders.
+fn scaled(width_px: u16, height_px: u16) -> String {
+    format!("videoscale add-borders=true ! video/x-raw,width={width_px},height={height_px},pixel-aspect-ratio=1/1 !")
 }
 
 /// Nowhere to be heard.

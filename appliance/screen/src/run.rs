@@ -2,6 +2,7 @@
 //!
 //! While the daemon is away the last picture stays and what was cued plays on; the connection is tried again for ever.
 
+mod names;
 mod wire;
 
 use std::path::PathBuf;
@@ -16,11 +17,13 @@ use machiai_panel::{DrawError, FontPaths, Layout, Panel, PanelError, Pixels};
 use thiserror::Error;
 
 use crate::canvas::Canvas;
+use crate::decoding;
 use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
-use crate::playout::{Playout, Told};
+use crate::playout::Playout;
 use crate::sound::share;
 use crate::voice::{Voice, VoicePaths};
+use names::Names;
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
@@ -79,6 +82,21 @@ pub enum ScreenError {
 /// # Errors
 /// [`ScreenError`]: start again.
 pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
+    let shown = show(setting, stop);
+    if let Err(error @ (ScreenError::Output(_) | ScreenError::Panel(_))) = &shown {
+        let (monitor, why) = (setting.monitor.clone(), chain(error));
+        wire::say_alone(&setting.socket, &FromScreen::Fails { monitor, why });
+    }
+    shown
+}
+
+/// Writes an error with all its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
+}
+
+fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     let canvas = Canvas::of(setting.layout);
     let output = Arc::new(Output::start(canvas, &setting.sink).map_err(ScreenError::Output)?);
     let (width, height) = (canvas.width_px, canvas.height_px);
@@ -88,7 +106,8 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     output.speak_with(Voice::start(setting.voices.clone()).map_err(ScreenError::Thread)?);
     let playout = Playout::start(Arc::clone(&output)).map_err(ScreenError::Thread)?;
     let (to_us, heard) = channel();
-    let hello = FromScreen::Hello { monitor: setting.monitor.clone(), layout: setting.layout };
+    let (monitor, layout, decoding) = (setting.monitor.clone(), setting.layout, decoding::choose());
+    let hello = FromScreen::Hello { monitor, layout, decoding };
     let wire = Wire::open(setting.socket.clone(), hello, to_us).map_err(ScreenError::Thread)?;
     let mut screen = Screen {
         canvas,
@@ -96,6 +115,8 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
         panel: Arc::new(panel),
         playout,
         wire,
+        connection: 0,
+        names: Names::default(),
         fading: None,
         uncovers: false,
         alive_at: ClockTime::ZERO,
@@ -123,6 +144,9 @@ struct Screen {
     panel: Arc<Panel>,
     playout: Playout,
     wire: Wire,
+    /// The connection whose daemon is spoken to.
+    connection: u64,
+    names: Names,
     /// Since when a call goes.
     fading: Option<ClockTime>,
     /// Whether the board is to be seen in the film's region when nothing is cued any more.
@@ -170,8 +194,14 @@ impl Screen {
                 self.output.hush(id);
                 Ok(())
             }
-            // What another daemon cued is not this one's.
-            Heard::Said(ToScreen::Clear) | Heard::Connected => {
+            Heard::Said(ToScreen::Clear) => {
+                self.playout.replace_all();
+                Ok(())
+            }
+            Heard::Connected { nth } => {
+                // What another daemon cued is not this one's.
+                self.connection = nth;
+                self.names.forget_all();
                 self.playout.replace_all();
                 Ok(())
             }
@@ -202,23 +232,25 @@ impl Screen {
 
     fn cue(&mut self, id: u64, item: Item) {
         self.uncovers = false;
+        let turn = self.names.take(id);
         let cued = match item {
             Item::File { file, play_for_ms } => {
-                self.playout.cue(id, &file, play_for_ms.map(|ms| Duration::from_millis(u64::from(ms))))
+                self.playout.cue(turn, &file, play_for_ms.map(|ms| Duration::from_millis(u64::from(ms))))
             }
-            Item::Scene { svg, play_for_ms } => self.cue_scene(id, svg.into(), play_for_ms.ms()),
+            Item::Scene { svg, play_for_ms } => self.cue_scene(turn, svg.into(), play_for_ms.ms()),
         };
         if let Err(cause) = cued {
             tracing::warn!(id, error = %cause, "an item is passed over");
             let why = std::error::Error::source(&cause).map_or_else(|| cause.to_string(), ToString::to_string);
-            self.wire.say(&FromScreen::Ended { id, n_frames: 0, end: End::Broken { why } });
+            self.names.give_back(turn);
+            self.say(&FromScreen::Ended { id, n_frames: 0, end: End::Broken { why } });
         }
     }
 
-    fn cue_scene(&self, id: u64, svg: String, play_for_ms: u32) -> Result<(), ItemError> {
+    fn cue_scene(&self, turn: u64, svg: String, play_for_ms: u32) -> Result<(), ItemError> {
         let (panel, region) = (Arc::clone(&self.panel), self.canvas.film);
         let draw = move || panel.pixels(&svg, region.width_px, region.height_px);
-        self.playout.cue_drawn(id, draw, Duration::from_millis(u64::from(play_for_ms)))
+        self.playout.cue_drawn(turn, draw, Duration::from_millis(u64::from(play_for_ms)))
     }
 
     fn cover(&self, with: &Cover) -> Result<(), ScreenError> {
@@ -254,24 +286,22 @@ impl Screen {
             self.output.uncover();
         }
         for told in self.playout.told() {
-            self.wire.say(&said(told));
+            if let Some(said) = self.names.said(told) {
+                self.say(&said);
+            }
         }
         if now.saturating_sub(self.alive_at) >= ALIVE_EVERY {
             self.alive_at = now;
             let (n_frames, voices) = (self.output.n_composed(), self.output.voices());
-            self.wire.say(&FromScreen::Alive { n_frames, voices });
-            if let Some(shown) = self.playout.running() {
-                self.wire.say(&said(shown));
+            self.say(&FromScreen::Alive { n_frames, voices });
+            if let Some(shown) = self.playout.running().and_then(|shown| self.names.said(shown)) {
+                self.say(&shown);
             }
         }
     }
-}
 
-fn said(told: Told) -> FromScreen {
-    match told {
-        Told::Begun { id, .. } => FromScreen::Begun { id },
-        Told::Shown { id, n_frames } => FromScreen::Shown { id, n_frames },
-        Told::Ended { id, n_frames, end, .. } => FromScreen::Ended { id, n_frames, end },
+    fn say(&self, said: &FromScreen) {
+        self.wire.say(self.connection, said);
     }
 }
 

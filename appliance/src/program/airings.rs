@@ -124,6 +124,7 @@ const fn end_word(end: End) -> &'static str {
         End::Cut(Cut::Withdrawn) => "cut_withdrawn",
         End::Cut(Cut::Broken) => "cut_broken",
         End::Cut(Cut::Stopped) => "cut_stopped",
+        End::Cut(Cut::ScreenGone) => "cut_screen_gone",
     }
 }
 

@@ -165,6 +165,8 @@ pub(crate) struct Status {
     n_boards: usize,
     /// The monitors that are connected, by their places.
     screens: BTreeMap<PlaceId, ScreenState>,
+    /// The monitors that are not connected any more, or cannot show anything, with why where they said so.
+    screens_gone: BTreeMap<PlaceId, Option<String>>,
     /// The films: how many, how much room they take, and which are refused.
     content: ContentStatus,
     /// Remarks of the fold: facts that could not be followed.
@@ -182,7 +184,8 @@ pub(crate) struct Status {
 pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
     let (now, _) = app.gate.clock.now();
     let (_, clock) = app.gate.clock.shown();
-    let (troubles, screens, content) = (app.troubles_now(), app.screens.now(), app.contents.status());
+    let (troubles, content) = (app.troubles_now(), app.contents.status());
+    let (screens, screens_gone) = (app.screens.now(), app.screens.gone());
     Json(app.gate.read(|clinic| {
         Status {
             version: env!("CARGO_PKG_VERSION"),
@@ -194,6 +197,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
             n_printing: clinic.printing.len(),
             n_boards: app.frames.iter().map(|frames| frames.receiver_count()).sum(),
             screens,
+            screens_gone,
             program: super::program::to_look_at(clinic, &app.contents.on_disk(), &content, now),
             content,
             n_remarks: clinic.remarks.len(),

@@ -12,8 +12,9 @@ use axum::body::Bytes;
 use machiai_core::board::is_call_over;
 use machiai_core::facts::Lang;
 use machiai_core::ids::PlaceId;
+use machiai_core::program::as_run::Cut;
 use machiai_panel::Layout;
-use machiai_panel::link::{self, FromScreen, LineError, MAX_LINE_BYTES, Speech, ToScreen};
+use machiai_panel::link::{self, Decoding, FromScreen, LineError, MAX_LINE_BYTES, Speech, ToScreen};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -42,9 +43,21 @@ const MOST_ANNOUNCED: usize = 16;
 /// The access of the socket: its owner, and the group in which the screens are.
 const SOCKET_MODE: u32 = 0o660;
 
-/// What is known of the monitors that are connected, or were; none of one that is gone.
+/// The longest reason of a screen that shows nothing, in characters.
+const MOST_WHY_CHARS: usize = 400;
+
+/// What is known of the monitors that are connected, or were, or could not show anything.
 #[derive(Debug, Default)]
-pub(crate) struct Screens(Mutex<BTreeMap<PlaceId, Option<ScreenState>>>);
+pub(crate) struct Screens(Mutex<BTreeMap<PlaceId, Known>>);
+
+/// A monitor that was heard of since the start.
+#[derive(Clone, Debug)]
+enum Known {
+    /// It is connected.
+    Here(ScreenState),
+    /// It is not, and why where it said so.
+    Gone(Option<String>),
+}
 
 /// What is known of a monitor.
 #[derive(Clone, Debug, Serialize)]
@@ -55,20 +68,39 @@ pub(crate) struct ScreenState {
     n_frames: u64,
     /// The languages in which it can speak.
     voices: Vec<Lang>,
+    /// With what it decodes films.
+    decoding: Decoding,
 }
 
 impl Screens {
     /// Returns the monitors that are connected, by their places.
     pub(crate) fn now(&self) -> BTreeMap<PlaceId, ScreenState> {
-        self.with(|screens| screens.iter().filter_map(|(at, state)| Some((at.clone(), state.clone()?))).collect())
+        self.with(|screens| {
+            let here = screens.iter().filter_map(|(at, known)| match known {
+                Known::Here(state) => Some((at.clone(), state.clone())),
+                Known::Gone(_) => None,
+            });
+            here.collect()
+        })
     }
 
-    /// Whether a monitor that was connected since the start is not.
+    /// Returns the monitors of which was heard since the start and that are not connected, with why where they said so.
+    pub(crate) fn gone(&self) -> BTreeMap<PlaceId, Option<String>> {
+        self.with(|screens| {
+            let gone = screens.iter().filter_map(|(at, known)| match known {
+                Known::Here(_) => None,
+                Known::Gone(why) => Some((at.clone(), why.clone())),
+            });
+            gone.collect()
+        })
+    }
+
+    /// Whether a monitor of which was heard since the start is not connected.
     pub(crate) fn lack_one(&self) -> bool {
-        self.with(|screens| screens.values().any(Option::is_none))
+        !self.gone().is_empty()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<PlaceId, Option<ScreenState>>) -> T) -> T {
+    fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<PlaceId, Known>) -> T) -> T {
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -144,40 +176,69 @@ pub(crate) async fn serve(listener: UnixListener, app: Shared) {
 
 /// A screen's place among those connected, given back at the end.
 struct Place<'a> {
-    screens: &'a Screens,
+    app: &'a Shared,
     monitor: PlaceId,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.screens.with(|screens| screens.insert(self.monitor.clone(), None));
+        self.app.screens.with(|screens| screens.insert(self.monitor.clone(), Known::Gone(None)));
     }
 }
 
 async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
-    let (from, mut to) = stream.into_split();
+    let (from, to) = stream.into_split();
     let mut from = Lines { from: BufReader::new(from), line: Vec::new() };
     let hello = tokio::time::timeout(HELLO_WITHIN, from.next()).await.map_err(|_late| TalkError::NoHello)??;
-    let Some(FromScreen::Hello { monitor, layout }) = hello else { return Err(TalkError::NoHello) };
+    let Some(said) = hello else { return Err(TalkError::NoHello) };
+    let (monitor, state) = match said {
+        FromScreen::Hello { monitor, layout, decoding } => {
+            (monitor, Known::Here(ScreenState { layout, n_frames: 0, voices: Vec::new(), decoding }))
+        }
+        FromScreen::Fails { monitor, why } => (monitor, Known::Gone(Some(why.chars().take(MOST_WHY_CHARS).collect()))),
+        FromScreen::Alive { .. } | FromScreen::Begun { .. } | FromScreen::Shown { .. } | FromScreen::Ended { .. } => {
+            return Err(TalkError::NoHello);
+        }
+    };
     let monitor: PlaceId = monitor.parse().map_err(|_bad| TalkError::NoHello)?;
-    let place = take_place(&app.screens, monitor, layout)?;
+    let layout = match &state {
+        Known::Here(state) => state.layout,
+        Known::Gone(why) => {
+            tracing::warn!(%monitor, why, "a screen can show nothing");
+            return take_place(&app.screens, monitor, state);
+        }
+    };
+    take_place(&app.screens, monitor.clone(), state)?;
+    let place = Place { app, monitor };
     tracing::info!(monitor = %place.monitor, "a screen is connected");
+    let mut airing = Airing::begin(app, place.monitor.clone(), layout);
+    let mut wires = Wires { from, to };
+    let ended = show(&place, layout, &mut airing, &mut wires).await;
+    airing.end(if app.stop.is_cancelled() { Cut::Stopped } else { Cut::ScreenGone }).await;
+    ended
+}
+
+/// Both directions of a connection.
+struct Wires {
+    from: Lines,
+    to: OwnedWriteHalf,
+}
+
+/// Tells a screen what to show until it goes or the app stops.
+async fn show(place: &Place<'_>, layout: Layout, airing: &mut Airing<'_>, wires: &mut Wires) -> Result<(), TalkError> {
+    let app = place.app;
     let mut frames = board::frames(app, layout.into());
     let mut changes = app.gate.changes();
     let mut shown = Shown::default();
-    let mut airing = Airing::begin(app, place.monitor.clone(), layout);
     let silence = tokio::time::sleep(SILENT_FOR);
     tokio::pin!(silence);
     loop {
         let is_called = frames.borrow().is_over_film;
         for said in airing.plan(is_called).await {
-            say(&mut to, &said).await?;
+            say(&mut wires.to, &said).await?;
         }
         tokio::select! {
-            () = app.stop.cancelled() => {
-                airing.stop().await;
-                return Ok(());
-            }
+            () = app.stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(airing.look_again_in()) => {}
             changed = changes.changed() => changed.map_err(|_none| TalkError::NoFrames)?,
             () = &mut silence => return Err(TalkError::Silent),
@@ -189,12 +250,12 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
                 };
                 let told = shown.after(&frames.borrow_and_update(), is_over);
                 for said in told {
-                    say(&mut to, &said).await?;
+                    say(&mut wires.to, &said).await?;
                 }
             }
-            heard = from.next() => match heard? {
+            heard = wires.from.next() => match heard? {
                 Some(said) => {
-                    hear(&place, &said);
+                    hear(place, &said);
                     airing.hear(said).await;
                     silence.as_mut().reset(Instant::now() + SILENT_FOR);
                 }
@@ -204,28 +265,32 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     }
 }
 
-fn take_place(screens: &Screens, monitor: PlaceId, layout: Layout) -> Result<Place<'_>, TalkError> {
+/// Takes note of a monitor, unless its place is taken or there are too many.
+fn take_place(screens: &Screens, monitor: PlaceId, state: Known) -> Result<(), TalkError> {
     screens.with(|all| {
-        let is_taken = all.get(&monitor).is_some_and(Option::is_some);
+        let is_taken = matches!(all.get(&monitor), Some(Known::Here(_)));
         let is_new = !all.contains_key(&monitor);
         if is_taken || (is_new && all.len() >= MOST_SCREENS) {
             return Err(TalkError::NoPlace);
         }
-        all.insert(monitor.clone(), Some(ScreenState { layout, n_frames: 0, voices: Vec::new() }));
+        all.insert(monitor, state);
         Ok(())
-    })?;
-    Ok(Place { screens, monitor })
+    })
 }
 
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
-        FromScreen::Alive { n_frames, voices } => place.screens.with(|screens| {
-            if let Some(Some(state)) = screens.get_mut(&place.monitor) {
+        FromScreen::Alive { n_frames, voices } => place.app.screens.with(|screens| {
+            if let Some(Known::Here(state)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
                 state.voices.clone_from(voices);
             }
         }),
-        FromScreen::Hello { .. } | FromScreen::Begun { .. } | FromScreen::Shown { .. } | FromScreen::Ended { .. } => {}
+        FromScreen::Hello { .. }
+        | FromScreen::Fails { .. }
+        | FromScreen::Begun { .. }
+        | FromScreen::Shown { .. }
+        | FromScreen::Ended { .. } => {}
     }
 }
 

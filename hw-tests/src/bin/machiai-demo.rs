@@ -83,6 +83,9 @@ enum Instead {
     /// Prepares one film, as `machiai-screen prepare`.
     #[command(hide = true)]
     Prepare(machiai_screen::prepare::Args),
+    /// The monitor, as `machiai-screen`.
+    #[command(hide = true)]
+    Screen(machiai_screen::cli::Cli),
     /// The monitor, without glass.
     #[command(hide = true, name = glass::WORD)]
     Glass {
@@ -116,6 +119,7 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             Ok(true)
         }
         Some(Instead::Prepare(args)) => Ok(args.carry_out().is_ok()),
+        Some(Instead::Screen(cli)) => Ok(cli.carry_out()),
         Some(Instead::Glass { socket }) => {
             glass::serve(socket, stdin().lock(), stdout().lock())?;
             Ok(true)

@@ -88,6 +88,7 @@ pub struct Daemon {
     program: Program,
     config: PathBuf,
     state: PathBuf,
+    log: PathBuf,
     address: String,
 }
 
@@ -101,24 +102,47 @@ impl Daemon {
         let settings = setting.folder.join("settings.toml");
         write(&config, configuration(&state, setting, "127.0.0.1:0"))?;
         write(&settings, setting.settings)?;
-        let log = File::create(setting.log).with_context(|| format!("cannot write {}", setting.log.display()))?;
-        let mut daemon = Self { child: None, program: setting.program.clone(), config, state, address: String::new() };
+        let (program, log) = (setting.program.clone(), setting.log.to_owned());
+        // What another daemon logged there is not this one's.
+        File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut daemon = Self { child: None, program, config, state, log, address: String::new() };
         daemon.ask(&["settings", "import", &settings.to_string_lossy()]).await?;
-        let mut command = setting.program.command(&daemon.config);
+        daemon.run().await?;
+        // What is asked from now on at the command line finds the daemon where it listens.
+        let listens = daemon.address.trim_start_matches("http://");
+        write(&daemon.config, configuration(&daemon.state, setting, listens))?;
+        Ok(daemon)
+    }
+
+    /// Starts it as it is configured by now, and waits until it is ready.
+    ///
+    /// # Errors
+    /// It was not ready in time; the log says why.
+    pub async fn run(&mut self) -> Result<()> {
+        let log = File::options().append(true).open(&self.log);
+        let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
+        let mut command = self.program.command(&self.config);
         apart(&mut command);
         let mut child =
             command.arg("run").stdout(Stdio::piped()).stderr(log).spawn().context("cannot start machiai")?;
         let (tell, told) = oneshot::channel();
         let stdout = child.stdout.take().context("the daemon has no standard output")?;
-        daemon.child = Some(child);
+        self.child = Some(child);
         // Ends with the daemon.
         let _reading = spawn_blocking(move || read_ready(BufReader::new(stdout), tell));
         let ready = tokio::time::timeout(START_FOR, told).await.context("the daemon was not ready in time")?;
-        daemon.address = ready.with_context(|| format!("the daemon ended, see {}", setting.log.display()))?;
-        // What is asked from now on at the command line finds the daemon where it listens.
-        let listens = daemon.address.trim_start_matches("http://");
-        write(&daemon.config, configuration(&daemon.state, setting, listens))?;
-        Ok(daemon)
+        self.address = ready.with_context(|| format!("the daemon ended, see {}", self.log.display()))?;
+        Ok(())
+    }
+
+    /// Kills it, as a crash would.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the daemon has been stopped before")?;
+        child.kill().context("cannot kill the daemon")?;
+        child.wait().context("cannot wait for the daemon").map(drop)
     }
 
     /// Returns its address, `http://127.0.0.1:8110`.

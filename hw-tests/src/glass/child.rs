@@ -66,7 +66,15 @@ impl GlassChild {
     /// # Errors
     /// It shows no frame.
     pub fn start(program: &Path, socket: &Path) -> Result<Self> {
-        let mut talker = Talker::start(Command::new(program).arg(WORD).arg(socket))?;
+        Self::of(Command::new(program).arg(WORD).arg(socket))
+    }
+
+    /// Starts one by a command that ends with [`WORD`] and the socket.
+    ///
+    /// # Errors
+    /// It shows no frame.
+    pub fn of(command: &mut Command) -> Result<Self> {
+        let mut talker = Talker::start(command)?;
         let first_at = nanoseconds(&talker.ready().context("the screen does not start")?)?;
         Ok(Self { talker, first_at })
     }

@@ -29,13 +29,13 @@ first_number = 101
 const PAPER_FOR: Duration = Duration::from_secs(20);
 
 /// A clinic's box: a folder, and a wall clock that the test sets.
-struct Clinic {
-    folder: TempDir,
+pub(crate) struct Clinic {
+    pub(crate) folder: TempDir,
     wall: PathBuf,
 }
 
 /// A daemon of that box, ended with its test.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     address: String,
     client: reqwest::Client,
@@ -43,7 +43,7 @@ struct Running {
 }
 
 impl Clinic {
-    fn new(wall: &str) -> Self {
+    pub(crate) fn new(wall: &str) -> Self {
         assert!(Path::new(FAKETIME).exists(), "`make test` installs Debian's libfaketime");
         let folder = TempDir::new().unwrap();
         let state = folder.path().join("state");
@@ -91,7 +91,14 @@ impl Clinic {
     }
 
     fn start(&self) -> Running {
-        let mut child = self.command().arg("run").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        self.start_by(|command| command)
+    }
+
+    /// Starts its daemon by what a command is made into.
+    pub(crate) fn start_by(&self, made: impl FnOnce(Command) -> Command) -> Running {
+        let mut command = self.command();
+        command.arg("run");
+        let mut child = made(command).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut ready = String::new();
         // Ends with the daemon if it never is ready.
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
@@ -122,7 +129,7 @@ impl Running {
         self.client.get(address).send().await.unwrap().json().await.unwrap()
     }
 
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         assert!(self.child.wait().unwrap().success());
     }

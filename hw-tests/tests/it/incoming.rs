@@ -11,7 +11,7 @@ use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::films::Film;
 use machiai_panel::Layout;
-use machiai_panel::link::{FromScreen, Item, ToScreen, line, read};
+use machiai_panel::link::{Decoding, FromScreen, Item, ToScreen, line, read};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -129,7 +129,8 @@ fn hash_of(bytes: &[u8]) -> String {
 fn first_cue(socket: &Path) -> PathBuf {
     let mut screen = UnixStream::connect(socket).unwrap();
     screen.set_read_timeout(Some(CUED_WITHIN)).unwrap();
-    let hello = FromScreen::Hello { monitor: "monitor1".to_owned(), layout: Layout::Landscape };
+    let hello =
+        FromScreen::Hello { monitor: "monitor1".to_owned(), layout: Layout::Landscape, decoding: Decoding::Software };
     screen.write_all(&line(&hello)).unwrap();
     let mut lines = BufReader::new(screen.try_clone().unwrap());
     loop {

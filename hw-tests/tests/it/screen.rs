@@ -1,6 +1,8 @@
 //! The screen on a real clock, its composed frames read one by one. Pictures are left under `target/screen`.
 
+mod alone;
 mod board;
+mod deaths;
 mod demo;
 mod joins;
 mod monitor;
@@ -9,6 +11,7 @@ mod program;
 mod scenes;
 mod soak;
 mod voices;
+mod windows;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};

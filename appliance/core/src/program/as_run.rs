@@ -72,6 +72,8 @@ pub enum Cut {
     Broken,
     /// The program ended in order.
     Stopped,
+    /// The screen died, or nothing was heard of it any more.
+    ScreenGone,
 }
 
 /// See [`Fact::AiringEnded`].

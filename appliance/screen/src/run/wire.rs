@@ -21,7 +21,10 @@ const SENT_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Heard {
     /// A daemon is there, which knows nothing of what was cued.
-    Connected,
+    Connected {
+        /// Which connection this is, counted from 1.
+        nth: u64,
+    },
     /// It said something.
     Said(ToScreen),
 }
@@ -33,8 +36,19 @@ pub(super) struct Wire {
 }
 
 struct Way {
-    to: Mutex<Option<UnixStream>>,
+    to: Mutex<Option<(u64, UnixStream)>>,
     closed: AtomicBool,
+}
+
+/// Says one thing to whatever daemon is there, and hears nothing.
+pub(super) fn say_alone(socket: &Path, said: &FromScreen) {
+    let spoken = UnixStream::connect(socket).and_then(|mut to| {
+        to.set_write_timeout(Some(SENT_WITHIN))?;
+        to.write_all(&link::line(said))
+    });
+    if let Err(cause) = spoken {
+        tracing::debug!(error = %cause, "no daemon to be told");
+    }
 }
 
 impl Wire {
@@ -46,8 +60,10 @@ impl Wire {
         let way = Arc::new(Way { to: Mutex::default(), closed: AtomicBool::new(false) });
         let of_thread = Arc::clone(&way);
         let read = move || {
+            let mut nth: u64 = 0;
             while !of_thread.closed.load(Ordering::Relaxed) {
-                if let Err(cause) = of_thread.read(&socket, &hello, &tell) {
+                nth = nth.saturating_add(1);
+                if let Err(cause) = of_thread.read(&socket, nth, &hello, &tell) {
                     tracing::debug!(error = %cause, "no connection to the daemon");
                 }
                 of_thread.drop_connection();
@@ -58,11 +74,13 @@ impl Wire {
         Ok(Self { way, reading: Some(reading) })
     }
 
-    /// Says something; what cannot be said now is not said later, as a daemon that comes back is told anew.
-    pub(super) fn say(&self, said: &FromScreen) {
+    /// Says something to the daemon of a connection; what cannot be said now is not said later, as a daemon that comes
+    /// back is told anew, and knows nothing of what another cued.
+    pub(super) fn say(&self, nth: u64, said: &FromScreen) {
         let mut to = self.way.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = to.as_mut().is_some_and(|to| to.write_all(&link::line(said)).is_err());
-        if failed && let Some(broken) = to.take() {
+        let its = to.as_mut().filter(|(of, _)| *of == nth);
+        let failed = its.is_some_and(|(_, to)| to.write_all(&link::line(said)).is_err());
+        if failed && let Some((_, broken)) = to.take() {
             // The reading end notices, and connects again.
             drop(broken.shutdown(std::net::Shutdown::Both));
         }
@@ -89,15 +107,15 @@ impl Drop for Wire {
 
 impl Way {
     /// Connects, says hello, and reads until the connection ends.
-    fn read(&self, socket: &Path, hello: &FromScreen, tell: &Sender<Heard>) -> std::io::Result<()> {
+    fn read(&self, socket: &Path, nth: u64, hello: &FromScreen, tell: &Sender<Heard>) -> std::io::Result<()> {
         let stream = UnixStream::connect(socket)?;
         stream.set_write_timeout(Some(SENT_WITHIN))?;
         let mut to = stream.try_clone()?;
         to.write_all(&link::line(hello))?;
-        *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
+        *self.to.lock().unwrap_or_else(PoisonError::into_inner) = Some((nth, to));
         let mut from = BufReader::new(stream);
         let is_gone = |_gone| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-        tell.send(Heard::Connected).map_err(is_gone)?;
+        tell.send(Heard::Connected { nth }).map_err(is_gone)?;
         let mut line = Vec::new();
         loop {
             line.clear();
@@ -111,7 +129,7 @@ impl Way {
     }
 
     fn drop_connection(&self) {
-        if let Some(to) = self.to.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some((_, to)) = self.to.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // It may be gone already.
             drop(to.shutdown(std::net::Shutdown::Both));
         }

@@ -184,15 +184,15 @@ impl<'a> Airing<'a> {
             FromScreen::Begun { id } => self.begun(id).await,
             FromScreen::Shown { id, n_frames } => self.shown(id, n_frames).await,
             FromScreen::Ended { id, n_frames, end } => self.ended(id, n_frames, end).await,
-            FromScreen::Hello { .. } | FromScreen::Alive { .. } => {}
+            FromScreen::Hello { .. } | FromScreen::Fails { .. } | FromScreen::Alive { .. } => {}
         }
     }
 
-    /// Writes down that the program ended in order.
-    pub(super) async fn stop(&self) {
+    /// Writes down that what runs was seen up to what the screen last said of it, and why.
+    pub(super) async fn end(self, cut: Cut) {
         for cued in &self.cued {
             if let Some(begun) = cued.begun {
-                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, Some(Cut::Stopped)))]).await;
+                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, Some(cut)))]).await;
             }
         }
     }

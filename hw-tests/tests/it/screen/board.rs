@@ -42,6 +42,8 @@ async fn a_monitor_shows_the_queue_and_a_call_over_all_and_survives_its_daemon()
     assert!((0.2..1.0).contains(&louder), "the chime was heard at {louder}");
     let status = stage.api.get("status").await.unwrap();
     assert!(status["screens"]["monitor1"]["n_frames"].as_u64().unwrap() > 0, "{status}");
+    // No machine on which this runs has a decoder of its own.
+    assert_eq!(status["screens"]["monitor1"]["decoding"], "software", "{status}");
 
     // Without its daemon the monitor keeps its picture, and goes on composing.
     assert!(stage.daemon.stop().await.unwrap().success());

@@ -150,7 +150,7 @@ async fn an_approved_table_airs_in_order_and_goes_on_where_it_was_after_the_scre
 }
 
 /// Waits until staff are told, or no longer, that a monitor is gone and patients are to be called by voice.
-async fn until_said_to_be_gone(stage: &Stage, is_gone: bool) {
+pub(super) async fn until_said_to_be_gone(stage: &Stage, is_gone: bool) {
     let looked = tokio::time::timeout(AIRED_WITHIN, async {
         let mut look = tokio::time::interval(Duration::from_millis(50));
         loop {

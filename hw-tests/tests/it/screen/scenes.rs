@@ -49,7 +49,8 @@ fn is_black(frame: &[u8]) -> bool {
     frame.get(..1920 * 1080).is_some_and(|luma| !luma.is_empty() && luma.iter().step_by(97).all(|value| *value < 24))
 }
 
-async fn airing_films(stage: &mut Stage, made: &std::path::Path, clips: &[u8]) -> Vec<String> {
+/// Puts the clinic's own films on the disk and in a table; returns their names.
+pub(super) async fn airing_films(stage: &mut Stage, made: &std::path::Path, clips: &[u8]) -> Vec<String> {
     let mut items = Vec::new();
     let mut hashes = Vec::new();
     for clip in clips {

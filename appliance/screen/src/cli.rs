@@ -1,0 +1,98 @@
+//! The command line of `machiai-screen`: one monitor from start to stop, and one film prepared.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use machiai_panel::Layout;
+
+use crate::output::Sink;
+use crate::prepare;
+use crate::run::{Setting, chain, run};
+use crate::voice::VoicePaths;
+
+/// The program and the queue panel on a monitor.
+#[derive(Debug, Parser)]
+#[command(name = "machiai-screen", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Shows the program and the queue until it is told to stop.
+    Run(Monitor),
+    /// Prepares the film on standard input for a region, onto standard output; says what came of it on standard error.
+    Prepare(prepare::Args),
+}
+
+/// The monitor.
+#[derive(Debug, Args)]
+pub struct Monitor {
+    /// Where the daemon listens.
+    #[arg(long, default_value = "/run/machiai/screen.sock")]
+    pub socket: PathBuf,
+    /// Which monitor this is, by the place where it hangs.
+    #[arg(long, default_value = "monitor1")]
+    pub monitor: String,
+    /// Whether it stands upright.
+    #[arg(long)]
+    pub portrait: bool,
+    /// Where the picture goes.
+    #[arg(long, value_enum, default_value_t = To::Kms)]
+    pub sink: To,
+    /// Recorded speech: a folder of `ja/HASH.wav` and `en/HASH.wav`, named by the blake3 hash of the text.
+    #[arg(long)]
+    pub clips: Option<PathBuf>,
+    /// A folder with a voice for Open JTalk, `*.htsvoice`, before those of Debian.
+    #[arg(long)]
+    pub voice: Option<PathBuf>,
+}
+
+/// Where the picture goes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum To {
+    /// The monitor itself, without a desktop.
+    Kms,
+    /// A window of a Wayland compositor.
+    Wayland,
+    /// A window of an X server.
+    X11,
+    /// Nowhere: for measurements.
+    Null,
+}
+
+impl Cli {
+    /// Does what the command line says; returns whether all went well.
+    #[must_use]
+    pub fn carry_out(self) -> bool {
+        match self.action {
+            Action::Run(monitor) => show(monitor),
+            Action::Prepare(args) => args.carry_out().is_ok(),
+        }
+    }
+}
+
+/// Shows what the daemon says; a signal ends the process, as nothing is kept here that an orderly end would save.
+fn show(monitor: Monitor) -> bool {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    let sink = match monitor.sink {
+        To::Kms => Sink::Kms,
+        To::Wayland => Sink::Wayland,
+        To::X11 => Sink::X11,
+        To::Null => Sink::Null,
+    };
+    let layout = if monitor.portrait { Layout::Portrait } else { Layout::Landscape };
+    let mut voices = VoicePaths { clips: monitor.clips, ..VoicePaths::debian() };
+    voices.voices.splice(0..0, monitor.voice);
+    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink, voices };
+    let done = run(&setting, &AtomicBool::new(false));
+    if let Err(error) = &done {
+        tracing::error!(error = %chain(error), "the screen ended");
+    }
+    done.is_ok()
+}
