@@ -4,6 +4,7 @@
 //! it showed it tells. A film that is broken, silent, endless or hostile costs its own place and never the picture.
 
 pub mod canvas;
+mod held;
 pub mod item;
 mod layers;
 pub mod output;

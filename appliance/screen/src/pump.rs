@@ -1,7 +1,7 @@
 //! Two threads that carry decoded pictures and sounds from items to the output, one item after the other without a gap.
 //!
 //! The pictures decide: an item begins on the grid of the output where the last one ended, and ends with its last
-//! picture. Its sound is laid beside it and cut where the pictures end.
+//! picture. Its sound is laid beside it; where the item was whole it rings out under the next one's beginning.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
@@ -29,6 +29,10 @@ const HAND_OVER: ClockTime = ClockTime::from_mseconds(500);
 
 /// How long an item without an end of its own may sound beyond a picture, before its sound is looked at again.
 const SOUND_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long a whole item may sound beyond its last picture. A coder delays its sound, AAC by 21 or 44 ms: the last of it
+/// comes after the pictures, and the next item's begins with as much silence.
+const RINGS_OUT: ClockTime = ClockTime::from_mseconds(45);
 
 /// One item's turn on the output.
 pub(crate) struct Turn {
@@ -99,8 +103,16 @@ impl Turn {
         span.begins
     }
 
-    fn ended_at(&self) -> Option<ClockTime> {
-        self.span(|span| span.ended.as_ref().map(|(at, _)| *at))
+    fn is_over(&self) -> bool {
+        self.span(|span| span.ended.is_some())
+    }
+
+    /// Returns from when on it is no longer heard, if that is known.
+    fn heard_until(&self) -> Option<ClockTime> {
+        self.span(|span| {
+            let (at, end) = span.ended.as_ref()?;
+            Some(if *end == End::Whole { at.saturating_add(RINGS_OUT) } else { *at })
+        })
     }
 }
 
@@ -217,8 +229,7 @@ pub(crate) fn carry_sounds(turns: &Receiver<Arc<Turn>>, output: &Output) {
         let mut is_first = true;
         while let Some((mut buffer, at)) = next_sound(&turn) {
             let heard_at = base.saturating_add(at);
-            let is_over = turn.ended_at().is_some_and(|ended| heard_at >= ended);
-            if is_over {
+            if turn.heard_until().is_some_and(|until| heard_at >= until) {
                 break;
             }
             {
@@ -242,7 +253,7 @@ fn next_sound(turn: &Turn) -> Option<(gst::Buffer, ClockTime)> {
         match turn.item.sound(SOUND_WITHIN) {
             Pulled::Buffer(buffer, at) => return Some((buffer, at)),
             Pulled::Ended | Pulled::Broken(_) => return None,
-            Pulled::Silent if turn.ended_at().is_some() => return None,
+            Pulled::Silent if turn.is_over() => return None,
             Pulled::Silent => {}
         }
     }

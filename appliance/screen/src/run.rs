@@ -19,12 +19,11 @@ use crate::canvas::Canvas;
 use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::{Playout, Told};
-use crate::sound::share;
 use crate::voice::{Voice, VoicePaths};
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
-const LOOK_EVERY: Duration = Duration::from_millis(15);
+const LOOK_EVERY: Duration = Duration::from_millis(30);
 
 /// How often it says that it shows frames, and how much of the running item was seen.
 const ALIVE_EVERY: ClockTime = ClockTime::SECOND;
@@ -90,16 +89,8 @@ pub fn run(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     let (to_us, heard) = channel();
     let hello = FromScreen::Hello { monitor: setting.monitor.clone(), layout: setting.layout };
     let wire = Wire::open(setting.socket.clone(), hello, to_us).map_err(ScreenError::Thread)?;
-    let mut screen = Screen {
-        canvas,
-        output,
-        panel: Arc::new(panel),
-        playout,
-        wire,
-        fading: None,
-        uncovers: false,
-        alive_at: ClockTime::ZERO,
-    };
+    let mut screen =
+        Screen { canvas, output, panel: Arc::new(panel), playout, wire, uncovers: false, alive_at: ClockTime::ZERO };
     let mut watchdog = Watchdog::default();
     while !stop.load(Ordering::Relaxed) {
         screen.listen(&heard)?;
@@ -123,8 +114,6 @@ struct Screen {
     panel: Arc<Panel>,
     playout: Playout,
     wire: Wire,
-    /// Since when a call goes.
-    fading: Option<ClockTime>,
     /// Whether the board is to be seen in the film's region when nothing is cued any more.
     uncovers: bool,
     alive_at: ClockTime,
@@ -187,10 +176,9 @@ impl Screen {
             }
         };
         let shown = if is_over {
-            self.fading = None;
             self.output.show_call(&picture)
         } else {
-            self.fading = self.fading.or_else(|| self.output.shows_call().then(|| self.output.now()));
+            self.output.fade_call(FADE_OUT);
             self.output.show_panel(&picture)
         };
         shown.map_err(ScreenError::Output)
@@ -237,16 +225,9 @@ impl Screen {
         shown.map_err(ScreenError::Output)
     }
 
-    /// Lets a call go, and says what became true.
+    /// Lets calls be heard, and says what became true.
     fn tell(&mut self) {
         let now = self.output.now();
-        if let Some(since) = self.fading {
-            let gone = now.saturating_sub(since);
-            self.output.fade_call(1.0 - share(gone, FADE_OUT));
-            if gone >= FADE_OUT {
-                self.fading = None;
-            }
-        }
         self.output.sound();
         // What was handed in is seen to its end before the board comes out.
         if self.uncovers && self.playout.n_cued() == 0 {
