@@ -4,9 +4,9 @@
 //! it showed it tells. A film that is broken, silent, endless or hostile costs its own place and never the picture.
 
 pub mod canvas;
-mod held;
 pub mod item;
 mod layers;
+mod mixer;
 pub mod output;
 pub mod playout;
 pub mod prepare;

@@ -2,16 +2,14 @@
 //!
 //! The panel is a whole picture at the bottom, films lie on their region, a call lies over both, and a cover over all. Each
 //! comes in by an appsrc of its own; a slot that is given nothing keeps its last picture, so that nothing is ever black.
-//! A layer of which nothing is seen costs nothing: the compositor does not look at it. Nor does a frame that is like the
-//! one before: it is not composed again (`held.rs`).
+//! A layer of which nothing is seen costs nothing, nor does a frame that is like the one before (`mixer.rs`).
 //!
 //! ```text
 //! panel  appsrc -> videoconvert -> I420 -.
 //! lower  appsrc -------------------------+
-//! upper  appsrc -------------------------+-> compositor -> I420 30/1 -> queue -> videoconvert -> sink
+//! upper  appsrc -------------------------+-> mixer -> I420 30/1 -> queue -> videoconvert -> sink
 //! call   appsrc -> videoconvert -> I420 -+
-//! cover  appsrc -> videoconvert -> I420 -+
-//! empty  appsrc -------------------------'
+//! cover  appsrc -> videoconvert -> I420 -'
 //! sound  appsrc -> clocksync -.
 //! voice  appsrc --------------+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
 //! ```
@@ -27,8 +25,8 @@ use machiai_panel::{Lang, Pixels};
 use thiserror::Error;
 
 use crate::canvas::{Canvas, Region};
-use crate::held::{Held, nothing};
 use crate::layers::{Layers, Slot};
+use crate::mixer::{self, Mixer};
 use crate::sound::Sound;
 use crate::voice::Voice;
 
@@ -78,6 +76,9 @@ pub enum OutputError {
     /// GStreamer does not start.
     #[error("cannot start GStreamer")]
     NoGstreamer(#[source] gst::glib::Error),
+    /// GStreamer does not take our own element.
+    #[error("cannot register the mixer")]
+    NoMixer(#[source] gst::glib::BoolError),
     /// A part of the pipeline is missing or does not fit.
     #[error("cannot build the output")]
     Build(#[source] gst::glib::Error),
@@ -125,12 +126,16 @@ impl Output {
     /// [`OutputError`]: try another sink, or again when there is a monitor.
     pub fn start(canvas: Canvas, sink: &Sink) -> Result<Self, OutputError> {
         gst::init().map_err(OutputError::NoGstreamer)?;
+        Mixer::register().map_err(OutputError::NoMixer)?;
         let built = gst::parse::launch(&describe(&canvas, sink)).map_err(OutputError::Build)?;
         let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| OutputError::Lacks { name: "pipeline" })?;
         let source = |name| find(&pipeline, name)?.downcast::<AppSrc>().map_err(|_other| OutputError::Lacks { name });
         let layers = Arc::new(Layers::new());
         let n_composed = Arc::new(AtomicU64::new(0));
-        watch_frames(&pipeline, &n_composed, &layers)?;
+        let mixer = find(&pipeline, "mixer")?.downcast::<Mixer>();
+        let mixer = mixer.map_err(|_other| OutputError::Lacks { name: "mixer" })?;
+        mixer.set_up(&canvas, Arc::clone(&layers)).map_err(|name| OutputError::Lacks { name })?;
+        count_frames(&mixer, &n_composed)?;
         if let Sink::Handed(take) = sink {
             hand_over(&pipeline, "frames", take, |at, i420| Composed::Frame(at, i420))?;
             hand_over(&pipeline, "heard", take, |at, samples| Composed::Sound(at, samples))?;
@@ -148,10 +153,9 @@ impl Output {
             cover: source("cover")?,
             layers,
             n_composed,
-            pipeline: pipeline.clone(),
+            pipeline,
         };
         output.pipeline.set_state(gst::State::Playing).map_err(OutputError::Start)?;
-        source("nothing")?.push_buffer(nothing()).map_err(OutputError::Stopped)?;
         Ok(output)
     }
 
@@ -299,17 +303,14 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
     let (screen, speaker) = sinks(sink);
     let speaker = hearable(speaker);
     let queued = AHEAD.nseconds();
-    let Region { x_px: x, y_px: y, width_px: w, height_px: h } = film;
+    let mixer = mixer::NAME;
+    let Region { width_px: w, height_px: h, .. } = film;
     let film_slot = format!(
         "is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} \
          caps=video/x-raw,format=I420,width={w},height={h},framerate=0/1,pixel-aspect-ratio=1/1,colorimetry=bt709"
     );
     format!(
-        "compositor name=mixer force-live=true ignore-inactive-pads=true emit-signals=true background=white \
-             sink_5::zorder=0 sink_0::zorder=1 sink_1::zorder=2 sink_2::zorder=3 sink_3::zorder=4 sink_4::zorder=5 \
-             sink_1::alpha=0 sink_2::alpha=0 sink_3::alpha=0 sink_4::alpha=0 sink_5::alpha=0 \
-             sink_1::xpos={x} sink_1::ypos={y} sink_1::width={w} sink_1::height={h} \
-             sink_2::xpos={x} sink_2::ypos={y} sink_2::width={w} sink_2::height={h} \
+        "{mixer} name=mixer \
          ! {composed} ! queue max-size-buffers=3 ! videoconvert ! {screen} \
          appsrc name=panel is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_0 \
@@ -319,7 +320,6 @@ fn describe(canvas: &Canvas, sink: &Sink) -> String {
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_3 \
          appsrc name=cover is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_4 \
-         appsrc name=nothing is-live=true format=time caps=video/x-raw,format=I420,{whole},framerate=0/1 ! mixer.sink_5 \
          audiomixer name=voices force-live=true ignore-inactive-pads=true output-buffer-duration={MIXED_AT_ONCE_NS} \
          ! {SOUND} ! queue ! audioconvert ! audioresample ! {speaker} \
          appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
@@ -357,25 +357,12 @@ fn hearable(speaker: &'static str) -> &'static str {
     opened.map_or(UNHEARD, |_| speaker)
 }
 
-/// Counts each frame, and sets what is seen in it.
-fn watch_frames(
-    pipeline: &gst::Pipeline,
-    n_composed: &Arc<AtomicU64>,
-    layers: &Arc<Layers>,
-) -> Result<(), OutputError> {
-    const MIXER: &str = "mixer";
-    let mixer = find(pipeline, MIXER)?;
+/// Counts each frame.
+fn count_frames(mixer: &Mixer, n_composed: &Arc<AtomicU64>) -> Result<(), OutputError> {
     let pad = mixer.static_pad("src").ok_or(OutputError::Lacks { name: "mixer's source" })?;
-    let layer = |name| mixer.static_pad(name).ok_or(OutputError::Lacks { name });
-    let pads = [layer("sink_0")?, layer("sink_1")?, layer("sink_2")?, layer("sink_3")?, layer("sink_4")?];
-    let mixer = mixer.downcast_ref().ok_or(OutputError::Lacks { name: MIXER })?;
-    let held = Held::hold(mixer, pads, layer("sink_5")?, Arc::clone(layers));
     let counter = Arc::clone(n_composed);
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         counter.fetch_add(1, Ordering::Relaxed);
-        if let Some(gst::PadProbeData::Buffer(composed)) = info.data.take() {
-            info.data = Some(gst::PadProbeData::Buffer(held.give(composed)));
-        }
         gst::PadProbeReturn::Ok
     });
     Ok(())
