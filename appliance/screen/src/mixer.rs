@@ -18,7 +18,7 @@ use gstreamer_base::subclass::prelude::*;
 use gstreamer_video::prelude::*;
 use gstreamer_video::subclass::AggregateFramesToken;
 use gstreamer_video::subclass::prelude::*;
-use gstreamer_video::{VideoAggregatorPad, VideoCapsBuilder, VideoFormat, VideoFrameRef};
+use gstreamer_video::{VideoAggregatorConvertPad, VideoAggregatorPad, VideoCapsBuilder, VideoFormat, VideoFrameRef};
 
 use crate::canvas::Canvas;
 use crate::layers::{Layers, N_LAYERS};
@@ -154,7 +154,8 @@ impl Inner {
             for plane in 0..3 {
                 let of_plane = |place: Place| if plane == 0 { place } else { place.half() };
                 let hidden = hiding.map(|hiding| of_plane(hiding.place));
-                let (onto_stride, stride) = (stride(onto.plane_stride(), plane)?, stride(one.picture.plane_stride(), plane)?);
+                let (onto_stride, stride) =
+                    (stride(onto.plane_stride(), plane)?, stride(one.picture.plane_stride(), plane)?);
                 let onto = Plane { samples: onto.plane_data_mut(plane).ok()?, stride: onto_stride };
                 let of = Plane { samples: one.picture.plane_data(plane).ok()?, stride };
                 lay(onto, of, of_plane(one.place), hidden, one.share);
@@ -197,7 +198,12 @@ impl ElementImpl for Inner {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
         static METADATA: OnceLock<gst::subclass::ElementMetadata> = OnceLock::new();
         let of = || {
-            gst::subclass::ElementMetadata::new("Machiai's mixer", "Mixer/Video", "Lays layers onto one another", "Machiai")
+            gst::subclass::ElementMetadata::new(
+                "Machiai's mixer",
+                "Mixer/Video",
+                "Lays layers onto one another",
+                "Machiai",
+            )
         };
         Some(METADATA.get_or_init(of))
     }
@@ -208,7 +214,9 @@ impl ElementImpl for Inner {
             let caps = VideoCapsBuilder::new().format(VideoFormat::I420).build();
             let (source, always) = (gst::PadDirection::Src, gst::PadPresence::Always);
             let (sink, request) = (gst::PadDirection::Sink, gst::PadPresence::Request);
-            let (of_any, of_video) = (gstreamer_base::AggregatorPad::static_type(), VideoAggregatorPad::static_type());
+            // Of the aggregator's pads this one alone takes pictures smaller than the frame; nothing is left for it to convert.
+            let of_video = VideoAggregatorConvertPad::static_type();
+            let of_any = gstreamer_base::AggregatorPad::static_type();
             let made = [
                 gst::PadTemplate::with_gtype("src", source, always, &caps, of_any),
                 gst::PadTemplate::with_gtype("sink_%u", sink, request, &caps, of_video),
