@@ -272,3 +272,6 @@ impl VideoAggregatorImpl for Inner {
         Ok(gst::FlowSuccess::Ok)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! picture. Its sound is laid beside it; where the item was whole it rings out under the next one's beginning.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,7 +29,7 @@ const LEAD: ClockTime = ClockTime::from_mseconds(150);
 const HAND_OVER: ClockTime = ClockTime::from_mseconds(500);
 
 /// How long an item without an end of its own may sound beyond a picture, before its sound is looked at again.
-const SOUND_WITHIN: Duration = Duration::from_millis(500);
+const SOUND_WITHIN: Duration = Duration::from_millis(100);
 
 /// How long a whole item may sound beyond its last picture. A coder delays its sound, AAC by 21 or 44 ms: the last of it
 /// comes after the pictures, and the next item's begins with as much silence.
@@ -44,6 +45,8 @@ pub(crate) struct Turn {
     pub(crate) play_for: Option<ClockTime>,
     span: Mutex<Span>,
     changed: Condvar,
+    /// How many pumps still carry from it: its last sound is pulled after its last picture, or before.
+    n_pumps: AtomicUsize,
 }
 
 /// When a turn is on the output.
@@ -63,7 +66,7 @@ pub(crate) struct Span {
 
 impl Turn {
     pub(crate) fn new(id: u64, item: Item, play_for: Option<ClockTime>) -> Self {
-        Self { id, item, play_for, span: Mutex::default(), changed: Condvar::new() }
+        Self { id, item, play_for, span: Mutex::default(), changed: Condvar::new(), n_pumps: AtomicUsize::new(2) }
     }
 
     /// Reads or changes when it is shown.
@@ -103,6 +106,13 @@ impl Turn {
         span.begins
     }
 
+    /// Ends decoding when both pumps have left.
+    fn leave(&self) {
+        if self.n_pumps.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.item.close();
+        }
+    }
+
     fn is_over(&self) -> bool {
         self.span(|span| span.ended.is_some())
     }
@@ -136,7 +146,7 @@ pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
         if has_stopped {
             // Whoever waits for its turn must not wait for ever.
             turn.end(free_from, End::Replaced);
-            turn.item.close();
+            turn.leave();
             continue;
         }
         let base = on_grid(free_from.max(output.now().saturating_add(LEAD)));
@@ -144,7 +154,7 @@ pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
         free_from = ends.unwrap_or(base);
         has_stopped = end.is_none();
         turn.end(free_from, end.unwrap_or(End::Replaced));
-        turn.item.close();
+        turn.leave();
     }
 }
 
@@ -224,27 +234,35 @@ fn whole(ends: Option<ClockTime>) -> End {
 
 /// Carries sounds until there are no more turns, or the output has stopped.
 pub(crate) fn carry_sounds(turns: &Receiver<Arc<Turn>>, output: &Output) {
+    let mut has_stopped = false;
     for turn in turns {
-        let Some(base) = turn.begins() else { continue };
-        let mut is_first = true;
-        while let Some((mut buffer, at)) = next_sound(&turn) {
-            let heard_at = base.saturating_add(at);
-            if turn.heard_until().is_some_and(|until| heard_at >= until) {
-                break;
-            }
-            {
-                let buffer = buffer.make_mut();
-                buffer.set_pts(heard_at);
-                if is_first {
-                    buffer.set_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
-                }
-            }
-            is_first = false;
-            if output.sound.push_buffer(buffer).is_err() {
-                return;
+        has_stopped = has_stopped || !carry_sound_of(&turn, output);
+        turn.leave();
+    }
+}
+
+/// Carries one item's sound; returns whether the output takes more.
+fn carry_sound_of(turn: &Turn, output: &Output) -> bool {
+    let Some(base) = turn.begins() else { return true };
+    let mut is_first = true;
+    while let Some((mut buffer, at)) = next_sound(turn) {
+        let heard_at = base.saturating_add(at);
+        if turn.heard_until().is_some_and(|until| heard_at >= until) {
+            break;
+        }
+        {
+            let buffer = buffer.make_mut();
+            buffer.set_pts(heard_at);
+            if is_first {
+                buffer.set_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
             }
         }
+        is_first = false;
+        if output.sound.push_buffer(buffer).is_err() {
+            return false;
+        }
     }
+    true
 }
 
 /// Waits for the next piece of sound; none when there is no more, or the pictures are over.
