@@ -40,8 +40,9 @@ pub(crate) const AHEAD: ClockTime = ClockTime::from_mseconds(800);
 /// handed in would leave a call no moment to be heard in: the mixer would be past it.
 const MIXED_BEFORE_NS: u64 = 70_000_000;
 
-/// How much sound is mixed at once, in nanoseconds: as long as a frame at most, so that sound delays no picture.
-const MIXED_AT_ONCE_NS: u64 = 30_000_000;
+/// How much sound is mixed at once, in nanoseconds: shorter than a frame, so that sound delays no picture, and short
+/// enough that a film grows quiet without steps.
+const MIXED_AT_ONCE_NS: u64 = 20_000_000;
 
 /// Sound as it is mixed.
 pub(crate) const SOUND: &str = "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved";

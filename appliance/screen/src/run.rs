@@ -23,7 +23,7 @@ use crate::voice::{Voice, VoicePaths};
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
-const LOOK_EVERY: Duration = Duration::from_millis(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often it says that it shows frames, and how much of the running item was seen.
 const ALIVE_EVERY: ClockTime = ClockTime::SECOND;
