@@ -3,6 +3,7 @@
 //! It looks at what the sink is handed, in real time, and touches nothing of what is shown.
 
 pub mod child;
+pub mod ears;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use machiai_screen::voice::VoicePaths;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use self::ears::{Ears, Noise};
 use crate::films::{Seen, luma_at, read, rgb};
 
 /// The landscape.
@@ -109,6 +111,7 @@ struct Looking {
     last: Option<(ClockTime, Duration)>,
     wanted: Option<Sight>,
     found: Option<(Duration, Vec<u8>)>,
+    ears: Ears,
 }
 
 impl Looking {
@@ -150,7 +153,10 @@ impl Glass {
                 looked.0.lock().unwrap_or_else(PoisonError::into_inner).look(at, monotonic(), i420);
                 looked.1.notify_all();
             }
-            Composed::Sound(..) => {}
+            Composed::Sound(_, samples) => {
+                looked.0.lock().unwrap_or_else(PoisonError::into_inner).ears.hear(monotonic(), samples);
+                looked.1.notify_all();
+            }
         };
         let sink = Sink::Handed(Arc::new(take));
         let (monitor, layout, voices) = ("monitor1".to_owned(), Layout::Landscape, VoicePaths::debian());
@@ -176,6 +182,22 @@ impl Glass {
         let mut looking = waited.unwrap_or_else(PoisonError::into_inner).0;
         let (wanted, n_frames) = (looking.wanted, looking.tally.frames);
         looking.found.take().with_context(|| format!("{wanted:?} was never seen in {n_frames} frames"))
+    }
+
+    /// Begins to wait for a noise.
+    pub fn listen(&self, noise: Noise) {
+        self.looking.0.lock().unwrap_or_else(PoisonError::into_inner).ears.want(noise);
+    }
+
+    /// Waits for the noise that is wanted, and returns when it came.
+    ///
+    /// # Errors
+    /// It never came.
+    pub fn heard(&self) -> Result<Duration> {
+        let looking = self.looking.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |looking: &mut Looking| looking.ears.found().is_none();
+        let waited = self.looking.1.wait_timeout_while(looking, SEEN_WITHIN, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ears.found().context("what was listened for never came")
     }
 
     /// Returns what was counted so far.

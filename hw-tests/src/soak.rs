@@ -2,6 +2,7 @@
 //!
 //! Each composed frame is compared with the picture that belongs there by the moment at which its film began.
 
+mod gaps;
 mod judge;
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use gstreamer::ClockTime;
 use machiai_panel::link::Speech;
 use machiai_panel::{Layout, Pixels};
 use machiai_screen::canvas::Canvas;
@@ -21,6 +23,7 @@ use crate::chance::Chance;
 use crate::demo::daemon::write;
 use crate::films::{Coding, Film, Odd, read};
 use crate::glass::monotonic;
+use gaps::{Bare, Gaps};
 use judge::{Judged, Shown, Silences};
 
 /// How often the soak looks, and after how many looks in which nothing ended it gives up: a minute.
@@ -55,8 +58,12 @@ pub struct Figures {
     /// What was found in the frames and sounds.
     #[serde(flatten)]
     pub judged: Judged,
-    /// The longest time between two frames as they came, in milliseconds.
+    /// The longest time between two frames as they came, in milliseconds; 0 when none was late by a dozen.
     pub gap_ms_max: f64,
+    /// The same of a bare pipeline beside it, which does nothing but hand on frames: the machine's share.
+    pub bare_gap_ms_max: f64,
+    /// The longest of the screen's while the bare pipeline's frames came in time.
+    pub own_gap_ms_max: f64,
     /// How much more memory the last third took than the first, at most, in MiB.
     pub memory_growth_mib: f64,
     /// The same of threads and of open files.
@@ -78,8 +85,7 @@ pub(crate) struct Part {
 struct Taken {
     shown: Vec<Shown>,
     silences: Silences,
-    came: Option<Duration>,
-    gap_ms_max: f64,
+    gaps: Gaps,
 }
 
 /// Shows so many items, in an order that a seed repeats.
@@ -89,8 +95,8 @@ struct Taken {
 pub fn soak(n_switches: usize, seed: u64) -> Result<Figures> {
     let folder = tempfile::tempdir().context("cannot make a folder")?;
     let (good, bad) = parts(folder.path())?;
-    let taken =
-        Arc::new(Mutex::new(Taken { shown: Vec::new(), silences: Silences::default(), came: None, gap_ms_max: 0.0 }));
+    let taken = Taken { shown: Vec::new(), silences: Silences::default(), gaps: Gaps::default() };
+    let taken = Arc::new(Mutex::new(taken));
     let kept = Arc::clone(&taken);
     let take = move |composed: Composed<'_>| kept.lock().unwrap_or_else(PoisonError::into_inner).take(composed);
     let output = Arc::new(Output::start(Canvas::of(Layout::Landscape), &Sink::Handed(Arc::new(take)))?);
@@ -106,7 +112,9 @@ pub fn soak(n_switches: usize, seed: u64) -> Result<Figures> {
         told: Vec::new(),
         held: Vec::new(),
     };
+    let bare = Bare::start()?;
     soak.run(n_switches, (&good, &bad))?;
+    let bare = bare.stop()?;
     let Soak { cued, told, held, n_calls, playout, .. } = soak;
     drop(playout);
     let taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +125,9 @@ pub fn soak(n_switches: usize, seed: u64) -> Result<Figures> {
         bad: cued.iter().filter(|part| part.is_bad).count(),
         calls: n_calls,
         judged: judge::judge(&cued, &told, &taken.shown, &taken.silences),
-        gap_ms_max: taken.gap_ms_max,
+        gap_ms_max: taken.gaps.ms_max(),
+        bare_gap_ms_max: bare.ms_max(),
+        own_gap_ms_max: taken.gaps.ms_max_beside(&bare),
         memory_growth_mib: growth(|held| held.memory_mib),
         threads_growth: growth(|held| held.n_threads) as i64,
         descriptors_growth: growth(|held| held.n_files) as i64,
@@ -216,7 +226,7 @@ impl Soak {
         if self.call_for > 0 {
             self.call_for -= 1;
             if self.call_for == 0 {
-                self.output.fade_call(0.0);
+                self.output.fade_call(ClockTime::ZERO);
             }
         } else if self.chance.below(ONE_CALL_IN) == 0 {
             self.output.show_call(&self.call)?;
@@ -233,10 +243,7 @@ impl Taken {
     fn take(&mut self, composed: Composed<'_>) {
         match composed {
             Composed::Frame(at, i420) => {
-                let now = monotonic();
-                if let Some(came) = self.came.replace(now) {
-                    self.gap_ms_max = self.gap_ms_max.max(now.saturating_sub(came).as_secs_f64() * 1e3);
-                }
+                self.gaps.note(monotonic());
                 self.shown.push(Shown { at, seen: read(i420, 1920) });
             }
             Composed::Sound(at, samples) => self.silences.hear(at, samples),

@@ -1,4 +1,4 @@
-//! How much of each layer is seen, frame by frame: the two places that films have, and what covers all.
+//! How much of each layer is seen, frame by frame: the panel, the two places that films have, a call, what covers all.
 //!
 //! A film that follows a film takes its place over, picture for picture. Where one of the two is a still, the next one
 //! begins in the other place and the two are mixed for a moment: the upper place alone changes then, so that nothing
@@ -7,11 +7,13 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use gstreamer::prelude::*;
-use gstreamer::{self as gst, ClockTime};
+use gstreamer::ClockTime;
 
 use crate::output::FRAMES_PER_S;
 use crate::sound::share;
+
+/// The layers: panel, lower film, upper film, call, cover; the lowest first.
+pub(crate) const N_LAYERS: usize = 5;
 
 /// How long two neighbours are mixed: nine frames.
 const FADE: ClockTime = ClockTime::from_mseconds(300);
@@ -46,30 +48,38 @@ struct Item {
     is_seen: bool,
 }
 
-/// The layers that fade.
+/// The layers, of which the panel alone is seen at first.
 pub(crate) struct Layers(Mutex<State>);
 
 struct State {
     lower: Layer,
     upper: Layer,
+    call: Layer,
     cover: Layer,
     /// The item that was joined last.
     last: Item,
 }
 
 impl Layers {
-    /// Takes the pads of the lower and the upper film and of the cover, all of which are unseen.
-    pub(crate) fn new(lower: gst::Pad, upper: gst::Pad, cover: gst::Pad) -> Self {
-        let [lower, upper, cover] = [lower, upper, cover].map(Layer::unseen);
+    pub(crate) fn new() -> Self {
+        let [lower, upper, call, cover] = Default::default();
         let last = Item { slot: Slot::Upper, is_still: false, is_seen: false };
-        Self(Mutex::new(State { lower, upper, cover, last }))
+        Self(Mutex::new(State { lower, upper, call, cover, last }))
     }
 
-    /// Sets what the frame of a moment shows; to be called before each frame.
-    pub(crate) fn set(&self, at: ClockTime) {
-        self.with(|state| {
-            [&mut state.lower, &mut state.upper, &mut state.cover].into_iter().for_each(|one| one.set(at))
-        });
+    /// Returns how much of each is seen in the frame of a moment, from 0 to 1; moments must not go back.
+    pub(crate) fn at(&self, at: ClockTime) -> [f64; N_LAYERS] {
+        self.with(|state| [1.0, state.lower.at(at), state.upper.at(at), state.call.at(at), state.cover.at(at)])
+    }
+
+    /// Lets the call be seen at once.
+    pub(crate) fn show_call(&self) {
+        self.with(|state| state.call = Layer { alpha: 1.0, changes: VecDeque::new() });
+    }
+
+    /// Lets the call go.
+    pub(crate) fn fade_call(&self, now: ClockTime, lasts: ClockTime) {
+        self.with(|state| state.call.change(now, lasts, 0.0));
     }
 
     /// Lets an item begin at a moment, and returns where its pictures belong.
@@ -122,9 +132,9 @@ impl State {
     }
 }
 
-/// One layer, and how it is going to change.
+/// One layer, unseen at first, and how it is going to change.
+#[derive(Default)]
 struct Layer {
-    pad: gst::Pad,
     /// How much of it was seen before the changes, from 0 to 1.
     alpha: f64,
     changes: VecDeque<Change>,
@@ -144,22 +154,11 @@ impl Change {
 }
 
 impl Layer {
-    fn unseen(pad: gst::Pad) -> Self {
-        Self { pad, alpha: 0.0, changes: VecDeque::new() }
-    }
-
     /// Adds a change, after those that are under way.
     fn change(&mut self, at: ClockTime, lasts: ClockTime, alpha: f64) {
         let free_from = self.changes.back().map_or(ClockTime::ZERO, Change::ends);
         if self.changes.back().map_or(self.alpha, |last| last.alpha).total_cmp(&alpha).is_ne() {
             self.changes.push_back(Change { from: at.max(free_from), lasts, alpha });
-        }
-    }
-
-    fn set(&mut self, at: ClockTime) {
-        let alpha = self.at(at);
-        if self.pad.property::<f64>("alpha").total_cmp(&alpha).is_ne() {
-            self.pad.set_property("alpha", alpha);
         }
     }
 

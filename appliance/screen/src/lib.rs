@@ -8,6 +8,7 @@ pub mod cli;
 mod decoding;
 pub mod item;
 mod layers;
+mod mixer;
 pub mod output;
 pub mod playout;
 pub mod prepare;

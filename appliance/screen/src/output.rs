@@ -2,12 +2,12 @@
 //!
 //! The panel is a whole picture at the bottom, films lie on their region, a call lies over both, and a cover over all. Each
 //! comes in by an appsrc of its own; a slot that is given nothing keeps its last picture, so that nothing is ever black.
-//! A layer of which nothing is seen costs nothing: the compositor does not look at it.
+//! A layer of which nothing is seen costs nothing, nor does a frame that is like the one before (`mixer.rs`).
 //!
 //! ```text
 //! panel  appsrc -> videoconvert -> I420 -.
 //! lower  appsrc -------------------------+
-//! upper  appsrc -------------------------+-> compositor -> I420 30/1 -> queue -> videoconvert -> sink
+//! upper  appsrc -------------------------+-> mixer -> I420 30/1 -> queue -> videoconvert -> sink
 //! call   appsrc -> videoconvert -> I420 -+
 //! cover  appsrc -> videoconvert -> I420 -'
 //! sound  appsrc -> clocksync -.
@@ -26,6 +26,7 @@ use thiserror::Error;
 
 use crate::canvas::{Canvas, Region};
 use crate::layers::{Layers, Slot};
+use crate::mixer::{self, Mixer};
 use crate::sound::Sound;
 use crate::voice::Voice;
 use crate::x11::{Display, X11Error};
@@ -39,6 +40,10 @@ pub(crate) const AHEAD: ClockTime = ClockTime::from_mseconds(800);
 /// How long before its moment a film's sound reaches the mixer, in nanoseconds. Sound that were mixed as soon as it was
 /// handed in would leave a call no moment to be heard in: the mixer would be past it.
 const MIXED_BEFORE_NS: u64 = 70_000_000;
+
+/// How much sound is mixed at once, in nanoseconds: shorter than a frame, so that sound delays no picture, and short
+/// enough that a film grows quiet without steps.
+const MIXED_AT_ONCE_NS: u64 = 20_000_000;
 
 /// Sound as it is mixed.
 pub(crate) const SOUND: &str = "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved";
@@ -73,6 +78,9 @@ pub enum OutputError {
     /// GStreamer does not start.
     #[error("cannot start GStreamer")]
     NoGstreamer(#[source] gst::glib::Error),
+    /// GStreamer does not take our own element.
+    #[error("cannot register the mixer")]
+    NoMixer(#[source] gst::glib::BoolError),
     /// A part of the pipeline is missing or does not fit.
     #[error("cannot build the output")]
     Build(#[source] gst::glib::Error),
@@ -113,7 +121,6 @@ pub struct Output {
     pub(crate) sound: AppSrc,
     panel: AppSrc,
     call: AppSrc,
-    call_pad: gst::Pad,
     cover: AppSrc,
     layers: Arc<Layers>,
     beside: Mutex<Sound>,
@@ -131,16 +138,16 @@ impl Output {
         gst::init().map_err(OutputError::NoGstreamer)?;
         let display = matches!(sink, Sink::X11).then(Display::open).transpose().map_err(OutputError::NoServer)?;
         let size_px = display.as_ref().map(Display::size_px);
+        Mixer::register().map_err(OutputError::NoMixer)?;
         let built = gst::parse::launch(&describe(&canvas, sink, size_px)).map_err(OutputError::Build)?;
         let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| OutputError::Lacks { name: "pipeline" })?;
         let source = |name| find(&pipeline, name)?.downcast::<AppSrc>().map_err(|_other| OutputError::Lacks { name });
-        let mixer = find(&pipeline, "mixer")?;
-        let pad = |name, of| mixer.static_pad(name).ok_or(OutputError::Lacks { name: of });
-        let call_pad = pad("sink_3", "call's pad")?;
-        let films = (pad("sink_1", "lower film's pad")?, pad("sink_2", "upper film's pad")?);
-        let layers = Arc::new(Layers::new(films.0, films.1, pad("sink_4", "cover's pad")?));
+        let layers = Arc::new(Layers::new());
         let n_composed = Arc::new(AtomicU64::new(0));
-        watch_frames(&mixer, &n_composed, &layers)?;
+        let mixer = find(&pipeline, "mixer")?.downcast::<Mixer>();
+        let mixer = mixer.map_err(|_other| OutputError::Lacks { name: "mixer" })?;
+        mixer.set_up(&canvas, Arc::clone(&layers)).map_err(|name| OutputError::Lacks { name })?;
+        count_frames(&mixer, &n_composed)?;
         if let Sink::Handed(take) = sink {
             hand_over(&pipeline, "frames", take, |at, i420| Composed::Frame(at, i420))?;
             hand_over(&pipeline, "heard", take, |at, samples| Composed::Sound(at, samples))?;
@@ -155,7 +162,6 @@ impl Output {
             sound: source("sound")?,
             panel: source("panel")?,
             call: source("call")?,
-            call_pad,
             cover: source("cover")?,
             layers,
             n_composed,
@@ -200,13 +206,13 @@ impl Output {
     /// As [`Output::show_panel`].
     pub fn show_call(&self, picture: &Pixels) -> Result<(), OutputError> {
         self.push_picture(&self.call, picture)?;
-        self.fade_call(1.0);
+        self.layers.show_call();
         Ok(())
     }
 
-    /// Sets how much of the call is seen, from 0 to 1.
-    pub fn fade_call(&self, alpha: f64) {
-        self.call_pad.set_property("alpha", alpha.clamp(0.0, 1.0));
+    /// Lets the call go, if one is seen; again while it goes changes nothing.
+    pub fn fade_call(&self, lasts: ClockTime) {
+        self.layers.fade_call(self.now(), lasts);
     }
 
     /// Puts a picture of the whole canvas over everything, calls included; none takes it away.
@@ -262,12 +268,6 @@ impl Output {
 
     fn beside(&self) -> MutexGuard<'_, Sound> {
         self.beside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether anything of a call is seen.
-    #[must_use]
-    pub fn shows_call(&self) -> bool {
-        self.call_pad.property::<f64>("alpha") > 0.0
     }
 
     /// Returns what went wrong since the last question, if anything: the output must be built anew then.
@@ -328,17 +328,14 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
     let scaled = size_px.map_or_else(String::new, |(width, height)| scaled(width, height));
     let speaker = hearable(speaker);
     let queued = AHEAD.nseconds();
-    let Region { x_px: x, y_px: y, width_px: w, height_px: h } = film;
+    let mixer = mixer::NAME;
+    let Region { width_px: w, height_px: h, .. } = film;
     let film_slot = format!(
         "is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} \
          caps=video/x-raw,format=I420,width={w},height={h},framerate=0/1,pixel-aspect-ratio=1/1,colorimetry=bt709"
     );
     format!(
-        "compositor name=mixer force-live=true ignore-inactive-pads=true background=white \
-             sink_0::zorder=1 sink_1::zorder=2 sink_2::zorder=3 sink_3::zorder=4 sink_4::zorder=5 \
-             sink_1::alpha=0 sink_2::alpha=0 sink_3::alpha=0 sink_4::alpha=0 \
-             sink_1::xpos={x} sink_1::ypos={y} sink_1::width={w} sink_1::height={h} \
-             sink_2::xpos={x} sink_2::ypos={y} sink_2::width={w} sink_2::height={h} \
+        "{mixer} name=mixer \
          ! {composed} ! queue max-size-buffers=3 ! {scaled} videoconvert ! {screen} \
          appsrc name=panel is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_0 \
@@ -348,7 +345,7 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_3 \
          appsrc name=cover is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_4 \
-         audiomixer name=voices force-live=true ignore-inactive-pads=true \
+         audiomixer name=voices force-live=true ignore-inactive-pads=true output-buffer-duration={MIXED_AT_ONCE_NS} \
          ! {SOUND} ! queue ! audioconvert ! audioresample ! {speaker} \
          appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
          ! clocksync ts-offset=-{MIXED_BEFORE_NS} ! voices.sink_0 \
@@ -391,15 +388,12 @@ fn hearable(speaker: &'static str) -> &'static str {
     opened.map_or(UNHEARD, |_| speaker)
 }
 
-/// Counts each composed frame, and sets what is seen in the next one.
-fn watch_frames(mixer: &gst::Element, n_composed: &Arc<AtomicU64>, layers: &Arc<Layers>) -> Result<(), OutputError> {
+/// Counts each frame.
+fn count_frames(mixer: &Mixer, n_composed: &Arc<AtomicU64>) -> Result<(), OutputError> {
     let pad = mixer.static_pad("src").ok_or(OutputError::Lacks { name: "mixer's source" })?;
-    let (counter, layers) = (Arc::clone(n_composed), Arc::clone(layers));
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+    let counter = Arc::clone(n_composed);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         counter.fetch_add(1, Ordering::Relaxed);
-        if let Some(at) = info.buffer().and_then(|frame| frame.pts()?.checked_add(frame.duration()?)) {
-            layers.set(at);
-        }
         gst::PadProbeReturn::Ok
     });
     Ok(())

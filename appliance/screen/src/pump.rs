@@ -1,9 +1,10 @@
 //! Two threads that carry decoded pictures and sounds from items to the output, one item after the other without a gap.
 //!
 //! The pictures decide: an item begins on the grid of the output where the last one ended, and ends with its last
-//! picture. Its sound is laid beside it and cut where the pictures end.
+//! picture. Its sound is laid beside it; where the item was whole it rings out under the next one's beginning.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,7 +29,11 @@ const LEAD: ClockTime = ClockTime::from_mseconds(150);
 const HAND_OVER: ClockTime = ClockTime::from_mseconds(500);
 
 /// How long an item without an end of its own may sound beyond a picture, before its sound is looked at again.
-const SOUND_WITHIN: Duration = Duration::from_millis(500);
+const SOUND_WITHIN: Duration = Duration::from_millis(100);
+
+/// How long a whole item may sound beyond its last picture. A coder delays its sound, AAC by 21 or 44 ms: the last of it
+/// comes after the pictures, and the next item's begins with as much silence.
+const RINGS_OUT: ClockTime = ClockTime::from_mseconds(45);
 
 /// One item's turn on the output.
 pub(crate) struct Turn {
@@ -40,6 +45,8 @@ pub(crate) struct Turn {
     pub(crate) play_for: Option<ClockTime>,
     span: Mutex<Span>,
     changed: Condvar,
+    /// How many pumps still carry from it: its last sound is pulled after its last picture, or before.
+    n_pumps: AtomicUsize,
 }
 
 /// When a turn is on the output.
@@ -59,7 +66,7 @@ pub(crate) struct Span {
 
 impl Turn {
     pub(crate) fn new(id: u64, item: Item, play_for: Option<ClockTime>) -> Self {
-        Self { id, item, play_for, span: Mutex::default(), changed: Condvar::new() }
+        Self { id, item, play_for, span: Mutex::default(), changed: Condvar::new(), n_pumps: AtomicUsize::new(2) }
     }
 
     /// Reads or changes when it is shown.
@@ -99,8 +106,23 @@ impl Turn {
         span.begins
     }
 
-    fn ended_at(&self) -> Option<ClockTime> {
-        self.span(|span| span.ended.as_ref().map(|(at, _)| *at))
+    /// Ends decoding when both pumps have left.
+    fn leave(&self) {
+        if self.n_pumps.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.item.close();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.span(|span| span.ended.is_some())
+    }
+
+    /// Returns from when on it is no longer heard, if that is known.
+    fn heard_until(&self) -> Option<ClockTime> {
+        self.span(|span| {
+            let (at, end) = span.ended.as_ref()?;
+            Some(if *end == End::Whole { at.saturating_add(RINGS_OUT) } else { *at })
+        })
     }
 }
 
@@ -124,7 +146,7 @@ pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
         if has_stopped {
             // Whoever waits for its turn must not wait for ever.
             turn.end(free_from, End::Replaced);
-            turn.item.close();
+            turn.leave();
             continue;
         }
         let base = on_grid(free_from.max(output.now().saturating_add(LEAD)));
@@ -132,7 +154,7 @@ pub(crate) fn carry_pictures(turns: &Receiver<Arc<Turn>>, output: &Output) {
         free_from = ends.unwrap_or(base);
         has_stopped = end.is_none();
         turn.end(free_from, end.unwrap_or(End::Replaced));
-        turn.item.close();
+        turn.leave();
     }
 }
 
@@ -212,28 +234,35 @@ fn whole(ends: Option<ClockTime>) -> End {
 
 /// Carries sounds until there are no more turns, or the output has stopped.
 pub(crate) fn carry_sounds(turns: &Receiver<Arc<Turn>>, output: &Output) {
+    let mut has_stopped = false;
     for turn in turns {
-        let Some(base) = turn.begins() else { continue };
-        let mut is_first = true;
-        while let Some((mut buffer, at)) = next_sound(&turn) {
-            let heard_at = base.saturating_add(at);
-            let is_over = turn.ended_at().is_some_and(|ended| heard_at >= ended);
-            if is_over {
-                break;
-            }
-            {
-                let buffer = buffer.make_mut();
-                buffer.set_pts(heard_at);
-                if is_first {
-                    buffer.set_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
-                }
-            }
-            is_first = false;
-            if output.sound.push_buffer(buffer).is_err() {
-                return;
+        has_stopped = has_stopped || !carry_sound_of(&turn, output);
+        turn.leave();
+    }
+}
+
+/// Carries one item's sound; returns whether the output takes more.
+fn carry_sound_of(turn: &Turn, output: &Output) -> bool {
+    let Some(base) = turn.begins() else { return true };
+    let mut is_first = true;
+    while let Some((mut buffer, at)) = next_sound(turn) {
+        let heard_at = base.saturating_add(at);
+        if turn.heard_until().is_some_and(|until| heard_at >= until) {
+            break;
+        }
+        {
+            let buffer = buffer.make_mut();
+            buffer.set_pts(heard_at);
+            if is_first {
+                buffer.set_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
             }
         }
+        is_first = false;
+        if output.sound.push_buffer(buffer).is_err() {
+            return false;
+        }
     }
+    true
 }
 
 /// Waits for the next piece of sound; none when there is no more, or the pictures are over.
@@ -242,7 +271,7 @@ fn next_sound(turn: &Turn) -> Option<(gst::Buffer, ClockTime)> {
         match turn.item.sound(SOUND_WITHIN) {
             Pulled::Buffer(buffer, at) => return Some((buffer, at)),
             Pulled::Ended | Pulled::Broken(_) => return None,
-            Pulled::Silent if turn.ended_at().is_some() => return None,
+            Pulled::Silent if turn.is_over() => return None,
             Pulled::Silent => {}
         }
     }

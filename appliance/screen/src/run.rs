@@ -21,13 +21,12 @@ use crate::decoding;
 use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::Playout;
-use crate::sound::share;
 use crate::voice::{Voice, VoicePaths};
 use names::Names;
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
-const LOOK_EVERY: Duration = Duration::from_millis(15);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often it says that it shows frames, and how much of the running item was seen.
 const ALIVE_EVERY: ClockTime = ClockTime::SECOND;
@@ -117,7 +116,6 @@ fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
         wire,
         connection: 0,
         names: Names::default(),
-        fading: None,
         uncovers: false,
         alive_at: ClockTime::ZERO,
     };
@@ -147,8 +145,6 @@ struct Screen {
     /// The connection whose daemon is spoken to.
     connection: u64,
     names: Names,
-    /// Since when a call goes.
-    fading: Option<ClockTime>,
     /// Whether the board is to be seen in the film's region when nothing is cued any more.
     uncovers: bool,
     alive_at: ClockTime,
@@ -217,10 +213,9 @@ impl Screen {
             }
         };
         let shown = if is_over {
-            self.fading = None;
             self.output.show_call(&picture)
         } else {
-            self.fading = self.fading.or_else(|| self.output.shows_call().then(|| self.output.now()));
+            self.output.fade_call(FADE_OUT);
             self.output.show_panel(&picture)
         };
         shown.map_err(ScreenError::Output)
@@ -269,16 +264,9 @@ impl Screen {
         shown.map_err(ScreenError::Output)
     }
 
-    /// Lets a call go, and says what became true.
+    /// Lets calls be heard, and says what became true.
     fn tell(&mut self) {
         let now = self.output.now();
-        if let Some(since) = self.fading {
-            let gone = now.saturating_sub(since);
-            self.output.fade_call(1.0 - share(gone, FADE_OUT));
-            if gone >= FADE_OUT {
-                self.fading = None;
-            }
-        }
         self.output.sound();
         // What was handed in is seen to its end before the board comes out.
         if self.uncovers && self.playout.n_cued() == 0 {

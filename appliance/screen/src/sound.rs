@@ -127,7 +127,10 @@ impl Sound {
             self.keep_quiet(now, now.saturating_add(LEAD));
         }
         while self.quiet.pop_front_if(|(_, until)| until.saturating_add(UP) < now).is_some() {}
-        self.film.set_property("volume", loudness(&self.quiet, now));
+        let loudness = loudness(&self.quiet, now);
+        if self.film.property::<f64>("volume").total_cmp(&loudness).is_ne() {
+            self.film.set_property("volume", loudness);
+        }
     }
 
     /// Takes what the voice has made.

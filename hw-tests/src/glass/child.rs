@@ -1,6 +1,7 @@
 //! The monitor without glass as a process of its own, so that what it costs is the screen's alone.
 //!
-//! It is told a line and answers with a line: `want call`, `found PICTURE`, `tally`; it ends with its input.
+//! It is told a line and answers with a line: `want call`, `found PICTURE`, `listen sound`, `heard`, `tally`; it ends with
+//! its input.
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::ears::Noise;
 use super::{Glass, Sight, Tally, picture};
 use crate::bench::child::Talker;
 use crate::bench::machine;
@@ -48,6 +50,12 @@ fn answer(glass: &Glass, line: &str) -> Result<String> {
             }
             Ok(at.as_nanos().to_string())
         }
+        "listen" => {
+            let noise = Noise::ALL.into_iter().find(|noise| noise.word() == rest).context("no such noise")?;
+            glass.listen(noise);
+            Ok("listens".to_owned())
+        }
+        "heard" => Ok(glass.heard()?.as_nanos().to_string()),
         "tally" => serde_json::to_string(&glass.tally()).context("cannot write the tally"),
         other => bail!("a monitor without glass does not {other}"),
     }
@@ -100,6 +108,22 @@ impl GlassChild {
     pub fn found(&mut self, file: Option<&Path>) -> Result<Duration> {
         let file = file.map_or_else(String::new, |file| format!(" {}", file.display()));
         nanoseconds(&self.ask(&format!("found{file}"))?)
+    }
+
+    /// Has it wait for a noise from now on.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn listen(&mut self, noise: Noise) -> Result<()> {
+        self.ask(&format!("listen {}", noise.word())).map(drop)
+    }
+
+    /// Waits for the noise that is wanted, and returns when it came.
+    ///
+    /// # Errors
+    /// It never came.
+    pub fn heard(&mut self) -> Result<Duration> {
+        nanoseconds(&self.ask("heard")?)
     }
 
     /// Returns what was counted so far.

@@ -8,6 +8,7 @@ mod joins;
 mod monitor;
 mod prepare;
 mod program;
+mod rings;
 mod scenes;
 mod soak;
 mod voices;
