@@ -34,7 +34,7 @@ pub fn board(clinic: &Clinic, now: AtMs, trust: Trust) -> BoardView {
         clock: (trust != Trust::Lost).then(|| now.clock_face()),
         as_of: now,
         n_facts: clinic.n_facts,
-        phase: phase(clinic, now),
+        phase: phase(clinic, now, trust),
         week: week::week(&clinic.standing.hours),
         face: clinic.standing.number_face(),
         rooms: clinic.standing.rooms_in_order().into_iter().map(|room| tile(clinic, room)).collect(),
@@ -167,11 +167,11 @@ fn is_suspended(clinic: &Clinic, now: AtMs) -> bool {
 }
 
 /// Returns what reception is doing.
-#[must_use]
-pub fn phase(clinic: &Clinic, now: AtMs) -> Phase {
+fn phase(clinic: &Clinic, now: AtMs, trust: Trust) -> Phase {
     let day = clinic.standing.rules.day_at(now);
     let calendar = Calendar::new(&clinic.standing.hours);
-    if calendar.is_suspended(day) && !is_seeing(clinic) {
+    let knows_hour = trust != Trust::Lost;
+    if knows_hour && calendar.is_suspended(day) && !is_seeing(clinic) {
         return Phase::Suspended { next_day: calendar.next_open_day(day) };
     }
     let name_of = |line: &LineDay| line.session.as_ref().and_then(|session| clinic.standing.session(session));
@@ -180,6 +180,10 @@ pub fn phase(clinic: &Clinic, now: AtMs) -> Phase {
     let lines = || clinic.lines.values().filter(|_| is_running);
     if let Some(open) = lines().find(|line| line.reception == Reception::Open) {
         return Phase::Open { session: name_of(open).map(|session| session.name.clone()) };
+    }
+    if !knows_hour {
+        // What a session's hours say would be as wrong as the clock.
+        return Phase::Open { session: None };
     }
     let today = calendar.sessions_on(day);
     let closed = lines().filter(|line| line.reception == Reception::Closed);

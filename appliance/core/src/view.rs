@@ -135,7 +135,7 @@ pub enum Phase {
         /// When it begins, `8:30`.
         from: String,
     },
-    /// Numbers are being given in some line.
+    /// Numbers are being given in some line, or nobody knows what hour it is: nothing is said of hours then.
     Open {
         /// The session's name, where the calendar knows it.
         session: Option<Text>,

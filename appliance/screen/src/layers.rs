@@ -18,9 +18,6 @@ pub(crate) const N_LAYERS: usize = 5;
 /// How long two neighbours are mixed: nine frames.
 const FADE: ClockTime = ClockTime::from_mseconds(300);
 
-/// How long after it is handed in a cover begins to be seen: its picture must have come through by then.
-const COVERS_IN: ClockTime = ClockTime::from_mseconds(100);
-
 /// One of the two places that films have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -56,30 +53,46 @@ struct State {
     upper: Layer,
     call: Layer,
     cover: Layer,
+    /// Since when a call, or a cover, waits for its picture: the one that is there belongs to the one before.
+    awaits_call: Option<ClockTime>,
+    awaits_cover: Option<ClockTime>,
     /// The item that was joined last.
     last: Item,
+}
+
+/// The moments of the pictures that the call and the cover have, if they have any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pictures {
+    pub(crate) call: Option<ClockTime>,
+    pub(crate) cover: Option<ClockTime>,
 }
 
 impl Layers {
     pub(crate) fn new() -> Self {
         let [lower, upper, call, cover] = Default::default();
         let last = Item { slot: Slot::Upper, is_still: false, is_seen: false };
-        Self(Mutex::new(State { lower, upper, call, cover, last }))
+        Self(Mutex::new(State { lower, upper, call, cover, awaits_call: None, awaits_cover: None, last }))
     }
 
     /// Returns how much of each is seen in the frame of a moment, from 0 to 1; moments must not go back.
-    pub(crate) fn at(&self, at: ClockTime) -> [f64; N_LAYERS] {
-        self.with(|state| [1.0, state.lower.at(at), state.upper.at(at), state.call.at(at), state.cover.at(at)])
+    pub(crate) fn at(&self, at: ClockTime, pictures: Pictures) -> [f64; N_LAYERS] {
+        self.with(|state| {
+            state.take(at, pictures);
+            [1.0, state.lower.at(at), state.upper.at(at), state.call.at(at), state.cover.at(at)]
+        })
     }
 
-    /// Lets the call be seen at once.
-    pub(crate) fn show_call(&self) {
-        self.with(|state| state.call = Layer { alpha: 1.0, changes: VecDeque::new() });
+    /// Lets the call be seen as soon as its picture, which is handed in from now on, has come through.
+    pub(crate) fn show_call(&self, now: ClockTime) {
+        self.with(|state| state.awaits_call = Some(now));
     }
 
     /// Lets the call go.
     pub(crate) fn fade_call(&self, now: ClockTime, lasts: ClockTime) {
-        self.with(|state| state.call.change(now, lasts, 0.0));
+        self.with(|state| {
+            state.awaits_call = None;
+            state.call.change(now, lasts, 0.0);
+        });
     }
 
     /// Lets an item begin at a moment, and returns where its pictures belong.
@@ -96,10 +109,14 @@ impl Layers {
         });
     }
 
-    /// Lets the cover be seen, or not.
+    /// Lets the cover be seen, as soon as its picture has come through, or not.
     pub(crate) fn cover(&self, now: ClockTime, is_seen: bool) {
-        let alpha = if is_seen { 1.0 } else { 0.0 };
-        self.with(|state| state.cover.change(now.saturating_add(COVERS_IN), FADE, alpha));
+        self.with(|state| {
+            state.awaits_cover = is_seen.then_some(now);
+            if !is_seen {
+                state.cover.change(now, FADE, 0.0);
+            }
+        });
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -108,6 +125,21 @@ impl Layers {
 }
 
 impl State {
+    /// Lets be seen what has its own picture now.
+    fn take(&mut self, at: ClockTime, pictures: Pictures) {
+        let has_come = |awaits: Option<ClockTime>, picture: Option<ClockTime>| {
+            awaits.zip(picture).is_some_and(|(since, picture)| picture >= since)
+        };
+        if has_come(self.awaits_call, pictures.call) {
+            self.awaits_call = None;
+            self.call = Layer { alpha: 1.0, changes: VecDeque::new() };
+        }
+        if has_come(self.awaits_cover, pictures.cover) {
+            self.awaits_cover = None;
+            self.cover.change(at, FADE, 1.0);
+        }
+    }
+
     fn join(&mut self, at: ClockTime, is_still: bool) -> Slot {
         let last = self.last;
         let is_mixed = is_still || (last.is_seen && last.is_still);
@@ -172,5 +204,61 @@ impl Layer {
         let frame = ClockTime::SECOND / FRAMES_PER_S;
         let gone = at.saturating_sub(change.from).saturating_add(frame);
         self.alpha + (change.alpha - self.alpha) * share(gone, change.lasts.saturating_add(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: usize = 3;
+    const COVER: usize = 4;
+
+    fn ms(ms: u64) -> ClockTime {
+        ClockTime::from_mseconds(ms)
+    }
+
+    fn of(call: Option<u64>, cover: Option<u64>) -> Pictures {
+        Pictures { call: call.map(ms), cover: cover.map(ms) }
+    }
+
+    #[track_caller]
+    fn is(layers: &Layers, (at, pictures): (u64, Pictures), layer: usize, expected: f64) {
+        let alpha = layers.at(ms(at), pictures)[layer];
+        assert!((alpha - expected).abs() < 0.001, "{alpha} at {at} ms, not {expected}");
+    }
+
+    #[test]
+    fn a_call_is_not_seen_with_the_picture_of_the_one_before() {
+        let layers = Layers::new();
+        layers.show_call(ms(100));
+        is(&layers, (110, of(None, None)), CALL, 0.0);
+        is(&layers, (140, of(Some(101), None)), CALL, 1.0);
+        layers.fade_call(ms(1_000), ms(0));
+        is(&layers, (1_000, of(Some(101), None)), CALL, 0.0);
+        layers.show_call(ms(2_000));
+        is(&layers, (2_010, of(Some(101), None)), CALL, 0.0);
+        is(&layers, (2_040, of(Some(2_000), None)), CALL, 1.0);
+        // The next one takes its place while it is seen: it stays until then.
+        layers.show_call(ms(3_000));
+        is(&layers, (3_010, of(Some(2_000), None)), CALL, 1.0);
+        // A call that went before its picture came is never seen.
+        layers.fade_call(ms(4_000), ms(0));
+        is(&layers, (4_000, of(Some(3_001), None)), CALL, 0.0);
+        layers.show_call(ms(5_000));
+        layers.fade_call(ms(5_001), ms(0));
+        is(&layers, (5_100, of(Some(5_000), None)), CALL, 0.0);
+    }
+
+    #[test]
+    fn a_cover_comes_with_its_own_picture_and_goes_at_once() {
+        let layers = Layers::new();
+        layers.cover(ms(100), true);
+        is(&layers, (200, of(None, None)), COVER, 0.0);
+        is(&layers, (1_000, of(None, Some(99))), COVER, 0.0);
+        assert!(layers.at(ms(1_033), of(None, Some(130)))[COVER] > 0.0);
+        is(&layers, (2_000, of(None, Some(130))), COVER, 1.0);
+        layers.cover(ms(3_000), false);
+        is(&layers, (4_000, of(None, Some(130))), COVER, 0.0);
     }
 }

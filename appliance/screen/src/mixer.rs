@@ -21,7 +21,7 @@ use gstreamer_video::subclass::prelude::*;
 use gstreamer_video::{VideoAggregatorConvertPad, VideoAggregatorPad, VideoCapsBuilder, VideoFormat, VideoFrameRef};
 
 use crate::canvas::Canvas;
-use crate::layers::{Layers, N_LAYERS};
+use crate::layers::{Layers, N_LAYERS, Pictures};
 use planes::{Place, Plane, lay};
 
 /// The element's name in a description of a pipeline.
@@ -119,7 +119,8 @@ impl Inner {
 
     /// Returns how much of each layer is seen, where the frame is not like the one before.
     fn changed(&self, setting: &Setting, token: &AggregateFramesToken, at: ClockTime) -> Option<[f64; N_LAYERS]> {
-        let alphas = setting.layers.at(at);
+        let [_, _, _, call, cover] = setting.pads.each_ref().map(|pad| pad.current_buffer(token)?.pts());
+        let alphas = setting.layers.at(at, Pictures { call, cover });
         let mut of: [Given; N_LAYERS] = Default::default();
         for ((given, pad), alpha) in of.iter_mut().zip(&setting.pads).zip(alphas) {
             // What is not seen may change as it likes.

@@ -39,7 +39,7 @@ pub(crate) const AHEAD: ClockTime = ClockTime::from_mseconds(800);
 
 /// How long before its moment a film's sound reaches the mixer, in nanoseconds. Sound that were mixed as soon as it was
 /// handed in would leave a call no moment to be heard in: the mixer would be past it.
-const MIXED_BEFORE_NS: u64 = 70_000_000;
+const MIXED_BEFORE_NS: u64 = 50_000_000;
 
 /// How much sound is mixed at once, in nanoseconds: shorter than a frame, so that sound delays no picture, and short
 /// enough that a film grows quiet without steps.
@@ -205,8 +205,9 @@ impl Output {
     /// # Errors
     /// As [`Output::show_panel`].
     pub fn show_call(&self, picture: &Pixels) -> Result<(), OutputError> {
+        let now = self.now();
         self.push_picture(&self.call, picture)?;
-        self.layers.show_call();
+        self.layers.show_call(now);
         Ok(())
     }
 
@@ -220,10 +221,11 @@ impl Output {
     /// # Errors
     /// As [`Output::show_panel`].
     pub fn cover(&self, picture: Option<&Pixels>) -> Result<(), OutputError> {
+        let now = self.now();
         if let Some(picture) = picture {
             self.push_picture(&self.cover, picture)?;
         }
-        self.layers.cover(self.now(), picture.is_some());
+        self.layers.cover(now, picture.is_some());
         Ok(())
     }
 

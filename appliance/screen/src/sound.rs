@@ -17,7 +17,7 @@ use crate::voice::{Came, Voice};
 const RATE: u32 = 48_000;
 
 /// How long after it was asked for a chime is heard: longer than the mixer is ahead, by a film's piece of sound at most.
-const HEARD_AFTER: ClockTime = ClockTime::from_mseconds(110);
+const HEARD_AFTER: ClockTime = ClockTime::from_mseconds(85);
 
 /// How long before the end of what is heard the next is handed in; what is handed in cannot be taken back.
 const LEAD: ClockTime = ClockTime::from_mseconds(200);

@@ -1,6 +1,6 @@
 //! Business days: when one begins, who is left of it, what a wrong clock does to it, and what is erased after it.
 
-use machiai_core::board::{board, phase};
+use machiai_core::board::board;
 use machiai_core::envelope::Trust;
 use machiai_core::facts::Fact;
 use machiai_core::view::Phase;
@@ -248,7 +248,7 @@ fn an_attempt_to_print_that_outlives_its_day_is_still_recorded() {
 #[case::a_night_clinic_still_at_work("29:00", &["15:00 open 1 afternoon", "take 1"], "open 午後")]
 fn the_board_says_what_reception_does(#[case] clock: &str, #[case] steps: &[&str], #[case] expected: &str) {
     let play = Play::new().run(steps);
-    let said = match phase(&play.clinic, at(clock)) {
+    let said = match board(&play.clinic, at(clock), Trust::Synced).phase {
         Phase::Before { session, from } => format!("before {} {from}", session.ja),
         Phase::Open { session } => format!("open {}", session.unwrap().ja),
         Phase::Between { over, next, from } => format!("between {} {} {from}", over.ja, next.ja),
@@ -258,16 +258,25 @@ fn the_board_says_what_reception_does(#[case] clock: &str, #[case] steps: &[&str
     assert_eq!(said, expected);
 }
 
+#[rstest]
+#[case::at_night(&["15:00 open 1 afternoon", "18:30 close 1"], None)]
+#[case::while_a_line_is_open(&["15:00 open 1 afternoon"], Some("午後"))]
+fn a_board_that_does_not_know_the_hour_says_nothing_of_hours(#[case] steps: &[&str], #[case] session: Option<&str>) {
+    let play = Play::new().run(steps);
+    let Phase::Open { session: said } = board(&play.clinic, at("19:00"), Trust::Lost).phase else { panic!("hours") };
+    assert_eq!(said.map(|said| said.ja).as_deref(), session);
+}
+
 #[test]
 fn a_day_closed_at_once_says_so_unless_somebody_still_waits() {
     let closure = r#"set {"kind":"HoursSet","body":{"sessions":[{"session":"morning","name":{"ja":"午前"},"from":"8:30","to":"12:00"},{"session":"afternoon","name":{"ja":"午後"},"from":"15:00","to":"18:30"}],"week":[{"days":["mon","tue","wed","thu","fri"],"sessions":["morning"]}],"closures":[{"from":"2026-11-24","to":"2026-11-24"}]}}"#;
     let play = Play::new().run(&["8:00 house", closure]);
     let suspended = Phase::Suspended { next_day: Some(tuesday().plus_days(1)) };
-    assert_eq!(phase(&play.clinic, play.now), suspended);
+    assert_eq!(board(&play.clinic, play.now, Trust::Synced).phase, suspended);
     let mut play = Play::new().run(&["8:30 open 1 morning", "take 1", "9:00 close 1", closure]);
-    assert_ne!(phase(&play.clinic, play.now), suspended);
+    assert_ne!(board(&play.clinic, play.now, Trust::Synced).phase, suspended);
     play = play.run(&["cancel 1"]);
-    assert_eq!(phase(&play.clinic, play.now), suspended);
+    assert_eq!(board(&play.clinic, play.now, Trust::Synced).phase, suspended);
     check(&["8:00 house", closure, "8:10 remote 1 ! remote_closed"], "");
     // The kiosk gives no number that nobody would call; the desk, which knows why, still may.
     let play = Play::new().run(&["8:30 open 1 morning", "take 1", closure, "take 1 ! line_closed", "take 1 desk"]);

@@ -1,3 +1,5 @@
+//! What the mixer copies, and what it does not.
+
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
