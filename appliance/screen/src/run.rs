@@ -2,6 +2,7 @@
 //!
 //! While the daemon is away the last picture stays and what was cued plays on; the connection is tried again for ever.
 
+mod drawing;
 mod names;
 mod wire;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use gstreamer::ClockTime;
 use machiai_panel::link::{Cover, End, FromScreen, Item, ToScreen};
-use machiai_panel::{DrawError, FontPaths, Layout, Panel, PanelError, Pixels};
+use machiai_panel::{FontPaths, Layout, Panel, PanelError, Pixels};
 use thiserror::Error;
 
 use crate::canvas::Canvas;
@@ -22,6 +23,7 @@ use crate::item::ItemError;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::Playout;
 use crate::voice::{Voice, VoicePaths};
+use drawing::Drawing;
 use names::Names;
 use wire::{Heard, Wire};
 
@@ -30,9 +32,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How often it says that it shows frames, and how much of the running item was seen.
 const ALIVE_EVERY: ClockTime = ClockTime::SECOND;
-
-/// How long a call takes to go.
-const FADE_OUT: ClockTime = ClockTime::from_mseconds(400);
 
 /// The colour of paper, and of a monitor that is dark by the hours.
 const PAPER: [u8; 4] = [0xF7, 0xF4, 0xED, 0xFF];
@@ -108,10 +107,13 @@ fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     let (monitor, layout, decoding) = (setting.monitor.clone(), setting.layout, decoding::choose());
     let hello = FromScreen::Hello { monitor, layout, decoding };
     let wire = Wire::open(setting.socket.clone(), hello, to_us).map_err(ScreenError::Thread)?;
+    let panel = Arc::new(panel);
+    let drawing = Drawing::start(Arc::clone(&panel), canvas, Arc::clone(&output)).map_err(ScreenError::Thread)?;
     let mut screen = Screen {
         canvas,
         output,
-        panel: Arc::new(panel),
+        panel,
+        drawing,
         playout,
         wire,
         connection: 0,
@@ -140,6 +142,7 @@ struct Screen {
     canvas: Canvas,
     output: Arc<Output>,
     panel: Arc<Panel>,
+    drawing: Drawing,
     playout: Playout,
     wire: Wire,
     /// The connection whose daemon is spoken to.
@@ -172,7 +175,9 @@ impl Screen {
     fn hear(&mut self, said: Heard, is_old: bool) -> Result<(), ScreenError> {
         match said {
             Heard::Said(ToScreen::Board { .. }) if is_old => Ok(()),
-            Heard::Said(ToScreen::Board { svg, is_over }) => self.show(&svg, is_over),
+            Heard::Said(ToScreen::Board { svg, is_over }) => {
+                self.drawing.show(svg, is_over).map_err(ScreenError::Output)
+            }
             Heard::Said(ToScreen::Cue { id, item }) => {
                 self.cue(id, item);
                 Ok(())
@@ -204,27 +209,6 @@ impl Screen {
         }
     }
 
-    fn show(&mut self, svg: &str, is_over: bool) -> Result<(), ScreenError> {
-        let picture = match self.draw(svg) {
-            Ok(picture) => picture,
-            Err(cause) => {
-                tracing::warn!(error = %cause, "cannot draw the board, the last picture stays");
-                return Ok(());
-            }
-        };
-        let shown = if is_over {
-            self.output.show_call(&picture)
-        } else {
-            self.output.fade_call(FADE_OUT);
-            self.output.show_panel(&picture)
-        };
-        shown.map_err(ScreenError::Output)
-    }
-
-    fn draw(&self, svg: &str) -> Result<Pixels, DrawError> {
-        self.panel.pixels(svg, self.canvas.width_px, self.canvas.height_px)
-    }
-
     fn cue(&mut self, id: u64, item: Item) {
         self.uncovers = false;
         let turn = self.names.take(id);
@@ -253,7 +237,7 @@ impl Screen {
         let shown = match with {
             Cover::Nothing => self.output.cover(None),
             Cover::Dark => self.output.cover(Some(&plain(width, height, BLACK))),
-            Cover::Drawn { svg } => match self.draw(svg.svg()) {
+            Cover::Drawn { svg } => match self.drawing.draw(svg.svg()) {
                 Ok(picture) => self.output.cover(Some(&picture)),
                 Err(cause) => {
                     tracing::warn!(error = %cause, "cannot draw what is to cover all, the last picture stays");
