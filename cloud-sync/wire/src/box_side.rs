@@ -272,17 +272,14 @@ impl Machine {
     }
 
     fn go_on(&mut self, (now_ms, chance): (u64, u64), facts: &dyn Facts, actions: &mut Vec<Action>) {
-        if let State::Resting { until_ms } = self.state {
-            if now_ms < until_ms {
-                return;
-            }
-            self.state = State::Running(Box::new(Session::begin(now_ms, self.who.own.iter().copied().collect())));
-        }
-        if let State::Running(session) = &self.state
-            && session.is_old(now_ms)
-        {
+        let begins = match &self.state {
+            State::Resting { until_ms } if now_ms < *until_ms => return,
+            State::Resting { .. } => true,
+            State::Running(session) => session.is_old(now_ms),
+        };
+        if begins {
             self.end_session(actions);
-            self.state = State::Running(Box::new(Session::begin(now_ms, self.who.own.iter().copied().collect())));
+            self.state = State::Running(Box::new(Session::begin(now_ms, &self.who)));
         }
         let State::Running(session) = &mut self.state else { return };
         if session.is_lost() {

@@ -19,6 +19,9 @@ const ANSWER_MS: u64 = 60_000;
 /// Listening that ends within this and brought nothing was not listening.
 const HOLLOW_MS: u64 = 5_000;
 
+/// Parts that one question names: the open origins stand beside them.
+const MAX_PARTS: usize = vector::MAX_NAMED / 2;
+
 /// What is left out, and why.
 pub(super) type LeftOut = BTreeMap<Origin, Diverged>;
 
@@ -66,7 +69,7 @@ enum Knows {
 #[derive(Debug)]
 pub(super) struct Session {
     begun_ms: u64,
-    site: Option<SiteId>,
+    site: SiteId,
     open: BTreeSet<Origin>,
     knows: Knows,
     /// What the hub is known to hold.
@@ -87,11 +90,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn begin(now_ms: u64, open: BTreeSet<Origin>) -> Self {
+    pub(super) fn begin(now_ms: u64, who: &Who) -> Self {
         Self {
             begun_ms: now_ms,
-            site: None,
-            open,
+            site: who.site,
+            open: who.own.iter().copied().collect(),
             knows: Knows::Nothing,
             held: Heads::new(),
             differing: BTreeSet::new(),
@@ -236,8 +239,11 @@ impl Session {
             self.differing.insert(origin);
             self.compare(facts, (origin, head), diverged);
         }
-        if !learned.ask.is_empty() {
-            self.knows = Knows::AllBut(learned.ask);
+        // What one question did not take is still to be asked.
+        let asked = if let Knows::AllBut(parts) = &mut self.knows { core::mem::take(parts) } else { Vec::new() };
+        let ask: Vec<Part> = asked.into_iter().skip(MAX_PARTS).chain(learned.ask).collect();
+        if !ask.is_empty() {
+            self.knows = Knows::AllBut(ask);
             return;
         }
         let known = facts.heads().iter().filter(|(origin, _)| !self.open.contains(*origin));
@@ -249,7 +255,7 @@ impl Session {
     /// Notes what the hub holds of an origin, unless it is not what the box holds.
     fn compare(&mut self, facts: &dyn Facts, (origin, theirs): (Origin, Option<Head>), diverged: &mut LeftOut) {
         let theirs = theirs.unwrap_or(Head::START);
-        let ours = facts.heads().get(&origin).copied().unwrap_or(Head::START);
+        let ours = stands(facts.heads(), origin);
         let is_alike = theirs.seq > ours.seq || facts.hash_at(origin, theirs.seq) == Some(theirs.hash);
         if is_alike {
             self.held.insert(origin, theirs);
@@ -266,9 +272,8 @@ impl Session {
         lines: Vec<Vec<u8>>,
         (diverged, actions): (&mut LeftOut, &mut Vec<Action>),
     ) {
-        let before = facts.heads().get(&origin).copied().unwrap_or(Head::START);
-        let held = self.held.get(&origin).copied().unwrap_or(Head::START);
-        let Some(site) = self.site else { return };
+        let before = stands(facts.heads(), origin);
+        let held = stands(&self.held, origin);
         // Some may have been heard since they were asked for.
         let is_held = |line: &Vec<u8>| read_named(line, 0).is_ok_and(|named| named.seq <= before.seq);
         let n_held = lines.iter().take_while(|line| is_held(line)).count();
@@ -276,7 +281,7 @@ impl Session {
         if lines.is_empty() && n_held > 0 {
             return;
         }
-        match follow((site, origin), before, lines.iter().map(Vec::as_slice)) {
+        match follow((self.site, origin), before, lines.iter().map(Vec::as_slice)) {
             Ok(head) if head.seq < held.seq && !lines.is_empty() => actions.push(Action::TakeIn(lines)),
             Ok(head) if head == held || head.seq > held.seq => {
                 self.held.insert(origin, head);
@@ -291,50 +296,39 @@ impl Session {
 
     /// Takes the hub's own facts, passing over those that are held.
     fn hear(&mut self, facts: &dyn Facts, lines: Vec<Vec<u8>>, actions: &mut Vec<Action>) {
-        let Some(site) = self.site else { return };
-        let mut runs: Vec<(Origin, Head, Vec<Vec<u8>>)> = Vec::new();
+        let mut runs: BTreeMap<Origin, (Head, Vec<Vec<u8>>)> = BTreeMap::new();
         for line in lines {
             let Ok(named) = read_named(&line, 0) else {
                 self.is_lost = true;
                 return;
             };
-            let is_of = |(origin, _, _): &&mut (Origin, Head, Vec<Vec<u8>>)| *origin == named.origin;
-            let before = match runs.iter_mut().find(is_of) {
-                Some((_, head, _)) => *head,
-                None => {
-                    let head = facts.heads().get(&named.origin).copied().unwrap_or(Head::START);
-                    runs.push((named.origin, head, Vec::new()));
-                    head
-                }
-            };
-            if named.seq <= before.seq {
+            let stands_at = || (stands(facts.heads(), named.origin), Vec::new());
+            let (head, run) = runs.entry(named.origin).or_insert_with(stands_at);
+            if named.seq <= head.seq {
                 continue;
             }
-            let Ok(head) = follow((site, named.origin), before, [line.as_slice()]) else {
+            let Ok(after) = follow((self.site, named.origin), *head, [line.as_slice()]) else {
                 self.is_lost = true;
                 return;
             };
-            if let Some((_, stands, lines)) = runs.iter_mut().find(is_of) {
-                *stands = head;
-                lines.push(line);
-            }
+            *head = after;
+            run.push(line);
         }
-        for (origin, head, lines) in runs.into_iter().filter(|(_, _, lines)| !lines.is_empty()) {
+        for (origin, (head, run)) in runs.into_iter().filter(|(_, (_, run))| !run.is_empty()) {
             let held = self.held.entry(origin).or_insert(Head::START);
             *held = (*held).max(head);
-            actions.push(Action::TakeIn(lines));
+            actions.push(Action::TakeIn(run));
         }
     }
 
     /// Returns what is to be asked now.
     pub(super) fn next_asks(&mut self, now_ms: u64, view: View<'_>) -> Vec<Ask> {
-        self.site = Some(view.who.site);
         let mut asks = Vec::new();
         let mode = view.mode;
         if self.doing.is_none() {
             asks.extend(self.next_ask(view));
         }
-        if matches!(self.knows, Knows::All)
+        if self.knows_all()
             && self.ear.is_none()
             && now_ms >= self.listen_at_ms
             && let Some(from) = self.from
@@ -349,13 +343,13 @@ impl Session {
         match &self.knows {
             Knows::Nothing => return Some(Ask::Vector(vector::first(heads, &self.open))),
             Knows::AllBut(parts) => {
-                let closed = parts.iter().take(vector::MAX_NAMED / 2).cloned().collect();
+                let closed = parts.iter().take(MAX_PARTS).cloned().collect();
                 return Some(Ask::Vector(Question { closed, ..vector::first(heads, &self.open) }));
             }
             Knows::All => {}
         }
         let lacking = self.held.iter().filter(|(origin, _)| !view.diverged.contains_key(*origin));
-        let lacking = lacking.map(|(origin, held)| (*origin, held, heads.get(origin).copied().unwrap_or(Head::START)));
+        let lacking = lacking.map(|(origin, held)| (*origin, held, stands(heads, *origin)));
         if let Some((origin, _, ours)) = lacking.clone().find(|(_, held, ours)| held.seq > ours.seq) {
             let again = self.fetched.replace((origin, ours.seq)) == Some((origin, ours.seq));
             self.is_lost |= again;
@@ -369,9 +363,9 @@ impl Session {
         let View { facts, who, most, epoch, diverged, .. } = view;
         loop {
             let origin = self.lacking(facts, who, diverged)?;
-            let before = self.held.get(&origin).copied().unwrap_or(Head::START);
+            let before = stands(&self.held, origin);
             let lines = facts.lines(origin, before.seq, most);
-            match follow((who.site, origin), before, lines.iter().map(Vec::as_slice)) {
+            match follow((self.site, origin), before, lines.iter().map(Vec::as_slice)) {
                 Ok(after) if !lines.is_empty() => {
                     let seq = self.n_appends.entry(origin).or_insert(0);
                     let turn = Turn { epoch, seq: *seq };
@@ -397,6 +391,61 @@ impl Session {
     }
 }
 
+fn stands(heads: &Heads, origin: Origin) -> Head {
+    heads.get(&origin).copied().unwrap_or(Head::START)
+}
+
 fn leave_out(diverged: &mut LeftOut, origin: Origin, seq: Seq, why: &str) {
     diverged.insert(origin, Diverged { seq, why: String::from(why) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Hash;
+
+    /// A box that holds nothing.
+    struct Nothing(Heads);
+
+    impl Facts for Nothing {
+        fn heads(&self) -> &Heads {
+            &self.0
+        }
+
+        fn hash_at(&self, _: Origin, seq: Seq) -> Option<Hash> {
+            (seq == Seq(0)).then_some(Hash::START)
+        }
+
+        fn lines(&self, _: Origin, _: Seq, _: Most) -> Vec<Vec<u8>> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_new_box_learns_of_every_origin_however_many_questions_that_takes() {
+        let origin = |nth: u32| {
+            let hash = blake3::hash(&nth.to_le_bytes());
+            Origin::from_bytes(core::array::from_fn(|nth| hash.as_bytes()[nth]))
+        };
+        let head = Head { seq: Seq(1), hash: Hash::START.after(b"{}") };
+        let hub: Heads = (0..20_000).map(|nth| (origin(nth), head)).collect();
+        let (facts, own) = (Nothing(Heads::new()), Origin::from_bytes([0; 16]));
+        let who = Who { site: SiteId(1), own: [own].into(), late: BTreeSet::new() };
+        let (mut left_out, mut actions) = (LeftOut::new(), Vec::new());
+        let mut session = Session::begin(0, &who);
+        for nth in 0..200 {
+            let most = super::super::MOST;
+            let diverged = &mut left_out;
+            let view = View { facts: &facts, who: &who, most, mode: Mode::Events, epoch: 1, diverged };
+            let asks = session.next_asks(0, view);
+            let Some(ask @ Ask::Vector(question)) = asks.first() else { break };
+            let down = "0000000000000001_00000000000000000000".to_string();
+            let answer = vector::answer(&hub, question, (0, down)).unwrap();
+            session.sent(nth, ask, 0);
+            session.take(0, &facts, (nth, Came::Vector(answer)), (&mut left_out, &mut actions));
+        }
+        assert!(session.knows_all());
+        let n_known = hub.keys().filter(|origin| session.held().get(*origin) == Some(&head)).count();
+        assert_eq!(n_known, hub.len());
+    }
 }
