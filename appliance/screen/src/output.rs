@@ -303,13 +303,16 @@ impl Drop for Output {
 
 /// Returns a pipeline's next error, and forgets what else it told.
 pub(crate) fn fault_of(pipeline: &gst::Pipeline) -> Option<gst::glib::Error> {
-    let told = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-    if let gst::MessageView::Error(error) = told.view() { Some(error.error()) } else { None }
+    next_of(pipeline, &[gst::MessageType::Error])
 }
 
 /// Returns what a pipeline that does not start said of it first: waylandsink only warns.
 fn refusal_of(pipeline: &gst::Pipeline) -> Option<gst::glib::Error> {
-    let told = pipeline.bus()?.pop_filtered(&[gst::MessageType::Error, gst::MessageType::Warning])?;
+    next_of(pipeline, &[gst::MessageType::Error, gst::MessageType::Warning])
+}
+
+fn next_of(pipeline: &gst::Pipeline, kinds: &[gst::MessageType]) -> Option<gst::glib::Error> {
+    let told = pipeline.bus()?.pop_filtered(kinds)?;
     if let gst::MessageView::Warning(warning) = told.view() {
         return Some(warning.error());
     }

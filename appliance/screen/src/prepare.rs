@@ -17,6 +17,8 @@ use decoder::Tell;
 use gstreamer as gst;
 use machiai_panel::film::{Findings, Line, Order, Reason};
 
+use crate::run::chain;
+
 pub use decoder::PrepareError;
 
 /// How the process is called.
@@ -91,9 +93,4 @@ fn say(said: &mut dyn Write, line: &Line) -> io::Result<()> {
     bytes.push(b'\n');
     said.write_all(&bytes)?;
     said.flush()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
