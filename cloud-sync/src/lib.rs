@@ -4,6 +4,7 @@
 //! clinic with another's data.
 
 pub mod chance;
+pub mod door;
 pub mod serve;
 mod site;
 pub mod store;

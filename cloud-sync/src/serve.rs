@@ -1,7 +1,7 @@
 //! The hub's listeners.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -9,7 +9,10 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::site::routes::routes;
+use crate::door::authority::{Authority, AuthorityError};
+use crate::door::limits::Limits;
+use crate::door::{self, Door, Tls};
+use crate::site::routes::{routes, spoken};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::stream::routes::{Streams, open_to_all};
@@ -23,6 +26,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[source] StoreError),
+    /// The authority or the hub's certificate cannot be made or read.
+    #[error("cannot use the hub's authority")]
+    Authority(#[source] AuthorityError),
     /// The address is taken, or the listener failed.
     #[error("cannot listen on {address}")]
     Listen {
@@ -66,6 +72,46 @@ pub async fn open_streams(
     serve(address, open_to_all(streams), stopping, ready).await
 }
 
+/// Where and how the hub serves the sites' boxes.
+#[derive(Clone, Debug)]
+pub struct Open {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The folder of its authority.
+    pub state: PathBuf,
+    /// Names and addresses by which boxes reach it; without any, this machine's own.
+    pub names: Vec<String>,
+    /// How much each may ask.
+    pub limits: Limits,
+}
+
+/// Serves the sites' boxes over TLS until told to stop: each by the certificate that it was enrolled with.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn sites(
+    open: Open,
+    streams: Streams,
+    stopping: CancellationToken,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let failed = |source| ServeError::Listen { address: open.listen, source };
+    let authority = Authority::open(&open.state).map_err(ServeError::Authority)?;
+    let listener = TcpListener::bind(open.listen).await.and_then(TcpListener::into_std).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let door = Door::new(streams, authority, open.limits);
+    let names = if open.names.is_empty() { own_names(address) } else { open.names };
+    let tls = Tls::new(&door, names).map_err(ServeError::Authority)?;
+    ready(address);
+    door::serve(listener, (door, tls), stopping).await.map_err(failed)
+}
+
+/// Returns how this machine reaches the hub.
+fn own_names(address: SocketAddr) -> Vec<String> {
+    let ip = Some(address.ip()).filter(|ip| !ip.is_unspecified()).map(|ip| ip.to_string());
+    ["localhost".to_owned()].into_iter().chain(ip).collect()
+}
+
 /// Serves sites on this machine alone, without asking who comes, until told to stop.
 ///
 /// # Errors
@@ -78,7 +124,7 @@ pub async fn sites_on_loopback(
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback { address });
     }
-    serve(address, routes(streams), stopping, ready).await
+    serve(address, spoken(routes(streams)), stopping, ready).await
 }
 
 async fn serve(

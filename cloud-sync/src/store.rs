@@ -1,5 +1,6 @@
 //! Where streams are kept: one story, told by every store.
 
+pub mod devices;
 pub mod sqlite;
 
 use axum::body::Bytes;

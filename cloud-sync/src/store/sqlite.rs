@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a thread that writes, and a few connections that read.
 
+mod devices;
 mod facts;
 mod rows;
 mod writer;

@@ -1,0 +1,80 @@
+//! What a certificate lets its box do: speak for its own site while it is good and the box was not replaced.
+//!
+//! Each request is judged anew: a connection outlives a revocation, a request does not.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Extension, Path, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use machiai_core::ids::SiteId;
+use machiai_wire::enrol::Generation;
+
+use super::Door;
+use super::certificate::Certificate;
+use super::denied::Denied;
+use super::limits::Gauge;
+use super::peer::Peer;
+use crate::store::devices::Admission;
+use crate::stream::answers::Refused;
+
+/// Lets a box's request through to its site, and counts it.
+pub(super) async fn guard(
+    State(door): State<Door>,
+    Path(site): Path<SiteId>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Denied> {
+    let certificate = door.admit(site, &peer).await?;
+    if certificate.not_after_s < door.now_s() {
+        return Err(Denied::Expired);
+    }
+    let of = (site, certificate.name.generation);
+    let counted = |body| counted(body, Arc::clone(&door.gauge), of);
+    Ok(next.run(request.map(counted)).await.map(counted))
+}
+
+/// Counts the bytes of a body as they pass.
+fn counted(body: Body, gauge: Arc<Gauge>, of: (SiteId, Generation)) -> Body {
+    Body::new(body.map_frame(move |frame| {
+        let n_bytes = frame.data_ref().map_or(0, |bytes| bytes.len());
+        gauge.count_bytes(of, n_bytes, gauge.now_ms());
+        frame
+    }))
+}
+
+impl Door {
+    /// Returns the certificate of whoever asks something of a site, be it over or not.
+    ///
+    /// # Errors
+    /// [`Denied`] when it may not even renew.
+    pub(super) async fn admit(&self, site: SiteId, peer: &Peer) -> Result<Certificate, Denied> {
+        let certificate = peer.certificate().ok_or(Denied::NoCertificate)?;
+        let name = certificate.name;
+        if name.site != site {
+            return Err(Denied::OtherSite);
+        }
+        // A box that was replaced does not use up what its successor may ask.
+        let taken = self.gauge.take_request((site, name.generation), self.gauge.now_ms());
+        taken.map_err(|after_s| Denied::TooMany { after_s })?;
+        let store = &self.streams.store;
+        let stands = store.admission(site, certificate.serial).await?.ok_or(Refused::NoStream)?;
+        judge(stands, name.generation)?;
+        if name.generation > stands.generation {
+            tracing::warn!(%site, generation = %name.generation, "the store is older than a box's certificate");
+            store.raise(site, name.generation).await?;
+        }
+        Ok(certificate)
+    }
+}
+
+/// Says whether a certificate of a generation counts.
+fn judge(stands: Admission, generation: Generation) -> Result<(), Denied> {
+    if stands.is_revoked {
+        return Err(Denied::Revoked);
+    }
+    if generation < stands.generation { Err(Denied::Fenced) } else { Ok(()) }
+}

@@ -1,0 +1,139 @@
+//! Which boxes may speak for a site, as every store keeps it: generations, enrolment codes, certificates.
+
+use machiai_core::ids::SiteId;
+use machiai_wire::enrol::Generation;
+
+use super::{Store, StoreError};
+
+/// An enrolment code as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewCode {
+    /// The facility whose box it enrols.
+    pub site: SiteId,
+    /// What it is known by.
+    pub hash: [u8; 32],
+    /// Whether the box takes the place of another one, which is fenced then.
+    pub replaces: Replaces,
+    /// The last second at which it may be used, since 1970.
+    pub until_s: u64,
+}
+
+/// Whether a box takes another's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// The site has no box.
+    Nothing,
+    /// The box that the site has is fenced.
+    TheBox,
+}
+
+/// The serial number of a certificate: 16 bytes.
+pub type Serial = [u8; 16];
+
+/// A certificate that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewCertificate {
+    /// Its serial number.
+    pub serial: Serial,
+    /// Its last second, since 1970.
+    pub not_after_s: u64,
+}
+
+/// What came of a code's use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeUse {
+    /// The certificate may be made, for this generation of the site.
+    Enrolled(Generation),
+    /// No such code was drawn.
+    Unknown,
+    /// It was used before.
+    Used,
+    /// It is too old.
+    Old,
+    /// The site has a box, whose place the code does not take.
+    HasABox,
+}
+
+/// How a certificate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The generation of its site that may speak.
+    pub generation: Generation,
+    /// Whether it was revoked.
+    pub is_revoked: bool,
+}
+
+impl Store {
+    /// Keeps an enrolment code; returns whether its site is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: draw another.
+    pub async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.keep_code(code).await,
+        }
+    }
+
+    /// Uses a code for a certificate, once, all or nothing; `now_s` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again; the code may have been used.
+    pub async fn use_code(
+        &self,
+        hash: [u8; 32],
+        now_s: u64,
+        certificate: NewCertificate,
+    ) -> Result<CodeUse, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.use_code(hash, now_s, certificate).await,
+        }
+    }
+
+    /// Keeps a certificate that takes another's place, for a generation of its site.
+    ///
+    /// # Errors
+    /// [`StoreError`]: hand nothing out.
+    pub async fn keep_certificate(
+        &self,
+        (site, generation): (SiteId, Generation),
+        certificate: NewCertificate,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.keep_certificate((site, generation), certificate).await,
+        }
+    }
+
+    /// Says how a certificate stands; none for a site that is not known.
+    ///
+    /// One that is not known is not revoked: a store that came back from a backup has forgotten it, and its signature
+    /// proves that it was made here.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn admission(&self, site: SiteId, serial: Serial) -> Result<Option<Admission>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.admission(site, serial).await,
+        }
+    }
+
+    /// Raises a site's generation to one that a certificate proves, which a store that came back from a backup lacks.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn raise(&self, site: SiteId, generation: Generation) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.raise(site, generation).await,
+        }
+    }
+
+    /// Revokes the certificates of a site's generation that may speak; returns how many, none for a site that is not
+    /// known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn revoke(&self, site: SiteId) -> Result<Option<usize>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.revoke(site).await,
+        }
+    }
+}
