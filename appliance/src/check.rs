@@ -10,6 +10,7 @@ use machiai_panel::{FontPaths, Panel};
 
 use crate::cli::{CliError, read};
 use crate::config::Config;
+use crate::link::identity::Identity;
 use crate::settings::Settings;
 
 /// One line of the explanation.
@@ -59,6 +60,12 @@ fn about(config: &Config) -> Vec<Line> {
         Some(at) => format!("lan: https, port {}, for devices paired with `machiai pair`", at.port()),
         None => "lan: closed; boards, kiosks and tablets of the network need `lan = \"0.0.0.0:8443\"`".to_owned(),
     }));
+    lines.push(match (&config.hub, Identity::read(&config.state)) {
+        (None, _) => Line::Good("hub: none; the box works alone".to_owned()),
+        (Some(hub), Ok(Some(own))) => Line::Good(format!("hub: {hub}, enrolled as {}", own.name())),
+        (Some(hub), Ok(None)) => Line::Bad(format!("hub: {hub}, not enrolled yet; run `machiai enrol CODE`")),
+        (Some(hub), Err(cause)) => Line::Bad(format!("hub: {hub}, but {cause}; run `machiai enrol CODE` again")),
+    });
     lines.push(match crate::daemon::make_folder(&config.state) {
         Ok(()) => Line::Good(format!("state: {}", config.state.display())),
         Err(cause) => Line::Bad(format!("state: cannot make {}: {cause}", config.state.display())),

@@ -9,8 +9,11 @@ use machiai_journal::open::Disk;
 use machiai_journal::{Reader, StoreError};
 
 use crate::access::api::PlaceBody;
+use crate::clock::Source;
 use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
+use crate::link::enrol::EnrolError;
+use crate::link::hub_clock::HubClock;
 use crate::settings::{Settings, SettingsError};
 
 /// The waiting-room appliance.
@@ -49,6 +52,11 @@ pub enum Action {
     },
     /// Tells the code by which a manager is made, on the page /sign-in; it works once.
     SetupCode,
+    /// Makes this box known to its hub, with the code that the hub's operators drew for the site.
+    Enrol {
+        /// The code, with or without its hyphens.
+        code: String,
+    },
     /// Says what happens at an instant, and why.
     Explain {
         /// What is to be explained.
@@ -180,6 +188,9 @@ pub enum CliError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The box could not be enrolled.
+    #[error("this box is not enrolled")]
+    Enrol(#[source] EnrolError),
     /// The journal is not as it should be.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
@@ -235,6 +246,7 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
         Action::SetupCode => set_up_code(&read(&cli.config)?),
+        Action::Enrol { code } => enrol(&read(&cli.config)?, code),
         Action::Explain { what: ExplainWhat::Program { at, monitor } } => {
             say(None, crate::program::explain(&read(&cli.config)?, at.as_deref(), monitor)?.as_bytes())
         }
@@ -303,6 +315,17 @@ fn set_up_code(config: &Config) -> Result<(), CliError> {
     let failed = |source| CliError::File { path: config.state.clone(), source };
     let code = crate::access::setup::code_or_new(&config.state).map_err(failed)?;
     say(None, format!("{code}\n").as_bytes())
+}
+
+fn enrol(config: &Config, code: &str) -> Result<(), CliError> {
+    daemon::make_folder(&config.state).map_err(CliError::Daemon)?;
+    // The hub lives in real time, whatever a rehearsal does.
+    let source = Source::start(None);
+    let clock = HubClock::new(move || u64::try_from(source.read().wall.0 / 1_000).unwrap_or_default());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let identity = runtime.block_on(crate::link::enrol::enrol(config, code, &clock)).map_err(CliError::Enrol)?;
+    let until = identity.not_after().in_tokyo().date();
+    say(None, format!("enrolled as {}\ncertificate until {until}\n", identity.name()).as_bytes())
 }
 
 fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {

@@ -15,7 +15,7 @@ use machiai_journal::{StampParts, Stamper};
 use crate::config::Rehearsal;
 
 /// The date of the build's sources: no plausible clock is before it (2026-01-01T00:00:00Z).
-const FLOOR: AtMs = AtMs(1_767_225_600_000);
+pub(crate) const FLOOR: AtMs = AtMs(1_767_225_600_000);
 
 /// systemd's time client makes this file once a time server has set the clock.
 const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";

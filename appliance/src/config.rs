@@ -27,6 +27,9 @@ pub struct Config {
     /// Names and addresses of this box on that network, beside those it finds by itself.
     #[serde(default)]
     pub lan_names: Vec<String>,
+    /// The hub with which the box reconciles, `https://` with a name or address and a port; none by default.
+    #[serde(default)]
+    pub hub: Option<String>,
     /// Where the monitors' processes connect; a socket in the state folder by default.
     #[serde(default)]
     pub screen_socket: Option<PathBuf>,
@@ -116,6 +119,12 @@ pub enum ConfigError {
         /// The name.
         name: String,
     },
+    /// What is no hub's address.
+    #[error("hub = \"{hub}\" is not an address such as https://hub.example:8443")]
+    Hub {
+        /// The address.
+        hub: String,
+    },
     /// The state folder is not an absolute path.
     #[error("state = \"{state}\" is not an absolute path")]
     RelativeState {
@@ -152,6 +161,9 @@ impl Config {
         }
         if let Some(name) = self.lan_names.iter().find(|name| !is_host(name)) {
             return Err(ConfigError::LanName { name: name.clone() });
+        }
+        if let Some(hub) = self.hub.as_ref().filter(|hub| !is_hub(hub)) {
+            return Err(ConfigError::Hub { hub: hub.clone() });
         }
         match &self.rehearsal {
             Some(rehearsal) if rehearsal.speed == 0 || rehearsal.speed > 10_000 => {
@@ -212,6 +224,13 @@ pub(crate) fn is_host(name: &str) -> bool {
     name.parse::<std::net::IpAddr>().is_ok() || name.len() <= 253 && name.split('.').all(is_label)
 }
 
+/// Whether a text is a hub's address: nothing but https, a name or address, and a port.
+fn is_hub(text: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else { return false };
+    // The address is written again from what counts, so that nothing else can hide in it.
+    url.scheme() == "https" && url.host().is_some() && url.origin().ascii_serialization() == text.trim_end_matches('/')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +271,22 @@ mod tests {
         for bad in ["", "a b", "Machiai.local", "-x", "a..b", "https://x"] {
             let refused = read(&format!("{least}lan_names = [\"{bad}\"]"));
             assert!(matches!(refused, Err(ConfigError::LanName { .. })), "{bad:?} was taken for a host");
+        }
+    }
+
+    #[test]
+    fn a_hub_is_reached_over_tls_alone() {
+        let least = "site = 1\nstate = \"/s\"\n";
+        assert_eq!(read(least).unwrap().hub, None);
+        for good in ["https://hub.example:8443", "https://192.0.2.1:8443", "https://[2001:db8::1]:8443/", "https://hub"]
+        {
+            assert!(read(&format!("{least}hub = \"{good}\"")).is_ok(), "{good} was refused");
+        }
+        for bad in
+            ["", "hub.example", "http://hub.example", "https://", "https://me@hub", "https://hub/x", "https://hub?x"]
+        {
+            let refused = read(&format!("{least}hub = \"{bad}\""));
+            assert!(matches!(refused, Err(ConfigError::Hub { .. })), "{bad:?} was taken for a hub");
         }
     }
 

@@ -20,6 +20,7 @@ mod house;
 mod http;
 mod intake;
 mod lan;
+pub mod link;
 mod markup;
 mod openapi;
 mod problem;

@@ -52,8 +52,9 @@ pub(crate) async fn pair(config: &Config, place: &PlaceBody) -> Result<Opened, C
 async fn post(config: &Config, path: &str, body: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
     let failed = |source: reqwest::Error| CliError::Work { what: "reach the daemon", source: source.into() };
     let key = Chance::system().origin().map_err(|cause| CliError::Refused(cause.to_string()))?;
-    let answer = reqwest::Client::builder()
-        .no_proxy()
+    let client = crate::link::on_this_machine()
+        .map_err(|source| CliError::Work { what: "make a client", source: source.into() })?;
+    let answer = client
         .build()
         .map_err(failed)?
         .post(format!("http://{}/api/v1/{path}", config.listen))

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use machiai::link::on_this_machine;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -88,8 +89,7 @@ impl Browser {
         let _reading = spawn_blocking(move || read_port(BufReader::new(stdout), tell));
         let port = tokio::time::timeout(ANSWER_FOR, told).await.context("chromedriver was not ready in time")?;
         let port = port.context("chromedriver ended before it was ready")?;
-        let client =
-            reqwest::Client::builder().no_proxy().timeout(ANSWER_FOR).build().context("cannot make a client")?;
+        let client = on_this_machine()?.timeout(ANSWER_FOR).build().context("cannot make a client")?;
         let mut browser = Self { driver, port, client, session: String::new(), _profile: profile };
         browser.begin(more).await?;
         Ok(browser)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use machiai::link::on_this_machine;
 use serde_json::Value;
 
 use super::stopwatch::Stopwatch;
@@ -95,7 +96,7 @@ impl Api {
     /// # Errors
     /// The client cannot be made.
     pub fn new(address: &str, watch: Stopwatch) -> Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().context("cannot make a client")?;
+        let client = on_this_machine()?.tcp_nodelay(true).build().context("cannot make a client")?;
         Ok(Self { client, base: format!("{address}/api/v1/").into(), watch })
     }
 

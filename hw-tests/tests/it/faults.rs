@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use machiai::link::on_this_machine;
 use machiai_hw_tests::demo::daemon::write;
 use machiai_hw_tests::printer::{Emulator, Line, Setup};
 use rustix::process::{Pid, Signal, kill_process};
@@ -103,7 +104,7 @@ impl Clinic {
         // Ends with the daemon if it never is ready.
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         let address = ready.trim().strip_prefix("ready ").expect("the daemon ended before it was ready").to_owned();
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        let client = on_this_machine().unwrap().timeout(Duration::from_secs(20)).build().unwrap();
         Running { child, address, client, n_presses: 0 }
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use machiai::link::on_this_machine;
 use machiai_hw_tests::demo::api::{Api, Press};
 use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
@@ -184,7 +185,9 @@ async fn a_film_that_the_clinic_brings_airs_as_it_was_prepared_and_a_broken_one_
     let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
     assert_eq!(api.get("program").await.unwrap()["pictures"], json!([hash]));
     assert_eq!(api.get("status").await.unwrap()["program"], json!(["file_refused", "file_refused"]));
-    let picture = |hash: &str| reqwest::get(format!("{}/api/v1/program/contents/{hash}/picture", daemon.address()));
+    let client = on_this_machine().unwrap().build().unwrap();
+    let picture =
+        |hash: &str| client.get(format!("{}/api/v1/program/contents/{hash}/picture", daemon.address())).send();
     let shown = picture(&hash).await.unwrap();
     assert_eq!((shown.status().as_u16(), shown.headers()["content-type"].as_bytes()), (200, b"image/jpeg".as_slice()));
     assert!(shown.bytes().await.unwrap().starts_with(&[0xFF, 0xD8]));

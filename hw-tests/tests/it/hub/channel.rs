@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use machiai::link::on_this_machine;
 use machiai_core::facts::OpenedAfter;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_core::time::AtMs;
@@ -96,7 +97,7 @@ impl Box {
         assert!(matches!(store.opened().after, OpenedAfter::Nothing | OpenedAfter::Run));
         let (tell, told) = mpsc::unbounded_channel();
         let machine = Machine::new(Who { site: SITE, own: vec![own], late: BTreeSet::new() });
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = on_this_machine().unwrap().build().unwrap();
         let (hub, asked, started) = (hub.to_owned(), BTreeMap::new(), now());
         Self { store, machine, client, hub, tell, told, asked, started }
     }
@@ -216,7 +217,7 @@ impl Hub {
     }
 
     async fn get(&self, path: &str) -> Vec<u8> {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = on_this_machine().unwrap().build().unwrap();
         let got = client.get(format!("http://{}{path}", self.address)).send().await.unwrap();
         assert_eq!(got.status(), 200, "{path}");
         got.bytes().await.unwrap().to_vec()
