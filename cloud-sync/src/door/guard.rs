@@ -19,6 +19,7 @@ use super::limits::Gauge;
 use super::peer::Peer;
 use crate::store::devices::Admission;
 use crate::stream::answers::Refused;
+use crate::stream::body::announced;
 
 /// Lets a box's request through to its site, and counts it.
 pub(super) async fn guard(
@@ -32,6 +33,8 @@ pub(super) async fn guard(
     if certificate.not_after_s < door.now_s() {
         return Err(Denied::Expired);
     }
+    // A body that is counted no longer says how long it is.
+    announced(request.body())?;
     let of = (site, certificate.name.generation);
     let counted = |body| counted(body, Arc::clone(&door.gauge), of);
     Ok(next.run(request.map(counted)).await.map(counted))

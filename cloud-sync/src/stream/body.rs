@@ -28,11 +28,17 @@ pub(crate) async fn whole(body: Body) -> Result<Bytes, Refused> {
 }
 
 async fn within(longest: Duration, body: Body) -> Result<Bytes, Refused> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > MAX_DRAINED_BYTES {
-        return Err(Refused::TooLarge);
-    }
+    announced(&body)?;
     tokio::time::timeout(longest, read(body)).await.unwrap_or(Err(Refused::Torn))
+}
+
+/// Refuses a body that announces more than is even read and thrown away.
+///
+/// # Errors
+/// [`Refused::TooLarge`].
+pub(crate) fn announced(body: &Body) -> Result<(), Refused> {
+    let n_bytes = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if n_bytes > MAX_DRAINED_BYTES { Err(Refused::TooLarge) } else { Ok(()) }
 }
 
 async fn read(mut body: Body) -> Result<Bytes, Refused> {
