@@ -366,16 +366,17 @@ mod tests {
         #[test]
         fn one_wrong_letter_or_two_swapped_ones_are_found(code in any_code(), at in 0..46_usize, other in 0..32_usize) {
             let written: Vec<char> = code.to_string().chars().filter(|letter| *letter != '-').collect();
-            let at = at % written.len();
-            let mut wrong = written.clone();
+            let (mut wrong, at) = (written.clone(), at.min(written.len().saturating_sub(1)));
             wrong[at] = char::from(ALPHABET[other]);
             let typed: String = wrong.iter().collect();
             prop_assert_eq!(typed.parse::<Code>().is_ok(), wrong == written, "{}", typed);
             let mut swapped = written.clone();
             // A site's number and the figures after it are read apart.
-            let after_site = written.len() - N_FIGURES - N_CHECK;
-            let at = at.clamp(after_site, written.len() - 2);
-            swapped.swap(at, at + 1);
+            let after_site = swapped.split_at_mut(written.len().saturating_sub(N_FIGURES.saturating_add(N_CHECK))).1;
+            let pair = after_site.iter_mut().skip(at).take(2).collect::<Vec<_>>();
+            if let Ok([one, other]) = <[_; 2]>::try_from(pair) {
+                core::mem::swap(one, other);
+            }
             let typed: String = swapped.iter().collect();
             prop_assert_eq!(typed.parse::<Code>().is_ok(), swapped == written, "{}", typed);
         }
