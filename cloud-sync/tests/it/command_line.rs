@@ -1,0 +1,72 @@
+//! Sites, codes and certificates by the command line, on the store of a hub that serves.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use machiai_core::ids::SiteId;
+use machiai_hub::door::authority::Authority;
+use machiai_wire::enrol::Code;
+
+fn hub(arguments: &[&str], state: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_machiai-hub"));
+    command.args(arguments).arg("--state").arg(state).stdin(Stdio::null());
+    command
+}
+
+fn done(arguments: &[&str], state: &Path) -> Output {
+    hub(arguments, state).output().unwrap()
+}
+
+fn said(arguments: &[&str], state: &Path) -> String {
+    let done = done(arguments, state);
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+/// A hub that serves; it ends with this.
+struct Serving(Child);
+
+impl Serving {
+    fn start(state: &Path) -> (Self, SocketAddr) {
+        let mut command = hub(&["serve", "--listen", "127.0.0.1:0", "--name", "hub.example"], state);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut ready = String::new();
+        // Ends with the hub if it never is ready.
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let address = ready.trim().strip_prefix("listening on ").expect("the hub ended before it was ready");
+        (Self(child), address.parse().unwrap())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn operators_add_a_site_and_draw_codes_while_the_hub_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("hub");
+    let (_serving, address) = Serving::start(&state);
+    assert!(address.ip().is_loopback() && address.port() > 0);
+    assert_eq!(said(&["site", "add", "1001"], &state), "site 1001 added");
+    assert_eq!(said(&["site", "add", "1001"], &state), "site 1001 was there");
+    let drawn = [(); 2].map(|()| said(&["enrol-code", "1001"], &state).parse::<Code>().unwrap());
+    let fingerprint = Authority::open(&state).unwrap().fingerprint();
+    for code in &drawn {
+        assert_eq!((code.site, code.fingerprint), (SiteId(1001), fingerprint));
+    }
+    assert_ne!(drawn[0].secret, drawn[1].secret);
+    said(&["enrol-code", "1001", "--replace"], &state).parse::<Code>().unwrap();
+    assert_eq!(said(&["revoke", "1001"], &state), "0 certificates of site 1001 revoked");
+    for unknown in [["enrol-code", "7"], ["revoke", "7"]] {
+        let refused = done(&unknown, &state);
+        assert!(!refused.status.success());
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(told.contains("there is no site 7"), "{told}");
+    }
+}
