@@ -82,7 +82,8 @@ async fn a_code_is_good_once_for_a_day_at_its_own_hub_and_for_its_own_site() {
     let cloud = Cloud::start(Limits::USUAL).await;
     let new = Box::new(1001, &cloud);
     let code = cloud.code(1001, Replaces::Nothing).await;
-    let typo = code.replacen(&code[5..6], if &code[5..6] == "7" { "8" } else { "7" }, 1);
+    let (whole, last) = code.split_at(code.len() - 1);
+    let typo = format!("{whole}{}", if last == "7" { "8" } else { "7" });
     assert!(matches!(new.enrol(&typo).await, Err(EnrolError::Code(_))), "{typo} is not even sent");
     let other_site = Box::new(1002, &cloud).enrol(&code).await;
     assert!(matches!(other_site, Err(EnrolError::OtherSite { .. })), "{other_site:?}");
