@@ -352,7 +352,8 @@ mod tests {
     #[case::cut_short("1001-ZZZZZ", BadCode::Length)]
     #[case::a_letter_that_no_code_has("1001-ZZZZU", BadCode::Letter('U'))]
     #[case::a_page_of_text(&"Z".repeat(100_000), BadCode::Length)]
-    #[case::a_letter_in_the_site("10A1-ZZZZZ-ZZZZZ-ZZZZZ-Z000G-40R40-M30E2-092S", BadCode::Mistyped)]
+    // Read as figures of ten, it would be site 1101.
+    #[case::a_letter_in_the_site("10A1-ZZZZZ-ZZZZZ-ZZZZZ-Z000G-40R40-M30E2-09CC", BadCode::Mistyped)]
     fn what_is_no_code_is_told_apart(#[case] typed: &str, #[case] expected: BadCode) {
         assert_eq!(typed.parse::<Code>(), Err(expected));
     }
