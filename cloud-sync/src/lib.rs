@@ -3,7 +3,9 @@
 //! It keeps what boxes send by its bytes, hands it to whoever may read it, and never trusts a clinic's clock, nor one
 //! clinic with another's data.
 
+pub mod causes;
 pub mod chance;
+pub mod nodes;
 pub mod serve;
 mod site;
 pub mod store;

@@ -2,11 +2,12 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use machiai_hub::causes::with_causes;
+use machiai_hub::nodes::Nodes;
 use machiai_hub::serve::open_streams;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,9 +34,15 @@ struct OpenStreams {
     /// Where to listen: on this machine alone.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The store: a SQLite file.
+    /// The store: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, which many nodes may share.
     #[arg(long)]
-    store: PathBuf,
+    store: String,
+    /// How often to look what other nodes have appended, in milliseconds.
+    #[arg(long, default_value_t = 250)]
+    look_every_ms: u64,
+    /// A NATS server that wakes nodes sooner, `nats://HOST:PORT`.
+    #[arg(long)]
+    nats: Option<String>,
     /// How long a long poll waits, in milliseconds.
     #[arg(long, default_value_t = 20_000)]
     long_poll_ms: u64,
@@ -51,10 +58,11 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let long_poll_for = Duration::from_millis(open.long_poll_ms);
-    match open_streams((open.listen, &open.store), long_poll_for, stopping, say_ready).await {
+    let nodes = Nodes { look_every: Duration::from_millis(open.look_every_ms.max(1)), nats: open.nats };
+    match open_streams((open.listen, &open.store), (long_poll_for, nodes), stopping, say_ready).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %chain(&error), "the hub ended");
+            tracing::error!(error = %with_causes(&error), "the hub ended");
             ExitCode::FAILURE
         }
     }
@@ -77,10 +85,4 @@ fn stop_on_signals(stopping: CancellationToken) -> io::Result<()> {
         stopping.cancel();
     });
     Ok(())
-}
-
-/// Writes an error with all its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

@@ -1,7 +1,6 @@
 //! The hub's listeners.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
@@ -9,8 +8,8 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::nodes::{Ears, Nodes, NodesError, hear};
 use crate::site::routes::routes;
-use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::stream::routes::{Streams, open_to_all};
 
@@ -23,6 +22,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("cannot open the store")]
     Store(#[source] StoreError),
+    /// Other nodes cannot be heard.
+    #[error("cannot hear other nodes")]
+    Nodes(#[source] NodesError),
     /// The address is taken, or the listener failed.
     #[error("cannot listen on {address}")]
     Listen {
@@ -53,17 +55,17 @@ pub fn now_s() -> u64 {
 /// # Errors
 /// [`ServeError`].
 pub async fn open_streams(
-    (address, store): (SocketAddr, &Path),
-    long_poll_for: Duration,
+    (address, store): (SocketAddr, &str),
+    (long_poll_for, nodes): (Duration, Nodes),
     stopping: CancellationToken,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback { address });
     }
-    let store = Store::Sqlite(Sqlite::open(store).map_err(ServeError::Store)?);
-    let streams = Streams::new(store, now_s, long_poll_for, stopping.clone());
-    serve(address, open_to_all(streams), stopping, ready).await
+    let store = Store::open(store).await.map_err(ServeError::Store)?;
+    let streams = Streams::new(store, now_s, long_poll_for, stopping.clone()).among(nodes);
+    serve(address, (open_to_all(streams.clone()), streams), stopping, ready).await
 }
 
 /// Serves sites on this machine alone, without asking who comes, until told to stop.
@@ -78,18 +80,26 @@ pub async fn sites_on_loopback(
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback { address });
     }
-    serve(address, routes(streams), stopping, ready).await
+    serve(address, (routes(streams.clone()), streams), stopping, ready).await
 }
 
 async fn serve(
     address: SocketAddr,
-    routes: Router,
+    (routes, streams): (Router, Streams),
     stopping: CancellationToken,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     let failed = |source| ServeError::Listen { address, source };
+    let ears = Ears::open(&streams.nodes).await.map_err(ServeError::Nodes)?;
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     ready(listener.local_addr().map_err(failed)?);
-    let serving = axum::serve(listener, routes);
-    serving.with_graceful_shutdown(async move { stopping.cancelled().await }).await.map_err(failed)
+    let stop = stopping.clone().cancelled_owned();
+    let serving = async {
+        let served = axum::serve(listener, routes).with_graceful_shutdown(stop).await;
+        // Where nobody is served any more, nobody is to be woken.
+        stopping.cancel();
+        served
+    };
+    let (served, ()) = tokio::join!(serving, hear(&streams, ears));
+    served.map_err(failed)
 }

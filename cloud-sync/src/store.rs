@@ -1,6 +1,11 @@
 //! Where streams are kept: one story, told by every store.
 
+pub mod postgres;
+mod row;
 pub mod sqlite;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use axum::body::Bytes;
 use machiai_core::ids::{Origin, Seq, SiteId};
@@ -13,6 +18,7 @@ use thiserror::Error;
 
 use crate::chance::NoChance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// A store that failed; what was asked may or may not have been done.
@@ -27,6 +33,24 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// PostgreSQL failed, or what was said of it cannot be read.
+    #[error("cannot {step}")]
+    Postgres {
+        /// What was tried.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// PostgreSQL gives no connection: it is away, refuses, or all are taken for long.
+    #[error("cannot connect to PostgreSQL")]
+    NoConnection(#[source] deadpool_postgres::PoolError),
+    /// The connections to PostgreSQL cannot be kept.
+    #[error("cannot keep connections to PostgreSQL")]
+    Connections(#[source] deadpool_postgres::BuildError),
+    /// A store that nobody knows.
+    #[error("a store is named by sqlite:PATH or postgres://…")]
+    Name,
     /// The tables cannot be brought up to date.
     #[error("cannot bring the tables up to date")]
     Migrate(#[source] refinery::Error),
@@ -69,9 +93,24 @@ pub type Lines = Box<dyn FnOnce(Head) -> Vec<Vec<u8>> + Send>;
 pub enum Store {
     /// A file of this node alone.
     Sqlite(Sqlite),
+    /// A server that many nodes share.
+    Postgres(Postgres),
 }
 
 impl Store {
+    /// Opens the store of a name, and brings its tables up to date: `sqlite:PATH` is a file, which is made if it is not
+    /// there; what begins with `postgres:` is a server, see [`Postgres::open`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is no store of ours, is of a later version, or cannot be reached.
+    pub async fn open(name: &str) -> Result<Self, StoreError> {
+        match name.split_once(':') {
+            Some(("sqlite", path)) => Sqlite::open(Path::new(path)).map(Self::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Postgres::open(name).await.map(Self::Postgres),
+            Some(_) | None => Err(StoreError::Name),
+        }
+    }
+
     /// Makes a stream with its first messages, or finds it.
     ///
     /// # Errors
@@ -79,6 +118,7 @@ impl Store {
     pub async fn make(&self, path: &str, content_type: &str, first: Vec<Bytes>) -> Result<Made, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.make(path, content_type, first).await,
+            Self::Postgres(postgres) => postgres.make(path, content_type, first).await,
         }
     }
 
@@ -89,6 +129,7 @@ impl Store {
     pub async fn remove(&self, path: &str) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.remove(path).await,
+            Self::Postgres(postgres) => postgres.remove(path).await,
         }
     }
 
@@ -99,6 +140,7 @@ impl Store {
     pub async fn about(&self, path: &str) -> Result<Option<About>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.about(path).await,
+            Self::Postgres(postgres) => postgres.about(path).await,
         }
     }
 
@@ -109,6 +151,7 @@ impl Store {
     pub async fn append(&self, path: &str, append: Append) -> Result<Appended, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.append(path, append).await,
+            Self::Postgres(postgres) => postgres.append(path, append).await,
         }
     }
 
@@ -119,6 +162,18 @@ impl Store {
     pub async fn read(&self, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(path, wanted).await,
+            Self::Postgres(postgres) => postgres.read(path, wanted).await,
+        }
+    }
+
+    /// Returns the tails of those streams that are there.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn tails(&self, paths: Vec<String>) -> Result<BTreeMap<String, Offset>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.tails(paths).await,
+            Self::Postgres(postgres) => postgres.tails(paths).await,
         }
     }
 
@@ -129,6 +184,7 @@ impl Store {
     pub async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.add_site(site).await,
+            Self::Postgres(postgres) => postgres.add_site(site).await,
         }
     }
 
@@ -139,6 +195,7 @@ impl Store {
     pub async fn standing(&self, site: SiteId) -> Result<Option<Standing>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.standing(site).await,
+            Self::Postgres(postgres) => postgres.standing(site).await,
         }
     }
 
@@ -149,6 +206,7 @@ impl Store {
     pub async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.keep(site, run).await,
+            Self::Postgres(postgres) => postgres.keep(site, run).await,
         }
     }
 
@@ -159,6 +217,7 @@ impl Store {
     pub async fn write_own(&self, site: SiteId, origin: Origin, lines: Lines) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write_own(site, origin, lines).await,
+            Self::Postgres(postgres) => postgres.write_own(site, origin, lines).await,
         }
     }
 
@@ -174,6 +233,7 @@ impl Store {
     ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.facts(of, after, most).await,
+            Self::Postgres(postgres) => postgres.facts(of, after, most).await,
         }
     }
 }

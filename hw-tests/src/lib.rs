@@ -1,4 +1,4 @@
-//! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, the bench.
+//! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, servers, the bench.
 
 pub mod bench;
 pub mod browser;
@@ -8,4 +8,5 @@ pub mod films;
 pub mod glass;
 pub mod power;
 pub mod printer;
+pub mod servers;
 pub mod soak;

@@ -4,6 +4,7 @@ mod facts;
 mod rows;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use axum::body::Bytes;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_wire::box_side::Most;
 use machiai_wire::hub_side::Judged;
-use machiai_wire::offset::Incarnation;
+use machiai_wire::offset::{Incarnation, Offset};
 use machiai_wire::said::Run;
 use rusqlite::{Connection, OpenFlags};
 
@@ -96,6 +97,10 @@ impl Sqlite {
     pub(crate) async fn read(&self, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
         let path = path.to_owned();
         self.ask(move |db| rows::read(db, &path, wanted)).await
+    }
+
+    pub(crate) async fn tails(&self, paths: Vec<String>) -> Result<BTreeMap<String, Offset>, StoreError> {
+        self.ask(move |db| rows::tails(db, paths)).await
     }
 
     pub(crate) async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::{self, Refused};
 use super::asked::{self, Live};
 use super::{About, Append, Appended, Chunk, JSON, Made, Read, Wanted, live, media_type};
+use crate::nodes::Nodes;
 use crate::site::down_of;
 use crate::store::{Lines, Store, StoreError};
 use crate::wake::Wakes;
@@ -39,6 +40,7 @@ pub struct Streams {
     pub(crate) long_poll_for: Duration,
     pub(crate) now_s: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) stopping: CancellationToken,
+    pub(crate) nodes: Nodes,
 }
 
 impl Streams {
@@ -51,7 +53,13 @@ impl Streams {
         long_poll_for: Duration,
         stopping: CancellationToken,
     ) -> Self {
-        Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping }
+        Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping, nodes: Nodes::LOOKING }
+    }
+
+    /// Serves them as one of several nodes on the store.
+    #[must_use]
+    pub fn among(self, nodes: Nodes) -> Self {
+        Self { nodes, ..self }
     }
 
     /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether they followed and the site

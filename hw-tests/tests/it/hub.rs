@@ -1,4 +1,34 @@
-//! The hub: its streams as a public suite judges them.
+//! The hub: its streams as a public suite judges them, its channel to a box, and its nodes; over every store.
 
 mod channel;
 mod conformance;
+mod nodes;
+
+use machiai_hw_tests::servers::postgres::Postgres;
+use tempfile::TempDir;
+
+/// Where a store lives that is thrown away with this.
+enum Home {
+    /// In a file.
+    Folder(TempDir),
+    /// On a server.
+    Server(Postgres),
+}
+
+impl Home {
+    fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn server() -> Self {
+        Self::Server(Postgres::start().unwrap())
+    }
+
+    /// What a hub calls the store.
+    fn name(&self) -> String {
+        match self {
+            Self::Folder(folder) => format!("sqlite:{}", folder.path().join("hub.db").display()),
+            Self::Server(server) => server.name(""),
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! A box's journal and the hub, both on real SQLite, over HTTP: facts' bytes survive every path.
+//! A box's journal on real SQLite and the hub on each of its stores, over HTTP: facts' bytes survive every path.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +9,6 @@ use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_core::time::AtMs;
 use machiai_hub::serve::{LONG_POLL_FOR, now_s, sites_on_loopback};
 use machiai_hub::store::Store as HubStore;
-use machiai_hub::store::sqlite::Sqlite;
 use machiai_hub::stream::routes::Streams;
 use machiai_journal::open::{Disk, Open};
 use machiai_journal::store::Batch;
@@ -19,8 +18,11 @@ use machiai_wire::chain::Hash;
 use machiai_wire::http::{self, Answer, Events};
 use machiai_wire::run::{Head, Heads};
 use machiai_wire::said::{Ask, Came, Failure, Mode};
+use rstest::rstest;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+use super::Home;
 
 const SITE: SiteId = SiteId(1001);
 
@@ -196,8 +198,8 @@ struct Hub {
 }
 
 impl Hub {
-    async fn start(folder: &Path) -> Self {
-        let store = HubStore::Sqlite(Sqlite::open(&folder.join("hub.db")).unwrap());
+    async fn start(home: &Home) -> Self {
+        let store = HubStore::open(&home.name()).await.unwrap();
         store.add_site(SITE).await.unwrap();
         let (stopping, (tell, told)) = (CancellationToken::new(), oneshot::channel());
         let streams = Streams::new(store, now_s, LONG_POLL_FOR, stopping.clone());
@@ -223,10 +225,13 @@ impl Hub {
     }
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test]
-async fn facts_keep_their_bytes_from_a_journal_to_the_hub_and_into_another_journal() {
-    let (here, there, cloud) = (folder(), folder(), folder());
-    let hub = Hub::start(cloud.path()).await;
+async fn facts_keep_their_bytes_from_a_journal_to_the_hub_and_into_another_journal(#[case] cloud: Home) {
+    let (here, there) = (folder(), folder());
+    let hub = Hub::start(&cloud).await;
     hub.write(origin(200), 3).await;
     let written: Vec<Vec<u8>> = (1..=1_200).map(|seq| odd(origin(1), seq)).collect();
     let mut one = Box::open(here.path(), origin(1), &hub.address);

@@ -1,4 +1,4 @@
-//! The public conformance suite of the Durable Streams protocol, run under vitest against a hub on a free port.
+//! The public conformance suite of the Durable Streams protocol, run under vitest against a hub on a free port, over each of its stores.
 //!
 //! What is skipped stands by name in `data/conformance/skipped.txt`, each under the reason.
 
@@ -8,11 +8,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use machiai_hub::nodes::Nodes;
 use machiai_hub::serve::open_streams;
+use rstest::rstest;
 use serde_json::Value;
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
+
+use super::Home;
 
 /// How long a long poll of the hub waits here, and how long the suite is told that it may.
 const LONG_POLL_FOR: Duration = Duration::from_millis(1_500);
@@ -45,18 +49,21 @@ fn run(address: &str, folder: &Path) -> BTreeMap<String, String> {
     results.iter().map(|one| (text(&one["fullName"]), text(&one["status"]))).collect()
 }
 
-#[test]
-fn the_public_suite_finds_nothing_in_the_profile_that_is_kept() {
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
+fn the_public_suite_finds_nothing_in_the_profile_that_is_kept(#[case] home: Home) {
     for file in ["streams.test.js", "skipped.txt"] {
         fs::copy(data().join(file), installed().join(file)).expect("`make conformance` makes the folder");
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let (stopping, (tell, told)) = (CancellationToken::new(), oneshot::channel());
-    let (store, stop) = (folder.path().join("hub.db"), stopping.clone());
+    let (store, stop) = (home.name(), stopping.clone());
     let hub = runtime.spawn(async move {
-        let listen = ("127.0.0.1:0".parse().unwrap(), store.as_path());
-        open_streams(listen, LONG_POLL_FOR, stop, |address| tell.send(address.to_string()).unwrap()).await
+        let listen = ("127.0.0.1:0".parse().unwrap(), store.as_str());
+        open_streams(listen, (LONG_POLL_FOR, Nodes::LOOKING), stop, |address| tell.send(address.to_string()).unwrap())
+            .await
     });
     let ended = run(&runtime.block_on(told).unwrap(), folder.path());
     stopping.cancel();
