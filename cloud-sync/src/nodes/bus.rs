@@ -67,6 +67,11 @@ fn tell(event: &Event) {
     match event {
         Event::Disconnected => tracing::warn!("the NATS server is gone, other nodes' appends are found by looking"),
         Event::Connected => tracing::info!("the NATS server is there"),
-        other => tracing::info!(event = %other, "from the NATS client"),
+        Event::LameDuckMode
+        | Event::Draining
+        | Event::Closed
+        | Event::SlowConsumer(_)
+        | Event::ServerError(_)
+        | Event::ClientError(_) => tracing::info!(%event, "from the NATS client"),
     }
 }
