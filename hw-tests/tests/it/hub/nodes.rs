@@ -61,10 +61,8 @@ async fn nodes_that_append_to_one_stream_at_once_leave_no_hole_and_no_number_twi
             let mut tails = BTreeSet::new();
             for nth in 0..N_APPENDS {
                 let three = [0, 1, 2].map(|part| format!("{writer} {nth} {part}"));
-                match node.append("/s", text(&three)).await.unwrap() {
-                    Appended::New(tail) => assert!(tails.insert(tail.after)),
-                    other => panic!("{other:?}"),
-                }
+                let Appended::New(tail) = node.append("/s", text(&three)).await.unwrap() else { panic!() };
+                assert!(tails.insert(tail.after));
             }
             tails
         });
