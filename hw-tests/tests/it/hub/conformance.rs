@@ -34,8 +34,8 @@ fn installed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("conformance")
 }
 
-/// Runs the suite against an address; returns how each of its tests ended.
-fn run(address: &str, folder: &Path) -> BTreeMap<String, String> {
+/// Runs the suite against an address; returns how each of its tests ended, and why those failed that did.
+fn run(address: &str, folder: &Path) -> (BTreeMap<String, String>, Vec<String>) {
     let report = folder.join("report.json");
     let mut vitest = Command::new(installed().join("node_modules/.bin/vitest"));
     // One of its tests makes 100,000 checks: on a busy machine that takes longer than the five seconds that it has unless
@@ -48,10 +48,9 @@ fn run(address: &str, folder: &Path) -> BTreeMap<String, String> {
     let report: Value = serde_json::from_slice(&report).unwrap();
     let results = report["testResults"][0]["assertionResults"].as_array().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    for failed in results.iter().filter(|one| one["status"] == "failed") {
-        eprintln!("{}: {}", failed["fullName"], failed["failureMessages"]);
-    }
-    results.iter().map(|one| (text(&one["fullName"]), text(&one["status"]))).collect()
+    let failed = results.iter().filter(|one| one["status"] == "failed");
+    let why = failed.map(|one| one["failureMessages"].to_string()).collect();
+    (results.iter().map(|one| (text(&one["fullName"]), text(&one["status"]))).collect(), why)
 }
 
 #[rstest]
@@ -70,7 +69,7 @@ fn the_public_suite_finds_nothing_in_the_profile_that_is_kept(#[case] home: Home
         open_streams(listen, (LONG_POLL_FOR, Nodes::LOOKING), stop, |address| tell.send(address.to_string()).unwrap())
             .await
     });
-    let ended = run(&runtime.block_on(told).unwrap(), folder.path());
+    let (ended, why) = run(&runtime.block_on(told).unwrap(), folder.path());
     stopping.cancel();
     runtime.block_on(hub).unwrap().unwrap();
 
@@ -79,7 +78,7 @@ fn the_public_suite_finds_nothing_in_the_profile_that_is_kept(#[case] home: Home
     let that = |status: &str| -> BTreeSet<&str> {
         ended.iter().filter(|(_, ended)| *ended == status).map(|(name, _)| name.as_str()).collect()
     };
-    assert_eq!(that("failed"), BTreeSet::new());
+    assert_eq!(that("failed"), BTreeSet::new(), "{why:?}");
     assert_eq!(that("skipped"), skipped, "what is skipped is named, and nothing else is");
     assert_eq!((ended.len(), that("passed").len()), (N_TESTS, N_KEPT));
 }
