@@ -4,6 +4,10 @@
 //! clinic with another's data.
 
 pub mod chance;
+pub mod clock;
+pub mod hub;
+mod patient;
+mod public;
 pub mod serve;
 mod site;
 pub mod store;

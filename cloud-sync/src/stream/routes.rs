@@ -54,8 +54,8 @@ impl Streams {
         Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping }
     }
 
-    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether they followed and the site
-    /// is known.
+    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether there were any, they
+    /// followed, and the site is known.
     ///
     /// # Errors
     /// [`StoreError`]: look what is held before writing them again.
