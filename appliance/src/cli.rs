@@ -32,6 +32,8 @@ pub enum Action {
     Run,
     /// Explains the configuration and what is wrong with it.
     Check,
+    /// Says how the box and its channel to the hub do, in Japanese and in English.
+    Status,
     /// Brings the clinic's settings in, or writes them out.
     Settings {
         /// Which way.
@@ -231,6 +233,7 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
     match &cli.action {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
+        Action::Status => status(&read(&cli.config)?),
         Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
@@ -297,6 +300,11 @@ fn pair(config: &Config, kind: &str, place: &str) -> Result<(), CliError> {
         "A device that does not trust the box yet opens /trust in place of /pair, and compares the fingerprint.\n",
     );
     say(None, told.as_bytes())
+}
+
+fn status(config: &Config) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    say(None, runtime.block_on(crate::remote::status(config))?.as_bytes())
 }
 
 fn set_up_code(config: &Config) -> Result<(), CliError> {

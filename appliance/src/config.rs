@@ -27,6 +27,9 @@ pub struct Config {
     /// Names and addresses of this box on that network, beside those it finds by itself.
     #[serde(default)]
     pub lan_names: Vec<String>,
+    /// The hub with which this box reconciles: `https://` and its name; none for a box that stands alone.
+    #[serde(default)]
+    pub hub: Option<String>,
     /// Where the monitors' processes connect; a socket in the state folder by default.
     #[serde(default)]
     pub screen_socket: Option<PathBuf>,
@@ -110,6 +113,12 @@ pub enum ConfigError {
         /// The address.
         listen: SocketAddr,
     },
+    /// A hub that is no address, or one that is reached in clear over a network.
+    #[error("hub = \"{hub}\" must be `https://` and a host's name; in clear only on this machine itself")]
+    Hub {
+        /// The address.
+        hub: String,
+    },
     /// A name that no certificate can bear.
     #[error("lan_names has \"{name}\", which is neither an address nor a host's name")]
     LanName {
@@ -152,6 +161,9 @@ impl Config {
         }
         if let Some(name) = self.lan_names.iter().find(|name| !is_host(name)) {
             return Err(ConfigError::LanName { name: name.clone() });
+        }
+        if let Some(hub) = self.hub.as_ref().filter(|hub| !is_hub(hub)) {
+            return Err(ConfigError::Hub { hub: hub.clone() });
         }
         match &self.rehearsal {
             Some(rehearsal) if rehearsal.speed == 0 || rehearsal.speed > 10_000 => {
@@ -212,6 +224,15 @@ pub(crate) fn is_host(name: &str) -> bool {
     name.parse::<std::net::IpAddr>().is_ok() || name.len() <= 253 && name.split('.').all(is_label)
 }
 
+/// Whether a text is a hub's address: over TLS, or in clear on this machine itself.
+fn is_hub(address: &str) -> bool {
+    let Ok(url) = address.parse::<reqwest::Url>() else { return false };
+    let is_bare = url.path() == "/" && url.query().is_none() && url.username().is_empty();
+    let is_here =
+        url.host_str().and_then(|host| host.parse::<std::net::IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());
+    is_bare && (url.scheme() == "https" || url.scheme() == "http" && is_here)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,6 +273,19 @@ mod tests {
         for bad in ["", "a b", "Machiai.local", "-x", "a..b", "https://x"] {
             let refused = read(&format!("{least}lan_names = [\"{bad}\"]"));
             assert!(matches!(refused, Err(ConfigError::LanName { .. })), "{bad:?} was taken for a host");
+        }
+    }
+
+    #[test]
+    fn a_hub_is_reached_in_clear_on_this_machine_alone() {
+        let with = |hub: &str| read(&format!("site = 1\nstate = \"/s\"\nhub = \"{hub}\""));
+        for good in ["https://hub.example.jp", "https://hub.example.jp:8443/", "http://127.0.0.1:8120"] {
+            assert_eq!(with(good).unwrap().hub.as_deref(), Some(good));
+        }
+        for bad in
+            ["", "hub.example.jp", "http://hub.example.jp", "https://a@hub.jp", "https://hub.jp/x", "ftp://127.0.0.1"]
+        {
+            assert!(matches!(with(bad), Err(ConfigError::Hub { .. })), "{bad:?} was taken for a hub");
         }
     }
 

@@ -20,6 +20,7 @@ mod house;
 mod http;
 mod intake;
 mod lan;
+mod link;
 mod markup;
 mod openapi;
 mod problem;

@@ -5,7 +5,11 @@
 
 pub mod causes;
 pub mod chance;
+pub mod clock;
+pub mod hub;
 pub mod nodes;
+mod patient;
+mod public;
 pub mod serve;
 mod site;
 pub mod store;

@@ -85,8 +85,17 @@ pub struct Standing {
     pub down: Offset,
 }
 
-/// Makes the lines of facts that follow where an origin stands.
-pub type Lines = Box<dyn FnOnce(Head) -> Vec<Vec<u8>> + Send>;
+/// What stands when facts of the hub's own are to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// How far their origin reaches.
+    pub head: Head,
+    /// The tail of the hub's own facts.
+    pub down: Offset,
+}
+
+/// Makes the lines of facts that follow what stands; none when they are not to be written after all.
+pub type Lines = Box<dyn FnOnce(Before) -> Vec<Vec<u8>> + Send>;
 
 /// A store.
 #[derive(Clone, Debug)]
@@ -210,7 +219,7 @@ impl Store {
         }
     }
 
-    /// Writes facts of the hub's own; returns whether they followed and the site is known.
+    /// Writes facts of the hub's own; returns whether there were any, they followed, and the site is known.
     ///
     /// # Errors
     /// [`StoreError`]: look what is held before writing them again.
@@ -218,6 +227,39 @@ impl Store {
         match self {
             Self::Sqlite(sqlite) => sqlite.write_own(site, origin, lines).await,
             Self::Postgres(postgres) => postgres.write_own(site, origin, lines).await,
+        }
+    }
+
+    /// Notes when sites were last heard of, in milliseconds of UTC; an older instant changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]: note it again later.
+    pub async fn note_seen(&self, heard: BTreeMap<SiteId, i64>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.note_seen(heard).await,
+            Self::Postgres(postgres) => postgres.note_seen(heard).await,
+        }
+    }
+
+    /// Returns when a site was last heard of, in milliseconds of UTC.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn seen_ms(&self, site: SiteId) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.seen_ms(site).await,
+            Self::Postgres(postgres) => postgres.seen_ms(site).await,
+        }
+    }
+
+    /// Returns a secret that all nodes share, which is drawn at the first question.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.secret(name).await,
+            Self::Postgres(postgres) => postgres.secret(name).await,
         }
     }
 

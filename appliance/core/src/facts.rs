@@ -61,6 +61,8 @@ pub enum Fact {
     LineResumed,
     /// Numbering of a line jumped ahead.
     NumbersJumped(NumbersJumped),
+    /// Numbers of a line were set apart for the hub, which alone gives them from now on.
+    NumbersLeased(NumbersLeased),
     /// The clinic's short message to patients (i-message) was set, or withdrawn when empty.
     MessageSet(MessageSet),
 
@@ -84,6 +86,8 @@ pub enum Fact {
     Finished(Called),
     /// A visit was cancelled.
     Cancelled(Cancelled),
+    /// The holder of a ticket left the line from afar; it counts only for who is not called yet.
+    LeftLine(OfVisit),
     /// A waiting patient was set aside.
     Held(OfVisit),
     /// A patient set aside got a place again.
@@ -279,6 +283,30 @@ pub struct NumbersJumped {
     pub to: Number,
     /// Why.
     pub reason: JumpReason,
+}
+
+/// A number that the hub may give.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The number in its day and line.
+    pub number: Number,
+    /// What is printed, shown and called.
+    pub label: Label,
+    /// The visit that it will be: whoever comes with it is known, although the hub's own fact may not be here yet.
+    pub visit: VisitId,
+}
+
+/// See [`Fact::NumbersLeased`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumbersLeased {
+    /// Which, in order.
+    pub leased: Vec<Lease>,
+    /// The session whose numbers they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// Numbers passed over before and between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<Gap>,
 }
 
 /// See [`Fact::MessageSet`].

@@ -6,6 +6,7 @@
 mod facts;
 mod rows;
 mod server;
+mod sites;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ use machiai_wire::hub_side::Judged;
 use machiai_wire::offset::{Incarnation, Offset};
 use machiai_wire::said::Run;
 
-use super::{Lines, Standing, StoreError};
+use super::{Before, Lines, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
 use server::{Server, begin, begin_to_read, commit};
@@ -117,6 +118,33 @@ impl Postgres {
         let is_written = facts::write_own(&tx, (site, origin), lines).await?;
         commit(tx).await?;
         Ok(is_written)
+    }
+
+    pub(crate) async fn note_seen(&self, heard: BTreeMap<SiteId, i64>) -> Result<(), StoreError> {
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let mut client = self.0.client().await?;
+        let tx = begin(&mut client).await?;
+        sites::note_seen(&tx, heard).await?;
+        commit(tx).await
+    }
+
+    pub(crate) async fn seen_ms(&self, site: SiteId) -> Result<Option<i64>, StoreError> {
+        let mut client = self.0.client().await?;
+        let tx = begin_to_read(&mut client).await?;
+        let seen = sites::seen_ms(&tx, site).await?;
+        commit(tx).await?;
+        Ok(seen)
+    }
+
+    pub(crate) async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
+        let drawn = chance::bytes().map_err(StoreError::Chance)?;
+        let mut client = self.0.client().await?;
+        let tx = begin(&mut client).await?;
+        let secret = sites::secret(&tx, name, drawn).await?;
+        commit(tx).await?;
+        Ok(secret)
     }
 
     pub(crate) async fn facts(

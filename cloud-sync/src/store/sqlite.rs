@@ -2,6 +2,7 @@
 
 mod facts;
 mod rows;
+mod sites;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use machiai_wire::offset::{Incarnation, Offset};
 use machiai_wire::said::Run;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Lines, Standing, StoreError};
+use super::{Before, Lines, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
 use writer::Writer;
@@ -128,6 +129,22 @@ impl Sqlite {
         most: Most,
     ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         self.ask(move |db| facts::facts(db, (site, origin), after, most)).await
+    }
+
+    pub(crate) async fn note_seen(&self, heard: BTreeMap<SiteId, i64>) -> Result<(), StoreError> {
+        if heard.is_empty() {
+            return Ok(());
+        }
+        self.writer.write(move |db| sites::note_seen(db, &heard)).await
+    }
+
+    pub(crate) async fn seen_ms(&self, site: SiteId) -> Result<Option<i64>, StoreError> {
+        self.ask(move |db| sites::seen_ms(db, site)).await
+    }
+
+    pub(crate) async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
+        let drawn = chance::bytes().map_err(StoreError::Chance)?;
+        self.writer.write(move |db| sites::secret(db, name, drawn)).await
     }
 
     /// Asks something of the file on a thread that may wait for the disk.

@@ -62,8 +62,8 @@ impl Streams {
         Self { nodes, ..self }
     }
 
-    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether they followed and the site
-    /// is known.
+    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether there were any, they
+    /// followed, and the site is known.
     ///
     /// # Errors
     /// [`StoreError`]: look what is held before writing them again.

@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 
 use super::rows::{self, Found};
 use super::server::{Answer, Tried as _, change, number, row, rows as ask, signed};
-use super::{Lines, Standing, StoreError};
+use super::{Before, Lines, Standing, StoreError};
 use crate::site::{down_of, up_of};
 use crate::store::row::Taken;
 use crate::stream::JSON;
@@ -107,7 +107,10 @@ pub(super) async fn keep(tx: &Transaction<'_>, site: SiteId, run: &Run) -> Resul
 pub(super) async fn write_own(tx: &Transaction<'_>, of: (SiteId, Origin), lines: Lines) -> Result<bool, StoreError> {
     let Some(down) = lock(tx, of.0, &down_of(of.0)).await? else { return Ok(false) };
     let before = head(tx, of).await?;
-    let lines = lines(before);
+    let lines = lines(Before { head: before, down: down.stream.tail() });
+    if lines.is_empty() {
+        return Ok(false);
+    }
     let followed = follow(of, before, lines.iter().map(Vec::as_slice));
     let Ok(head) = followed.inspect_err(|bad| tracing::error!(%bad, "the hub's own facts do not follow")) else {
         return Ok(false);

@@ -10,7 +10,7 @@ use machiai_wire::said::Run;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows;
-use super::{Lines, Standing, StoreError, Tried as _};
+use super::{Before, Lines, Standing, StoreError, Tried as _};
 use crate::site::{down_of, up_of};
 use crate::store::row::{Stream, Taken};
 use crate::stream::JSON;
@@ -89,13 +89,16 @@ pub(super) fn write_own(db: &Connection, of: (SiteId, Origin), lines: Lines) -> 
     if !knows(db, of.0)? {
         return Ok(false);
     }
-    let before = head(db, of)?;
-    let lines = lines(before);
+    let (before, down) = (head(db, of)?, stream(db, &down_of(of.0))?);
+    let lines = lines(Before { head: before, down: down.tail() });
+    if lines.is_empty() {
+        return Ok(false);
+    }
     let followed = follow(of, before, lines.iter().map(Vec::as_slice));
     let Ok(head) = followed.inspect_err(|bad| tracing::error!(%bad, "the hub's own facts do not follow")) else {
         return Ok(false);
     };
-    add(db, of, (stream(db, &down_of(of.0))?, head), &lines)?;
+    add(db, of, (down, head), &lines)?;
     Ok(true)
 }
 

@@ -5,10 +5,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use machiai_core::facts::OpenedAfter;
+use machiai_core::ids::BootId;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_core::time::AtMs;
-use machiai_hub::serve::{LONG_POLL_FOR, now_s, sites_on_loopback};
-use machiai_hub::store::Store as HubStore;
+use machiai_hub::clock::Clock;
+use machiai_hub::hub::Hub as Node;
+use machiai_hub::serve::{LONG_POLL_FOR, hub_on_loopback, now_s};
+use machiai_hub::store::{Before, Store as HubStore};
 use machiai_hub::stream::routes::Streams;
 use machiai_journal::open::{Disk, Open};
 use machiai_journal::store::Batch;
@@ -105,7 +108,7 @@ impl Box {
 
     fn keep(&mut self, lines: Vec<Vec<u8>>) {
         let facts = lines.into_iter().map(|line| NewFact::received(line, None).unwrap()).collect();
-        self.store.append(&Batch { facts, secrets: Vec::new() }).unwrap();
+        self.store.append(&Batch { facts, ..Batch::default() }).unwrap();
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
@@ -203,17 +206,18 @@ impl Hub {
         store.add_site(SITE).await.unwrap();
         let (stopping, (tell, told)) = (CancellationToken::new(), oneshot::channel());
         let streams = Streams::new(store, now_s, LONG_POLL_FOR, stopping.clone());
-        let (served, stop) = (streams.clone(), stopping.clone());
+        let clock = Clock::new(BootId::from_bytes([3; 16]), machiai_hub::serve::reading());
+        let (served, stop) = (Node::begin(streams.clone(), clock).await.unwrap(), stopping.clone());
         tokio::spawn(async move {
             let listen = ("127.0.0.1:0".parse().unwrap(), served);
-            sites_on_loopback(listen, stop, |address| tell.send(address.to_string()).unwrap()).await.unwrap();
+            hub_on_loopback(listen, stop, |address| tell.send(address.to_string()).unwrap()).await.unwrap();
         });
         Self { address: told.await.unwrap(), streams, stopping }
     }
 
     /// Writes facts of its own.
     async fn write(&self, own: Origin, n_facts: u64) {
-        let lines = move |head: Head| (1..=n_facts).map(|nth| odd(own, head.seq.0 + nth)).collect();
+        let lines = move |before: Before| (1..=n_facts).map(|nth| odd(own, before.head.seq.0 + nth)).collect();
         assert!(self.streams.write_own(SITE, own, std::boxed::Box::new(lines)).await.unwrap());
     }
 
