@@ -4,6 +4,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod asked;
+pub(crate) mod body;
 pub(crate) mod live;
 pub mod routes;
 

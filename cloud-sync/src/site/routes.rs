@@ -23,7 +23,8 @@ use super::{down_of, up_of};
 use crate::store::Standing;
 use crate::stream::answers::{self, Refused};
 use crate::stream::asked;
-use crate::stream::routes::{Streams, secure, whole};
+use crate::stream::body::{plain, whole};
+use crate::stream::routes::{Streams, secure};
 
 /// The version of the channel, said on every answer.
 const VERSION: HeaderValue = HeaderValue::from_static("1");
@@ -74,7 +75,8 @@ async fn vector(
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
-    let body = whole(request.into_body()).await?;
+    let (head, body) = request.into_parts();
+    let body = plain(&head.headers, whole(body).await?).await?;
     let malformed = Refused::Malformed { what: "the vector" };
     let Ok(question) = serde_json::from_slice::<Question>(&body) else { return Err(malformed) };
     let Standing { heads, epoch, down } = standing(&streams, site).await?;
@@ -96,7 +98,7 @@ async fn append(
     let origin = producer.parse().map_err(|_bad| Refused::Malformed { what: "Producer-Id" })?;
     let hash = head.headers.get(http::header::HASH).and_then(|hash| hash.to_str().ok()?.parse().ok());
     let hash = hash.ok_or(Refused::Malformed { what: "Machiai-Hash" })?;
-    let body = whole(body).await?;
+    let body = plain(&head.headers, whole(body).await?).await?;
     let lines = json::cut(&body).map_err(|_bad| Refused::NotJson)?.into_iter().map(<[u8]>::to_vec).collect();
     let judged = streams.store.keep(site, Run { origin, turn, hash, lines }).await?.ok_or(Refused::NoStream)?;
     match judged {

@@ -25,8 +25,10 @@ pub(crate) enum Refused {
     NotJson,
     /// The body is larger than is taken.
     TooLarge,
-    /// The body did not come whole.
+    /// The body did not come whole, or not in time.
     Torn,
+    /// The body is packed in a way that is not read here.
+    OtherEncoding,
     /// A part of the protocol that is not kept here.
     NotKept { name: &'static str },
     /// There is no such stream.
@@ -60,7 +62,7 @@ impl From<StoreError> for Refused {
 }
 
 impl Refused {
-    fn words(&self) -> (StatusCode, &'static str, String) {
+    pub(crate) fn words(&self) -> (StatusCode, &'static str, String) {
         let bad = StatusCode::BAD_REQUEST;
         match self {
             Self::Malformed { what } => (bad, "malformed", format!("cannot read {what}")),
@@ -68,6 +70,9 @@ impl Refused {
             Self::NotJson => (bad, "not_json", "the body is not JSON".to_owned()),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large".to_owned()),
             Self::Torn => (bad, "torn", "the body did not come whole".to_owned()),
+            Self::OtherEncoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "other_encoding", "send the body plain, or by gzip".to_owned())
+            }
             Self::NotKept { name } => (bad, "not_kept", format!("{name} is not supported here")),
             Self::NoStream => (StatusCode::NOT_FOUND, "no_stream", "there is no such stream".to_owned()),
             Self::OtherStream => (StatusCode::CONFLICT, "other_stream", "another stream stands there".to_owned()),
@@ -95,7 +100,12 @@ impl Refused {
             }
             Self::Stale { epoch } => vec![(header::PRODUCER_EPOCH, *epoch)],
             Self::Malformed { .. } | Self::NoBody | Self::NotJson | Self::TooLarge | Self::Torn => Vec::new(),
-            Self::NotKept { .. } | Self::NoStream | Self::OtherStream | Self::OtherType | Self::NotAfter => Vec::new(),
+            Self::OtherEncoding
+            | Self::NotKept { .. }
+            | Self::NoStream
+            | Self::OtherStream
+            | Self::OtherType
+            | Self::NotAfter => Vec::new(),
             Self::BeginsLate | Self::Behind { .. } | Self::BadRun { .. } | Self::Gone | Self::Store(_) => Vec::new(),
         }
     }

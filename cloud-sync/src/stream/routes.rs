@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header as http};
 use axum::middleware::map_response;
@@ -17,14 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::answers::{self, Refused};
 use super::asked::{self, Live};
+use super::body::whole;
 use super::{About, Append, Appended, Chunk, JSON, Made, Read, Wanted, live, media_type};
 use crate::nodes::Nodes;
 use crate::site::down_of;
 use crate::store::{Lines, Store, StoreError};
 use crate::wake::Wakes;
-
-/// How much one append may bring, in bytes.
-pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// How much one answer brings, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -210,15 +208,6 @@ pub(crate) async fn secure(mut response: Response) -> Response {
 fn content_type(headers: &HeaderMap) -> Option<String> {
     let named = headers.get(http::CONTENT_TYPE)?.to_str().ok().map(media_type)?;
     Some(named).filter(|named| !named.is_empty())
-}
-
-/// Reads a body to its end, or to where it is too large: one that is refused at once would reset its writer.
-pub(crate) async fn whole(body: Body) -> Result<Bytes, Refused> {
-    to_bytes(body, MAX_BODY_BYTES).await.map_err(|cause| {
-        let is_long =
-            std::error::Error::source(&cause).is_some_and(|cause| cause.is::<http_body_util::LengthLimitError>());
-        if is_long { Refused::TooLarge } else { Refused::Torn }
-    })
 }
 
 /// Cuts a body into its messages: the elements of an array of JSON, or the whole.

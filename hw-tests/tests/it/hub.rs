@@ -2,6 +2,7 @@
 
 mod channel;
 mod conformance;
+mod link;
 mod nodes;
 
 use machiai_hw_tests::servers::postgres::Postgres;
