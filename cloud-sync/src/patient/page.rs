@@ -3,6 +3,7 @@
 use machiai_core::facts::Lang;
 use machiai_core::ids::SiteId;
 use machiai_core::queue::visit::State;
+use machiai_core::view::Wait;
 use minijinja::{Environment, Value, context};
 
 use super::view::{LineView, SiteView, TicketView};
@@ -57,7 +58,7 @@ impl Pages {
         let page = context! {
             title => say("title", &[]), clinic => view.name.get(about.lang), lines, key,
             message => view.message.clone(), address => view.address.clone(),
-            hours => if hours.is_empty() { say("no_hours", &[]) } else { hours.join("　") },
+            hours => if hours.is_empty() { vec![say("no_hours", &[])] } else { hours },
             hours_title => say("hours", &[]), address_title => say("address", &[]), message_title => say("message", &[]),
             one_each => say("one_each", &[]), is_rehearsal => view.is_rehearsal,
             action => format!("/s/{}/take", about.site),
@@ -74,7 +75,7 @@ impl Pages {
             waiting => say("waiting", &[]), n_waiting => line.n_waiting, people => say("people", &[]),
             wait_title => say("wait", &[]), wait => self.words.wait(lang, &line.wait),
             now_title => say("now", &[]), now => line.now.join("・"),
-            closed => self.words.say(lang, ("board", "line_closed"), &[]),
+            closed => if line.may_take.is_ok() { say("desk_closed", &[]) } else { self.words.say(lang, ("board", "line_closed"), &[]) },
             may_take => line.may_take.is_ok(), take => say("take", &[("line", name)]),
             why_not => line.may_take.as_ref().err().map(|refusal| self.words.refusal(lang, refusal)),
         }
@@ -90,6 +91,10 @@ impl Pages {
         let room = view.room.as_ref().map(|room| room.get(about.lang)).unwrap_or_default();
         let say = |key: &str| self.words.say(about.lang, ("patient", key), &[("room", room)]);
         let path = format!("/t/{}/{token}", about.site);
+        let wait = match &view.wait {
+            Wait::Nobody => self.words.say(about.lang, ("ticket", "soon"), &[]),
+            wait @ (Wait::Band(_) | Wait::Unknown | Wait::Paused) => self.words.wait(about.lang, wait),
+        };
         let page = context! {
             title => say("mine"), clinic => view.clinic.get(about.lang), line => view.line.get(about.lang),
             label => view.label.clone(), state => say(state_key(view.state)), is_called => view.state == State::Called,
@@ -98,7 +103,7 @@ impl Pages {
                 let n = view.n_not_arrived.to_string();
                 self.words.say(about.lang, ("patient", "not_arrived"), &[("n", &n)])
             }),
-            wait_title => say("wait"), wait => self.words.wait(about.lang, &view.wait), order => say("order"),
+            wait_title => say("wait"), wait, order => say("order"),
             leave => say("leave"), sure => say("leave_sure"), yes => say("leave_yes"), no => say("leave_no"), asks,
             whole => say("whole"), whole_path => format!("/s/{}", about.site), path => path.clone(),
             valid => self.words.say(about.lang, ("ticket", "valid"), &[]),
