@@ -175,8 +175,9 @@ impl Channel {
                         }
                     }
                 }
-                self.tell(came);
-                self.lease()?;
+                if self.tell(came) {
+                    self.lease()?;
+                }
             }
         }
         Ok(())
@@ -197,11 +198,8 @@ impl Channel {
         self.asked.insert(nth, task.abort_handle());
     }
 
-    /// Leases numbers to the hub while it listens.
-    fn lease(&mut self) -> Result<(), Fault> {
-        if self.machine.told(&self.held).mode.is_none() {
-            return Ok(());
-        }
+    /// Leases numbers to the hub, which is there.
+    fn lease(&self) -> Result<(), Fault> {
         let now = self.app.gate.clock.now().0;
         // Each leases for one line.
         for _ in 0..MOST_LINES {
@@ -217,10 +215,13 @@ impl Channel {
         self.app.gate.ask_waiting(&self.app.own_device, command).map(drop).map_err(told_fault)
     }
 
-    /// Says how the channel does, for whoever asks the daemon.
-    fn tell(&self, came: bool) {
+    /// Says how the channel does, for whoever asks the daemon; returns whether it listens to the hub.
+    fn tell(&self, came: bool) -> bool {
         let wall = came.then(|| self.app.gate.clock.shown().0);
-        self.app.linked.note(self.machine.told(&self.held), wall);
+        let told = self.machine.told(&self.held);
+        let listens = told.mode.is_some();
+        self.app.linked.note(told, wall);
+        listens
     }
 }
 

@@ -28,6 +28,7 @@ use crate::store::StoreError;
 use cookie::Person;
 pub(crate) use page::OUT_OF_REACH_S;
 use page::{About, Pages};
+use view::TicketView;
 
 /// How long a cookie lives: it is of no use after its business day.
 const COOKIE_S: u32 = 24 * 3_600;
@@ -118,8 +119,7 @@ impl Patients {
 
     async fn about(&self, site: SiteId, lang: Lang, told: Option<String>) -> Result<About, StoreError> {
         let seen_ms = self.seen.last_ms(site).await?;
-        let now = self.remote.clock.now();
-        let age_s = seen_ms.map(|seen| u64::try_from(now.since(AtMs(seen)).max(0) / 1_000).unwrap_or(0));
+        let age_s = seen_ms.map(|seen_ms| self.seen.age_s(seen_ms));
         let heard_at = seen_ms.map(|seen| AtMs(seen).clock_face()).unwrap_or_default();
         Ok(About { site, lang, age_s, heard_at, told })
     }
@@ -132,21 +132,22 @@ impl Patients {
         Ok(self.pages.site(&self.about(site, lang, told).await?, &view, &letters(&key))?)
     }
 
-    async fn ticket_page(&self, (site, lang): (SiteId, Lang), token: &str, asks: bool) -> Result<String, NoPage> {
+    /// Returns the visit of a token as its holder sees it; none when it is none of this day.
+    async fn view(&self, site: SiteId, token: &str) -> Result<Option<TicketView>, StoreError> {
         let (now, digest) = (self.remote.clock.now(), digest_of(token));
         let view = self.remote.clinics.ask(site, |clinic, _| view::ticket(clinic, &digest, now)).await?;
-        let view = view.flatten().ok_or(NoPage::NotFound)?;
+        Ok(view.flatten())
+    }
+
+    async fn ticket_page(&self, (site, lang): (SiteId, Lang), token: &str, asks: bool) -> Result<String, NoPage> {
+        let view = self.view(site, token).await?.ok_or(NoPage::NotFound)?;
         Ok(self.pages.ticket(&self.about(site, lang, None).await?, (&view, token), asks)?)
     }
 
     /// Returns the live ticket of a person, if it is one of this day.
     async fn live(&self, site: SiteId, person: &Person) -> Result<Option<String>, StoreError> {
-        let (now, digest) = (self.remote.clock.now(), digest_of(&person.token));
-        let is_live = self
-            .remote
-            .clinics
-            .ask(site, |clinic, _| view::ticket(clinic, &digest, now).is_some_and(|ticket| !ticket.state.is_over()));
-        Ok(is_live.await?.unwrap_or(false).then(|| person.token.clone()))
+        let live = self.view(site, &person.token).await?.filter(|ticket| !ticket.state.is_over());
+        Ok(live.map(|_| person.token.clone()))
     }
 
     fn person(&self, site: SiteId, headers: &HeaderMap) -> Person {
@@ -257,9 +258,8 @@ async fn leave(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, NoPage> {
-    let (now, digest, lang) = (patients.remote.clock.now(), digest_of(&token), asked.lang(&headers));
-    let view = patients.remote.clinics.ask(site, |clinic, _| view::ticket(clinic, &digest, now)).await?;
-    let view = view.flatten().ok_or(NoPage::NotFound)?;
+    let lang = asked.lang(&headers);
+    let view = patients.view(site, &token).await?.ok_or(NoPage::NotFound)?;
     match patients.remote.ask(site, &Command::LeaveLine { visit: view.visit }).await? {
         // Whoever is called or has left already finds that on the page.
         Done::Written | Done::Refused(_) => Ok(to_ticket(site, &token, lang, None)),

@@ -7,7 +7,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use machiai_core::ids::SiteId;
-use machiai_core::time::AtMs;
 use machiai_core::view::Wait;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
@@ -105,8 +104,7 @@ async fn site(State(public): State<Public>, Path(site): Path<SiteId>) -> Result<
     let now = public.remote.clock.now();
     let view = public.remote.clinics.ask(site, |clinic, _| view::site(clinic, now, &by())).await?;
     let view = view.ok_or(NoAnswer::NotFound)?;
-    let seen_ms = public.seen.last_ms(site).await?;
-    let age_s = seen_ms.map(|seen| u64::try_from(now.since(AtMs(seen)).max(0) / 1_000).unwrap_or(0));
+    let age_s = public.seen.last_ms(site).await?.map(|seen_ms| public.seen.age_s(seen_ms));
     Ok((open_headers("application/json"), Json(shown(site, view, age_s))).into_response())
 }
 

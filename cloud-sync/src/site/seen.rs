@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use machiai_core::ids::SiteId;
+use machiai_core::time::AtMs;
 
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
@@ -68,6 +69,11 @@ impl Seen {
             return Ok(Some(self.clock.now().0));
         }
         Ok(self.store.seen_ms(site).await?.max(here))
+    }
+
+    /// Returns how many seconds ago something was.
+    pub(crate) fn age_s(&self, at_ms: i64) -> u64 {
+        u64::try_from(self.clock.now().since(AtMs(at_ms)).max(0) / 1_000).unwrap_or(0)
     }
 
     /// Has the store know what this node knows; call it now and then.
