@@ -10,8 +10,10 @@ SCREEN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-alsa
 # What the screen speaks with; Debian has no Japanese voice that is free, `make voice` brings one.
 VOICE_PACKAGES := open-jtalk open-jtalk-mecab-naist-jdic espeak-ng
-# The pages are tried in a real browser, the screen in windows of real display servers.
-TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston python3 python3-pip
+# The pages are tried in a real browser, the screen in windows of real display servers, the hub on a real server of each
+# kind; tests start those themselves, and need no service of the system.
+TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston \
+    postgresql nats-server python3 python3-pip
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive

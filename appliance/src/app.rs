@@ -17,6 +17,7 @@ use crate::access::Access;
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::gate::{Gate, GateError};
+use crate::link::told::Linked;
 use crate::rehearsal::Rehearsals;
 use crate::rules::Done;
 use crate::surface::screen::Screens;
@@ -84,6 +85,22 @@ pub(crate) enum Trouble {
     MonitorGone,
 }
 
+impl Trouble {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 9] = [
+        Self::JournalDamaged,
+        Self::JournalRestored,
+        Self::DiskFull,
+        Self::BallastGone,
+        Self::ClockLost,
+        Self::TemplateFault,
+        Self::BoardNotDrawn,
+        Self::BackupFailed,
+        Self::MonitorGone,
+    ];
+}
+
 /// What every handler holds.
 pub(crate) struct App {
     /// The facility.
@@ -110,6 +127,8 @@ pub(crate) struct App {
     pub(crate) screens: Screens,
     /// The copy of the day on which new staff learn.
     pub(crate) rehearsals: Rehearsals,
+    /// How the channel to the hub does.
+    pub(crate) linked: Linked,
 }
 
 impl App {
@@ -128,6 +147,7 @@ impl App {
             contents: Contents::new(config.contents()),
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
+            linked: Linked::default(),
         }
     }
 

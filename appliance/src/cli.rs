@@ -9,11 +9,11 @@ use machiai_journal::open::Disk;
 use machiai_journal::{Reader, StoreError};
 
 use crate::access::api::PlaceBody;
-use crate::clock::Source;
+use crate::causes::with_causes;
 use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
 use crate::link::enrol::EnrolError;
-use crate::link::hub_clock::HubClock;
+use crate::link::hub_clock::hub_clock;
 use crate::settings::{Settings, SettingsError};
 
 /// The waiting-room appliance.
@@ -35,6 +35,8 @@ pub enum Action {
     Run,
     /// Explains the configuration and what is wrong with it.
     Check,
+    /// Says how the box and its channel to the hub do, in Japanese and in English.
+    Status,
     /// Brings the clinic's settings in, or writes them out.
     Settings {
         /// Which way.
@@ -210,18 +212,6 @@ pub fn set_up_logging() {
     drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init());
 }
 
-/// Returns an error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        told.push_str(": ");
-        told.push_str(&next.to_string());
-        cause = next.source();
-    }
-    told
-}
-
 /// Writes an error with its causes to standard error, one a line.
 pub fn say_error(error: &dyn std::error::Error) {
     let mut line = format!("machiai: {error}\n");
@@ -242,6 +232,7 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
     match &cli.action {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
+        Action::Status => status(&read(&cli.config)?),
         Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
@@ -311,6 +302,11 @@ fn pair(config: &Config, kind: &str, place: &str) -> Result<(), CliError> {
     say(None, told.as_bytes())
 }
 
+fn status(config: &Config) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    say(None, runtime.block_on(crate::remote::status(config))?.as_bytes())
+}
+
 fn set_up_code(config: &Config) -> Result<(), CliError> {
     let failed = |source| CliError::File { path: config.state.clone(), source };
     let code = crate::access::setup::code_or_new(&config.state).map_err(failed)?;
@@ -319,9 +315,7 @@ fn set_up_code(config: &Config) -> Result<(), CliError> {
 
 fn enrol(config: &Config, code: &str) -> Result<(), CliError> {
     daemon::make_folder(&config.state).map_err(CliError::Daemon)?;
-    // The hub lives in real time, whatever a rehearsal does.
-    let source = Source::start(None);
-    let clock = HubClock::new(move || u64::try_from(source.read().wall.0 / 1_000).unwrap_or_default());
+    let clock = hub_clock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     let identity = runtime.block_on(crate::link::enrol::enrol(config, code, &clock)).map_err(CliError::Enrol)?;
     let until = identity.not_after().in_tokyo().date();
@@ -348,7 +342,7 @@ fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {
                 let told = format!("{} facts of {} origins are whole\n", report.n_facts, report.heads.len());
                 return say(None, told.as_bytes());
             }
-            let fault = report.fault.map(|fault| chain(&fault));
+            let fault = report.fault.map(|fault| with_causes(&fault));
             Err(CliError::Damaged(fault.or_else(|| report.integrity.into_iter().next()).unwrap_or_default()))
         }
         JournalWork::Backup { file } => {

@@ -98,6 +98,12 @@ impl Clock {
         self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).shown(self.source.read())
     }
 
+    /// Heeds the stamp of another machine's fact, so that facts made here come after it; returns whether it did.
+    #[must_use]
+    pub(crate) fn hear(&self, peer: Stamp) -> bool {
+        self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).hear(peer, self.source.read())
+    }
+
     /// Returns how long to wait, in real time, until this clock shows `at`.
     #[must_use]
     pub(crate) fn until(&self, at: AtMs) -> Duration {

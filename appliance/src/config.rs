@@ -2,7 +2,7 @@
 //!
 //! Everything a clinic decides stands in facts instead, and comes and goes by `machiai settings import|export`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use machiai_core::ids::SiteId;
@@ -27,7 +27,7 @@ pub struct Config {
     /// Names and addresses of this box on that network, beside those it finds by itself.
     #[serde(default)]
     pub lan_names: Vec<String>,
-    /// The hub with which the box reconciles, `https://` with a name or address and a port; none by default.
+    /// The hub with which this box reconciles: `https://` and its name; none for a box that stands alone.
     #[serde(default)]
     pub hub: Option<String>,
     /// Where the monitors' processes connect; a socket in the state folder by default.
@@ -113,17 +113,17 @@ pub enum ConfigError {
         /// The address.
         listen: SocketAddr,
     },
+    /// A hub that is no address, or one that is reached in clear over a network.
+    #[error("hub = \"{hub}\" must be `https://` and a host's name; in clear only on this machine itself")]
+    Hub {
+        /// The address.
+        hub: String,
+    },
     /// A name that no certificate can bear.
     #[error("lan_names has \"{name}\", which is neither an address nor a host's name")]
     LanName {
         /// The name.
         name: String,
-    },
-    /// What is no hub's address.
-    #[error("hub = \"{hub}\" is not an address such as https://hub.example:8443")]
-    Hub {
-        /// The address.
-        hub: String,
     },
     /// The state folder is not an absolute path.
     #[error("state = \"{state}\" is not an absolute path")]
@@ -221,14 +221,16 @@ pub(crate) fn is_host(name: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    name.parse::<std::net::IpAddr>().is_ok() || name.len() <= 253 && name.split('.').all(is_label)
+    name.parse::<IpAddr>().is_ok() || name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// Whether a text is a hub's address: nothing but https, a name or address, and a port.
+/// Whether a text is a hub's address: over TLS, or in clear on this machine itself.
 fn is_hub(text: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(text) else { return false };
+    let is_here = url.host_str().and_then(|host| host.parse::<IpAddr>().ok()).is_some_and(|ip| ip.is_loopback());
     // The address is written again from what counts, so that nothing else can hide in it.
-    url.scheme() == "https" && url.host().is_some() && url.origin().ascii_serialization() == text.trim_end_matches('/')
+    let is_bare = url.origin().ascii_serialization() == text.trim_end_matches('/');
+    is_bare && url.host().is_some() && (url.scheme() == "https" || url.scheme() == "http" && is_here)
 }
 
 #[cfg(test)]
@@ -275,18 +277,18 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_is_reached_over_tls_alone() {
-        let least = "site = 1\nstate = \"/s\"\n";
-        assert_eq!(read(least).unwrap().hub, None);
-        for good in ["https://hub.example:8443", "https://192.0.2.1:8443", "https://[2001:db8::1]:8443/", "https://hub"]
-        {
-            assert!(read(&format!("{least}hub = \"{good}\"")).is_ok(), "{good} was refused");
+    fn a_hub_is_reached_in_clear_on_this_machine_alone() {
+        let with = |hub: &str| read(&format!("site = 1\nstate = \"/s\"\nhub = \"{hub}\""));
+        assert_eq!(read("site = 1\nstate = \"/s\"").unwrap().hub, None);
+        let https =
+            ["https://hub.example:8443", "https://192.0.2.1:8443", "https://[2001:db8::1]:8443/", "https://hub"];
+        for good in https.into_iter().chain(["http://127.0.0.1:8120"]) {
+            assert_eq!(with(good).unwrap().hub.as_deref(), Some(good));
         }
-        for bad in
-            ["", "hub.example", "http://hub.example", "https://", "https://me@hub", "https://hub/x", "https://hub?x"]
-        {
-            let refused = read(&format!("{least}hub = \"{bad}\""));
-            assert!(matches!(refused, Err(ConfigError::Hub { .. })), "{bad:?} was taken for a hub");
+        let unreadable = ["", "hub.example", "https://", "ftp://127.0.0.1", "http://192.0.2.1"];
+        let more_than_that = ["http://hub.example", "https://me@hub", "https://hub/x", "https://hub?x"];
+        for bad in unreadable.into_iter().chain(more_than_that) {
+            assert!(matches!(with(bad), Err(ConfigError::Hub { .. })), "{bad:?} was taken for a hub");
         }
     }
 

@@ -25,6 +25,7 @@ use crate::config::Config;
 use crate::content::keeper::Keeping;
 use crate::gate::{Gate, GateError};
 use crate::lan::{Door, LanError};
+use crate::link::Linking;
 use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper, screen};
@@ -132,6 +133,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
     let content = keep_content(&app, config);
+    let linking = link(&app, config);
 
     // Ready.
     tracing::info!(%address, "ready");
@@ -149,6 +151,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("screens", showing).await;
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
+    stop_link(linking).await;
     stop_content(content).await;
     stop_printing(printing).await;
     if !close(&app.gate).await {
@@ -182,11 +185,12 @@ pub(crate) fn open(
     let clock = Clock::resume(source, opened.newest, boot);
     let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
     let reader = store.reader().map_err(DaemonError::Store)?;
-    let rules = ClinicRules::fold(config.site_id(), reader, origin, tokens.clone()).map_err(DaemonError::Store)?;
+    let of = (config.site_id(), origin);
+    let rules = ClinicRules::fold(of, reader, clock.clone(), tokens.clone()).map_err(DaemonError::Store)?;
     let (published, readers) = (rules.published(), store.readers());
     let parts = Parts { store, rules, stamper: clock.clone(), ended };
     let journal = Journal::start(parts).map_err(|cause| DaemonError::Opening(Box::new(cause)))?;
-    Ok((Gate::new(journal, published, readers, clock, (chance, tokens)), opened.after))
+    Ok((Gate::new(journal, published, readers, clock, (chance, tokens, origin)), opened.after))
 }
 
 /// Brings together what every handler holds.
@@ -265,7 +269,7 @@ fn tokens(store: &mut Store, chance: &Chance) -> Result<Tokens, StoreError> {
         purpose: TOKEN_PURPOSE.to_owned(),
         value: secret.to_vec(),
     };
-    store.append(&Batch { facts: Vec::new(), secrets: vec![put] })?;
+    store.append(&Batch { secrets: vec![put], ..Batch::default() })?;
     Ok(Tokens::new(secret))
 }
 
@@ -295,6 +299,12 @@ fn open_lan(app: &App, config: &Config) -> Result<Option<Door>, DaemonError> {
 fn keep_content(app: &Shared, config: &Config) -> Option<Keeping> {
     let started = Keeping::start(app, config);
     started.inspect_err(|cause| tracing::error!(error = %cause, "no films: the content store does not work")).ok()
+}
+
+/// Opens the channel to the hub, where the configuration has one; without it the clinic goes on alone.
+fn link(app: &Shared, config: &Config) -> Option<Linking> {
+    let started = Linking::start(app, config);
+    started.inspect_err(|cause| tracing::error!(error = %cause, "the channel to the hub does not work")).ok().flatten()
 }
 
 /// Says the code by which the first manager is made, while there is none and the network is open.
@@ -330,6 +340,14 @@ async fn stop_content(content: Option<Keeping>) {
     let stopped = tokio::task::spawn_blocking(move || content.stop());
     if tokio::time::timeout(STOP_FOR, stopped).await.is_err() {
         tracing::error!("the content store did not stop in time: what it was at is swept at the next start");
+    }
+}
+
+async fn stop_link(linking: Option<Linking>) {
+    let Some(linking) = linking else { return };
+    let stopped = tokio::task::spawn_blocking(move || linking.stop());
+    if tokio::time::timeout(STOP_FOR, stopped).await.is_err() {
+        tracing::error!("the channel to the hub did not stop in time: the next session begins with a vector anyhow");
     }
 }
 

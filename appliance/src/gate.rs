@@ -6,12 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use machiai_core::command::Command;
 use machiai_core::envelope::{By, Cmd};
-use machiai_core::ids::DeviceId;
+use machiai_core::ids::{DeviceId, Origin};
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::Refusal;
 use machiai_core::seal::{Personal, Sealed};
 use machiai_journal::reader::NamedSecret;
-use machiai_journal::{Health, Journal, JournalError, Reader, Readers, StoreError, Submission};
+use machiai_journal::{Health, Journal, JournalError, Reader, Readers, Received, StoreError, Submission};
 use tokio::sync::{oneshot, watch};
 
 use crate::chance::Chance;
@@ -46,6 +46,7 @@ pub(crate) struct Gate {
     pub(crate) clock: Clock,
     chance: Chance,
     tokens: Tokens,
+    origin: Origin,
 }
 
 impl Gate {
@@ -55,9 +56,9 @@ impl Gate {
         published: Arc<Published>,
         readers: Readers,
         clock: Clock,
-        (chance, tokens): (Chance, Tokens),
+        (chance, tokens, origin): (Chance, Tokens, Origin),
     ) -> Self {
-        Self { journal: RwLock::new(Some(journal)), published, readers, clock, chance, tokens }
+        Self { journal: RwLock::new(Some(journal)), published, readers, clock, chance, tokens, origin }
     }
 
     /// Carries out a command; the answer comes once its facts are on disk.
@@ -104,10 +105,28 @@ impl Gate {
         }
     }
 
+    /// Keeps facts that another machine wrote, from a thread that may wait; returns how many of them were new.
+    ///
+    /// # Errors
+    /// [`GateError::Journal`]: none of them is kept for certain.
+    pub(crate) fn receive_waiting(&self, lines: Vec<Vec<u8>>) -> Result<usize, GateError> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let received = Received { lines, answer: Box::new(move |answer| drop(tell.send(answer))) };
+        self.with_journal(|journal| journal.receive(received))?;
+        told.recv().unwrap_or(Err(JournalError::Stopped)).map_err(GateError::Journal)
+    }
+
     fn submit(&self, submission: Submission<ClinicRules>) -> Result<(), GateError> {
+        self.with_journal(|journal| journal.submit(submission))
+    }
+
+    fn with_journal(
+        &self,
+        hand_over: impl FnOnce(&Journal<ClinicRules>) -> Result<(), JournalError>,
+    ) -> Result<(), GateError> {
         let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
         let journal = journal.as_ref().ok_or(GateError::Journal(JournalError::Stopped))?;
-        journal.submit(submission).map_err(GateError::Journal)
+        hand_over(journal).map_err(GateError::Journal)
     }
 
     /// Takes the journal out, so that it can be stopped; every later command is refused.
@@ -144,6 +163,16 @@ impl Gate {
     /// Returns how the journal does; none once it is closed.
     pub(crate) fn health(&self) -> Option<Health> {
         self.journal.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Journal::health)
+    }
+
+    /// Returns the pool that reads the journal.
+    pub(crate) fn readers(&self) -> Readers {
+        self.readers.clone()
+    }
+
+    /// Returns the origin of this opening of the journal.
+    pub(crate) const fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Returns the maker of tokens.

@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod app;
+mod causes;
 mod chance;
 pub mod check;
 pub mod cli;

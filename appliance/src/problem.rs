@@ -133,6 +133,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::RemoteClosed
         | RefusalCode::FullForNow
         | RefusalCode::NumbersUsedUp
+        | RefusalCode::LeaseUsedUp
         | RefusalCode::PressedTwice
         | RefusalCode::RoomEmpty
         | RefusalCode::AlreadyInRoom

@@ -1,9 +1,12 @@
 //! Commands of the command line: through the daemon where it runs, else on the journal itself.
 
 use machiai_core::command::{Basis, Command};
-use machiai_core::facts::Fact;
+use machiai_core::facts::{Fact, Lang};
 use machiai_core::ids::DeviceId;
+use machiai_core::time::AtMs;
 use machiai_journal::OpenError;
+use machiai_panel::words::{Words, fill};
+use serde::Deserialize;
 
 use crate::access::api::{Opened, PlaceBody};
 use crate::chance::Chance;
@@ -11,6 +14,7 @@ use crate::cli::CliError;
 use crate::config::Config;
 use crate::daemon::{self, DaemonError};
 use crate::gate::Gate;
+use crate::link::told::HubStatus;
 use crate::settings::Settings;
 
 /// Takes settings in and returns how many changed.
@@ -49,14 +53,16 @@ pub(crate) async fn pair(config: &Config, place: &PlaceBody) -> Result<Opened, C
     serde_json::from_value(body).map_err(|source| CliError::Work { what: "read the answer", source: source.into() })
 }
 
+fn client() -> Result<reqwest::Client, CliError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| CliError::Work { what: "make a client", source };
+    let client = crate::link::on_this_machine().map_err(|source| failed(source.into()))?;
+    client.build().map_err(|source| failed(source.into()))
+}
+
 async fn post(config: &Config, path: &str, body: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
     let failed = |source: reqwest::Error| CliError::Work { what: "reach the daemon", source: source.into() };
     let key = Chance::system().origin().map_err(|cause| CliError::Refused(cause.to_string()))?;
-    let client = crate::link::on_this_machine()
-        .map_err(|source| CliError::Work { what: "make a client", source: source.into() })?;
-    let answer = client
-        .build()
-        .map_err(failed)?
+    let answer = client()?
         .post(format!("http://{}/api/v1/{path}", config.listen))
         .header("idempotency-key", key.to_string())
         .header("machiai-device", device().as_str())
@@ -70,4 +76,89 @@ async fn post(config: &Config, path: &str, body: &impl serde::Serialize) -> Resu
     }
     let title = body.get("title").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused");
     Err(CliError::Refused(title.to_owned()))
+}
+
+/// What the command line reads of the daemon's status.
+#[derive(Deserialize)]
+struct Status {
+    now_ms: AtMs,
+    n_waiting: usize,
+    hub: Option<HubStatus>,
+    troubles: Vec<String>,
+}
+
+/// Says how the box and its channel to the hub do, in Japanese and in English.
+///
+/// # Errors
+/// [`CliError`]: no daemon.
+pub(crate) async fn status(config: &Config) -> Result<String, CliError> {
+    let failed = |source: reqwest::Error| CliError::Work { what: "reach the daemon", source: source.into() };
+    let asked = client()?.get(format!("http://{}/api/v1/status", config.listen)).send().await.map_err(failed)?;
+    let status: Status = asked.json().await.map_err(failed)?;
+    let words = Words::built_in().map_err(|source| CliError::Work { what: "read the words", source: source.into() })?;
+    Ok([Lang::Ja, Lang::En].map(|lang| told(&words, lang, &status)).concat())
+}
+
+/// Says it in one language, a sentence a line.
+fn told(words: &Words, lang: Lang, status: &Status) -> String {
+    let say = |key: &str, values: &[(&str, &str)]| {
+        words.get(lang, "status", key).map_or_else(|| key.to_owned(), |text| fill(text, values))
+    };
+    let mut lines = vec![say("waiting", &[("n", &status.n_waiting.to_string())])];
+    lines.extend(about_hub(status, say));
+    lines.extend(status.troubles.iter().map(|trouble| say(trouble, &[])));
+    lines.into_iter().map(|line| line + "\n").collect()
+}
+
+fn about_hub(status: &Status, say: impl Fn(&str, &[(&str, &str)]) -> String) -> Vec<String> {
+    let Some(hub) = &status.hub else { return vec![say("alone", &[])] };
+    let mode = hub.mode.as_ref().map_or_else(|| "offline".to_owned(), |mode| format!("mode_{mode}"));
+    let mut lines = vec![say(&mode, &[]), say("pending", &[("n", &hub.n_pending.to_string())])];
+    lines.push(match hub.came_at_ms {
+        Some(at) => {
+            let ago_s = status.now_ms.since(at).max(0) / 1_000;
+            let (unit, n) = if ago_s < 120 { ("ago_s", ago_s) } else { ("ago_min", ago_s / 60) };
+            say(unit, &[("n", &n.to_string())])
+        }
+        None => say("never", &[]),
+    });
+    lines.extend(hub.wrong.map(|wrong| say(wrong.code(), &[("why", hub.why.as_deref().unwrap_or_default())])));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Trouble;
+    use crate::link::told::Wrong;
+
+    #[test]
+    fn everything_that_can_be_wrong_has_words_in_both_languages() {
+        let words = Words::built_in().unwrap();
+        for lang in [Lang::Ja, Lang::En] {
+            for wrong in Wrong::ALL {
+                assert!(words.get(lang, "status", wrong.code()).is_some(), "{wrong:?} in {lang:?}");
+            }
+            for trouble in Trouble::ALL {
+                let code = serde_json::to_value(trouble).unwrap();
+                assert!(words.get(lang, "status", code.as_str().unwrap()).is_some(), "{trouble:?} in {lang:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_down_is_told_with_what_waits_and_since_when() {
+        let words = Words::built_in().unwrap();
+        let hub = HubStatus {
+            mode: None,
+            n_pending: 12,
+            came_at_ms: Some(AtMs(1_000)),
+            wrong: Some(Wrong::NoLine),
+            why: None,
+        };
+        let status = Status { now_ms: AtMs(601_000), n_waiting: 3, hub: Some(hub), troubles: Vec::new() };
+        let (ja, en) = (told(&words, Lang::Ja, &status), told(&words, Lang::En, &status));
+        assert!(ja.contains("12") && ja.contains("10分前") && ja.contains("受付"), "{ja}");
+        assert!(en.contains("12 facts") && en.contains("10 minutes ago"), "{en}");
+    }
 }

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use machiai_core::clock::PEER_AHEAD_MS;
 use machiai_core::command::Command;
 use machiai_core::decide::{Context, Edge, decide};
-use machiai_core::envelope::{By, Cmd, Envelope};
+use machiai_core::envelope::{By, Canonical, Cmd, Envelope, Stamp};
 use machiai_core::facts::Fact;
 use machiai_core::ids::{Origin, SiteId, VisitId};
 use machiai_core::program::{AIRING_KINDS, PROGRAM_KINDS};
@@ -15,9 +16,12 @@ use machiai_core::refusal::Refusal;
 use machiai_core::standing::{STANDING_KINDS, Standing};
 use machiai_core::time::{AtMs, Day};
 use machiai_journal::reader::Checkpoint;
-use machiai_journal::{Decision, Draft, Kept, Position, Reader, Rules, SecretChange, StampParts, Store, StoreError};
+use machiai_journal::{
+    Decision, Draft, Heard, Kept, Position, Reader, Redated, Rules, SecretChange, StampParts, Store, StoreError,
+};
 use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::seal;
 use crate::token::Tokens;
 
@@ -93,15 +97,30 @@ pub(crate) struct ClinicRules {
     checkpointed: Position,
     newest: Option<StampParts>,
     edge: DrawnEdge,
+    clock: Clock,
+    /// Facts of other machines that are ahead of this box's clock: folded in when it gets there.
+    awaited: Vec<Envelope>,
+    /// When each business day was opened, or got the date that it has.
+    days: Days,
+    /// Whether facts were heard that belong before those folded in.
+    is_out_of_order: bool,
 }
+
+/// Where in the order of facts each business day begins.
+type Days = BTreeMap<Canonical, Day>;
 
 impl ClinicRules {
     /// Folds the clinic from its journal.
     ///
     /// # Errors
     /// [`StoreError`] when the journal cannot be read.
-    pub(crate) fn fold(site: SiteId, reader: &Reader, origin: Origin, tokens: Tokens) -> Result<Self, StoreError> {
-        let (working, position) = folded(reader)?;
+    pub(crate) fn fold(
+        (site, origin): (SiteId, Origin),
+        reader: &Reader,
+        clock: Clock,
+        tokens: Tokens,
+    ) -> Result<Self, StoreError> {
+        let Folded { clinic: working, position, awaited } = folded(reader, ahead(&clock))?;
         let checkpointed = position;
         Ok(Self {
             site,
@@ -112,7 +131,43 @@ impl ClinicRules {
             checkpointed,
             newest: None,
             edge: DrawnEdge { origin, n_drawn: 0, tokens },
+            clock,
+            awaited,
+            days: days(reader)?,
+            is_out_of_order: false,
         })
+    }
+
+    /// Folds in what other machines wrote ahead of this box's clock, as far as that has come.
+    fn take_awaited(&mut self) {
+        if self.awaited.is_empty() {
+            return;
+        }
+        let until = ahead(&self.clock);
+        self.awaited.sort_by_key(|fact| fact.head.canonical());
+        let n_due = self.awaited.partition_point(|fact| fact.head.at_ms <= until);
+        for fact in self.awaited.drain(..n_due).collect::<Vec<_>>() {
+            self.fold_in(fact);
+        }
+    }
+
+    /// Folds in a fact of another machine, so that what is written here comes after it.
+    fn fold_in(&mut self, fact: Envelope) {
+        if !self.clock.hear(fact.head.stamp()) {
+            self.awaited.push(fact);
+            return;
+        }
+        match self.working.after(&fact) {
+            Taken::InOrder => self.unpublished.push(fact),
+            Taken::Known => {}
+            Taken::Late => self.is_out_of_order = true,
+        }
+    }
+
+    /// Returns the day that stood open at a place in the order of facts, and where the next one begins.
+    fn day_before(&self, at: Canonical) -> (Option<Day>, Option<Stamp>) {
+        let before = self.days.range(..at).next_back().map(|(_, day)| *day);
+        (before, self.days.range(at..).find(|(next, _)| **next > at).map(|(next, _)| next.stamp))
     }
 
     /// Returns what everybody reads.
@@ -140,23 +195,67 @@ pub(crate) fn copy_into(store: &mut Store, clinic: &Clinic) -> Result<(), StoreE
     store.put_checkpoint(FOLD, &Checkpoint { version: FOLD_VERSION, position: Position(0), state })
 }
 
+/// A clinic folded from its journal.
+struct Folded {
+    clinic: Clinic,
+    /// The newest fact of the journal.
+    position: Position,
+    /// Facts that are ahead of the clock, and not folded in.
+    awaited: Vec<Envelope>,
+}
+
+/// Returns how far ahead of this box's clock another machine's facts are folded in.
+fn ahead(clock: &Clock) -> AtMs {
+    clock.now().0.plus_ms(PEER_AHEAD_MS)
+}
+
+/// Returns where each business day begins.
+fn days(reader: &Reader) -> Result<Days, StoreError> {
+    let kept = reader.facts_of_kinds(&DAY_KINDS)?;
+    Ok(read(&kept).filter_map(|fact| Some((fact.head.canonical(), opens(&fact.fact)?))).collect())
+}
+
+/// The kinds of fact that open a day or give it another date.
+const DAY_KINDS: [&str; 2] = ["DayOpened", "DayRedated"];
+
+/// Returns the day in which the clinic stands after a fact, if it is the fact that says so.
+fn opens(fact: &Fact) -> Option<Day> {
+    if let Fact::DayOpened(opened) = fact {
+        return Some(opened.day);
+    }
+    if let Fact::DayRedated(redated) = fact { Some(redated.to) } else { None }
+}
+
 /// Folds from the checkpoint where one can be used, else the standing kinds of all time and the facts of the last days.
-fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
-    let newest = reader.newest_position()?;
-    if let Some(checkpoint) = reader.checkpoint(FOLD)?.filter(|checkpoint| checkpoint.version == FOLD_VERSION)
-        && let Ok(mut clinic) = serde_json::from_slice::<Clinic>(&checkpoint.state)
-    {
-        let mut position = checkpoint.position;
-        loop {
-            let kept = reader.facts_after(position, 1_000)?;
-            let Some(last) = kept.last() else { return Ok((clinic, newest)) };
-            position = last.position;
-            if kept.iter().filter_map(|kept| kept.envelope().ok()).any(|fact| clinic.after(&fact) == Taken::Late) {
-                break;
+fn folded(reader: &Reader, until: AtMs) -> Result<Folded, StoreError> {
+    let position = reader.newest_position()?;
+    match folded_on(reader, until)? {
+        Some((clinic, awaited)) => Ok(Folded { clinic, position, awaited }),
+        None => {
+            let (clinic, awaited) = folded_anew(reader, until)?;
+            Ok(Folded { clinic, position, awaited })
+        }
+    }
+}
+
+/// Folds on from the checkpoint; none where it cannot be used.
+fn folded_on(reader: &Reader, until: AtMs) -> Result<Option<(Clinic, Vec<Envelope>)>, StoreError> {
+    let usable = reader.checkpoint(FOLD)?.filter(|checkpoint| checkpoint.version == FOLD_VERSION);
+    let Some(checkpoint) = usable else { return Ok(None) };
+    let Ok(mut clinic) = serde_json::from_slice::<Clinic>(&checkpoint.state) else { return Ok(None) };
+    let (mut position, mut awaited) = (checkpoint.position, Vec::new());
+    loop {
+        let kept = reader.facts_after(position, 1_000)?;
+        let Some(last) = kept.last() else { return Ok(Some((clinic, awaited))) };
+        position = last.position;
+        for fact in read(&kept) {
+            if fact.head.at_ms > until {
+                awaited.push(fact);
+            } else if clinic.after(&fact) == Taken::Late {
+                return Ok(None);
             }
         }
     }
-    Ok((folded_anew(reader, None)?, newest))
 }
 
 /// Returns the settings that stand, for the command line.
@@ -164,7 +263,7 @@ fn folded(reader: &Reader) -> Result<(Clinic, Position), StoreError> {
 /// # Errors
 /// [`StoreError`] when the journal cannot be read.
 pub(crate) fn standing(reader: &Reader) -> Result<Standing, StoreError> {
-    folded(reader).map(|(clinic, _)| clinic.standing)
+    folded(reader, AtMs(i64::MAX)).map(|folded| folded.clinic.standing)
 }
 
 /// Returns the clinic as the facts up to an instant left it, for the command line.
@@ -172,45 +271,50 @@ pub(crate) fn standing(reader: &Reader) -> Result<Standing, StoreError> {
 /// # Errors
 /// [`StoreError`] when the journal cannot be read.
 pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError> {
-    folded_anew(reader, Some(at))
+    folded_anew(reader, at).map(|(clinic, _)| clinic)
 }
 
-/// Folds the standing kinds of all time and the facts of the last days, up to an instant if one is given.
-fn folded_anew(reader: &Reader, until: Option<AtMs>) -> Result<Clinic, StoreError> {
+/// Folds the standing kinds of all time and the facts of the last days, up to an instant; returns those after it too.
+fn folded_anew(reader: &Reader, until: AtMs) -> Result<(Clinic, Vec<Envelope>), StoreError> {
     let mut facts: BTreeMap<_, Envelope> = BTreeMap::new();
-    let mut add = |kept: Vec<Kept>| facts.extend(read(&kept, until).map(|fact| (fact.head.canonical(), fact)));
+    let mut add = |kept: Vec<Kept>| facts.extend(read(&kept).map(|fact| (fact.head.canonical(), fact)));
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
     add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
     let days = days_to_fold(reader, until)?;
     for day in &days {
         add(reader.facts_of_day(*day)?);
     }
-    if let Some(at) = until.filter(|_| days.is_empty()) {
+    if days.is_empty() && until < AtMs(i64::MAX) {
         // A monitor may run before the first session was ever opened.
-        let today = Day::holding(at, 0);
+        let today = Day::holding(until, 0);
         add(reader.facts_of_kinds_in(&AIRING_KINDS, (today, today))?);
     }
-    let mut clinic = Clinic::default();
-    for fact in facts.values() {
-        clinic.after(fact);
+    let (mut clinic, mut awaited) = (Clinic::default(), Vec::new());
+    for fact in facts.into_values() {
+        if fact.head.at_ms > until {
+            awaited.push(fact);
+        } else {
+            clinic.after(&fact);
+        }
     }
-    Ok(clinic)
+    Ok((clinic, awaited))
 }
 
-/// Reads facts, up to an instant if one is given.
-fn read(kept: &[Kept], until: Option<AtMs>) -> impl DoubleEndedIterator<Item = Envelope> {
-    let facts = kept.iter().filter_map(|kept| kept.envelope().ok());
-    facts.filter(move |fact| until.is_none_or(|until| fact.head.at_ms <= until))
+/// Reads facts.
+fn read(kept: &[Kept]) -> impl DoubleEndedIterator<Item = Envelope> {
+    kept.iter().filter_map(|kept| kept.envelope().ok())
 }
 
 /// Returns the days whose facts are folded: the newest, and those before it whose personal data may wait for erasure.
 ///
 /// A day that got another date counts under both: what happened before the change stands under the old one.
-fn days_to_fold(reader: &Reader, until: Option<AtMs>) -> Result<BTreeSet<Day>, StoreError> {
-    let opened = reader.facts_of_kinds(&["DayOpened", "DayRedated"])?;
+fn days_to_fold(reader: &Reader, until: AtMs) -> Result<BTreeSet<Day>, StoreError> {
+    let kept = reader.facts_of_kinds(&DAY_KINDS)?;
+    let mut opened: Vec<Envelope> = read(&kept).filter(|fact| fact.head.at_ms <= until).collect();
+    opened.sort_by_key(|fact| fact.head.canonical());
     let mut days = BTreeSet::new();
     let mut n_opened = 0;
-    for fact in read(&opened, until).rev() {
+    for fact in opened.iter().rev() {
         if let Fact::DayOpened(opened) = &fact.fact {
             days.insert(opened.day);
             n_opened += 1;
@@ -247,6 +351,7 @@ impl Rules for ClinicRules {
     type Answer = Result<Done, Refusal>;
 
     fn decide(&mut self, ask: &Ask, now: &StampParts) -> Decision<Self::Answer> {
+        self.take_awaited();
         let context = Context {
             now: now.at_ms,
             trust: now.clock,
@@ -282,8 +387,26 @@ impl Rules for ClinicRules {
 
     fn take_in(&mut self, fact: &Envelope, position: Position) {
         self.working.after(fact);
+        if let Some(day) = opens(&fact.fact) {
+            self.days.insert(fact.head.canonical(), day);
+        }
         self.unpublished.push(fact.clone());
         self.position = position;
+    }
+
+    fn hear(&mut self, fact: &Envelope, position: Position) -> Heard {
+        let at = fact.head.canonical();
+        let (before, end) = self.day_before(at);
+        self.position = position;
+        self.fold_in(fact.clone());
+        let Some(day) = opens(&fact.fact) else { return Heard { day: before, redated: None } };
+        self.days.insert(at, day);
+        let redated = Redated { from: before, to: day, first: at.stamp, end };
+        Heard { day: Some(day), redated: Some(redated).filter(|_| before != Some(day)) }
+    }
+
+    fn is_out_of_order(&self) -> bool {
+        self.is_out_of_order
     }
 
     fn day(&self) -> Option<Day> {
@@ -306,15 +429,20 @@ impl Rules for ClinicRules {
 
     fn refold(&mut self, from: &Reader) -> Result<(), StoreError> {
         self.unpublished.clear();
-        let (working, position) = folded(from)?;
-        self.working = working;
-        self.position = position;
+        let Folded { clinic, position, awaited } = folded(from, ahead(&self.clock))?;
+        self.days = days(from)?;
+        (self.working, self.position, self.awaited) = (clinic, position, awaited);
+        self.is_out_of_order = false;
         *self.published.clinic.write().unwrap_or_else(PoisonError::into_inner) = self.working.clone();
         self.published.changed.send_replace(self.working.n_facts);
         Ok(())
     }
 
     fn idle(&mut self, store: &mut Store) -> Result<(), StoreError> {
+        self.take_awaited();
+        if !self.unpublished.is_empty() {
+            self.publish();
+        }
         if self.position.0.saturating_sub(self.checkpointed.0) < CHECKPOINT_EVERY {
             return Ok(());
         }

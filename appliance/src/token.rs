@@ -5,16 +5,10 @@
 
 use machiai_core::ids::{Origin, VisitId};
 
-use crate::seal::hex;
+use machiai_wire::token::{N_LETTERS, digest_of, letters};
 
 /// The purpose under which the secret lies in the journal's secrets.
 pub(crate) const TOKEN_PURPOSE: &str = "token";
-
-/// Letters that are read and typed without doubt: no 0, 1, I, O, l.
-const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-
-/// Figures of a token: 16 of 32 letters are 80 bits.
-const N_LETTERS: usize = 16;
 
 /// Makes tokens.
 #[derive(Clone)]
@@ -46,23 +40,13 @@ impl Tokens {
     /// Returns a visit's token.
     pub(crate) fn token(&self, visit: VisitId) -> String {
         let digest = blake3::keyed_hash(&self.secret, visit.bytes());
-        digest.as_bytes().iter().take(N_LETTERS).map(letter).collect()
+        letters(digest.as_bytes().get(..N_LETTERS).unwrap_or_default())
     }
 
     /// Returns the digest of a visit's token, as it stands in facts.
     pub(crate) fn token_hash(&self, visit: VisitId) -> String {
         digest_of(&self.token(visit))
     }
-}
-
-/// Writes five bits of a byte as a letter that is read and typed without doubt.
-pub(crate) fn letter(byte: &u8) -> char {
-    LETTERS.get(usize::from(byte % 32)).copied().map_or('2', char::from)
-}
-
-/// Returns the digest by which a token is known again.
-pub(crate) fn digest_of(token: &str) -> String {
-    hex(blake3::hash(token.as_bytes()).as_bytes().get(..16).unwrap_or_default())
 }
 
 #[cfg(test)]

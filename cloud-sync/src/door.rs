@@ -23,7 +23,8 @@ use machiai_wire::enrol::{Code, ENROL_PATH};
 use thiserror::Error;
 
 use crate::chance::{self, NoChance};
-use crate::site::routes as site;
+use crate::hub::Hub;
+use crate::site::routes::spoken;
 use crate::store::devices::{NewCode, Replaces};
 use crate::store::{Store, StoreError};
 use crate::stream::routes::Streams;
@@ -37,28 +38,32 @@ pub const CODE_FOR_S: u64 = 24 * 60 * 60;
 /// What everybody at the door holds.
 #[derive(Clone)]
 pub(crate) struct Door {
-    streams: Streams,
+    hub: Hub,
     authority: Arc<Authority>,
     gauge: Arc<Gauge>,
 }
 
 impl Door {
-    /// Opens the door to the streams of the sites.
-    pub(crate) fn new(streams: Streams, authority: Authority, limits: Limits) -> Self {
-        Self { streams, authority: Arc::new(authority), gauge: Arc::new(Gauge::new(limits)) }
+    /// Opens the door to a hub.
+    pub(crate) fn new(hub: Hub, authority: Authority, limits: Limits) -> Self {
+        Self { hub, authority: Arc::new(authority), gauge: Arc::new(Gauge::new(limits)) }
     }
 
     fn now_s(&self) -> u64 {
-        (self.streams.now_s)()
+        (self.streams().now_s)()
+    }
+
+    const fn streams(&self) -> &Streams {
+        self.hub.streams()
     }
 
     fn routes(&self) -> Router {
-        let guarded = site::routes(self.streams.clone()).route_layer(from_fn_with_state(self.clone(), guard::guard));
+        let guarded = self.hub.for_boxes().route_layer(from_fn_with_state(self.clone(), guard::guard));
         let open = Router::new()
             .route(ENROL_PATH, post(enrol::enrol))
             .route("/v1/sites/{site}/renew", post(enrol::renew))
             .with_state(self.clone());
-        site::spoken(guarded.merge(open))
+        spoken(guarded.merge(open))
     }
 }
 

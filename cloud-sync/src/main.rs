@@ -11,12 +11,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use machiai_core::ids::SiteId;
+use machiai_core::ids::{BootId, SiteId};
+use machiai_hub::causes::with_causes;
+use machiai_hub::chance;
+use machiai_hub::clock::Clock;
 use machiai_hub::door::{draw_code, limits::Limits};
-use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, open_streams, sites};
+use machiai_hub::hub::Hub;
+use machiai_hub::nodes::Nodes;
+use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, open_streams, reading, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
-use machiai_hub::store::sqlite::Sqlite;
 use machiai_hub::stream::routes::Streams;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +37,7 @@ struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Serves the sites' boxes over TLS.
+    /// Serves the sites' boxes over TLS, and patients behind a proxy.
     Serve(Serve),
     /// Adds sites.
     Site {
@@ -56,15 +60,43 @@ enum Action {
     Streams(OpenStreams),
 }
 
+/// Where the hub keeps what it holds.
+#[derive(Debug, Args)]
+struct Kept {
+    /// The folder of the hub's authority, the same on all nodes.
+    #[arg(long)]
+    state: PathBuf,
+    /// The store: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, which many nodes may share; a file in the state
+    /// folder by default.
+    #[arg(long)]
+    store: Option<String>,
+}
+
+/// How nodes on one store hear of each other.
+#[derive(Debug, Args)]
+struct Together {
+    /// How often to look what other nodes have appended, in milliseconds.
+    #[arg(long, default_value_t = 250)]
+    look_every_ms: u64,
+    /// A NATS server that wakes nodes sooner, `nats://HOST:PORT`.
+    #[arg(long)]
+    nats: Option<String>,
+}
+
 /// Serving sites.
 #[derive(Debug, Args)]
 struct Serve {
-    /// Where to listen.
+    /// Where to listen for boxes.
     #[arg(long, default_value = "0.0.0.0:8443")]
     listen: SocketAddr,
-    /// The folder of the store and of the hub's authority.
+    /// Where to listen for patients and everybody else, in clear: for a proxy that speaks TLS with a certificate which
+    /// telephones trust.
     #[arg(long)]
-    state: PathBuf,
+    public: Option<SocketAddr>,
+    #[command(flatten)]
+    kept: Kept,
+    #[command(flatten)]
+    together: Together,
     /// A name or address by which boxes reach the hub; may be given again.
     #[arg(long = "name")]
     names: Vec<String>,
@@ -83,9 +115,8 @@ struct OfSite {
     /// The number of the facility.
     #[arg(value_parser = read_site)]
     site: SiteId,
-    /// The folder of the store and of the hub's authority.
-    #[arg(long)]
-    state: PathBuf,
+    #[command(flatten)]
+    kept: Kept,
 }
 
 /// Streams for conformance tests.
@@ -94,9 +125,11 @@ struct OpenStreams {
     /// Where to listen: on this machine alone.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The store: a SQLite file.
+    /// The store: `sqlite:PATH`, or `postgres://USER@HOST/DATABASE`, which many nodes may share.
     #[arg(long)]
-    store: PathBuf,
+    store: String,
+    #[command(flatten)]
+    together: Together,
     /// How long a long poll waits, in milliseconds.
     #[arg(long, default_value_t = 20_000)]
     long_poll_ms: u64,
@@ -108,7 +141,7 @@ async fn main() -> ExitCode {
     match carry_out(Cli::parse().action).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %chain(error.as_ref()), "the hub ended");
+            tracing::error!(error = %with_causes(error.as_ref()), "the hub ended");
             ExitCode::FAILURE
         }
     }
@@ -116,52 +149,78 @@ async fn main() -> ExitCode {
 
 async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
     match action {
-        Action::Serve(serve) => {
-            let stopping = stop_on_signals()?;
-            let streams = Streams::new(store_in(&serve.state)?, now_s, LONG_POLL_FOR, stopping.clone());
-            let Serve { listen, state, names } = serve;
-            sites(Open { listen, state, names, limits: Limits::USUAL }, streams, stopping, say_ready).await?;
-        }
-        Action::Site { work: SiteWork::Add(OfSite { site, state }) } => {
-            let is_new = store_in(&state)?.add_site(site).await?;
+        Action::Serve(serve) => serve_sites(serve).await?,
+        Action::Site { work: SiteWork::Add(OfSite { site, kept }) } => {
+            let is_new = kept.open().await?.add_site(site).await?;
             say(&format!("site {site} {}", if is_new { "added" } else { "was there" }))?;
         }
-        Action::EnrolCode { of: OfSite { site, state }, replace } => {
+        Action::EnrolCode { of: OfSite { site, kept }, replace } => {
             let replaces = if replace { Replaces::TheBox } else { Replaces::Nothing };
-            let code = draw_code((&store_in(&state)?, &state), (site, replaces), now_s()).await?;
+            let code = draw_code((&kept.open().await?, &kept.state), (site, replaces), now_s()).await?;
             say(&code.to_string())?;
         }
-        Action::Revoke(OfSite { site, state }) => match store_in(&state)?.revoke(site).await? {
+        Action::Revoke(OfSite { site, kept }) => match kept.open().await?.revoke(site).await? {
             Some(n_revoked) => say(&format!("{n_revoked} certificates of site {site} revoked"))?,
             None => return Err(format!("there is no site {site}").into()),
         },
-        Action::Streams(open) => {
-            let long_poll_for = Duration::from_millis(open.long_poll_ms);
-            open_streams((open.listen, &open.store), long_poll_for, stop_on_signals()?, say_ready).await?;
+        Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
+            let how = (Duration::from_millis(long_poll_ms), together.nodes());
+            open_streams((listen, &store), how, stop_on_signals()?, say_ready).await?;
         }
     }
     Ok(())
+}
+
+async fn serve_sites(Serve { listen, public, kept, together, names }: Serve) -> Result<(), Box<dyn Error>> {
+    let stopping = stop_on_signals()?;
+    let streams = Streams::new(kept.open().await?, now_s, LONG_POLL_FOR, stopping.clone()).among(together.nodes());
+    let hub = Hub::begin(streams, Clock::new(BootId::from_bytes(chance::bytes()?), reading())).await?;
+    let open = Open { listen, public, state: kept.state, names, limits: Limits::USUAL };
+    let ready = |listening: SocketAddr, public: Option<SocketAddr>| {
+        say_ready(listening);
+        if let Some(public) = public {
+            tell(&format!("patients at {public}"));
+        }
+    };
+    Ok(sites(open, hub, stopping, ready).await?)
+}
+
+impl Kept {
+    /// Opens the store; the state folder is made if it is not there, for its owner alone.
+    async fn open(&self) -> Result<Store, Box<dyn Error>> {
+        make_private(&self.state)?;
+        let in_state = || format!("sqlite:{}", self.state.join("hub.db").display());
+        Ok(Store::open(&self.store.clone().unwrap_or_else(in_state)).await?)
+    }
+}
+
+impl Together {
+    fn nodes(self) -> Nodes {
+        Nodes { look_every: Duration::from_millis(self.look_every_ms.max(1)), nats: self.nats }
+    }
 }
 
 fn read_site(text: &str) -> Result<SiteId, ParseIntError> {
     text.parse().map(SiteId)
 }
 
-/// Opens the store of a state folder, which is made if it is not there, for its owner alone.
-fn store_in(state: &Path) -> Result<Store, Box<dyn Error>> {
-    DirBuilder::new().recursive(true).mode(0o700).create(state)?;
-    Ok(Store::Sqlite(Sqlite::open(&state.join("hub.db"))?))
+fn make_private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn say(line: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{line}")
 }
 
-/// Says where it listens, on a line of its own, for whoever started it.
-fn say_ready(address: SocketAddr) {
-    if say(&format!("listening on {address}")).is_err() {
+fn tell(line: &str) {
+    if say(line).is_err() {
         tracing::warn!("nobody reads where the hub listens");
     }
+}
+
+/// Says where it listens, on a line of its own, for whoever started it.
+fn say_ready(address: SocketAddr) {
+    tell(&format!("listening on {address}"));
 }
 
 /// Stops what is to stop when the process is told to.
@@ -177,10 +236,4 @@ fn stop_on_signals() -> io::Result<CancellationToken> {
         stop.cancel();
     });
     Ok(stopping)
-}
-
-/// Writes an error with all its causes.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

@@ -1,10 +1,12 @@
 //! The hub's listeners.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
+use machiai_core::clock::Reading;
+use machiai_core::time::AtMs;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,13 +14,17 @@ use tokio_util::sync::CancellationToken;
 use crate::door::authority::{Authority, AuthorityError};
 use crate::door::limits::Limits;
 use crate::door::{self, Door, Tls};
-use crate::site::routes::{routes, spoken};
-use crate::store::sqlite::Sqlite;
+use crate::hub::Hub;
+use crate::nodes::{Ears, Nodes, NodesError, hear};
+use crate::site::routes::spoken;
 use crate::store::{Store, StoreError};
 use crate::stream::routes::{Streams, open_to_all};
 
 /// How long a long poll waits: shorter than proxies do.
 pub const LONG_POLL_FOR: Duration = Duration::from_secs(25);
+
+/// How often a node does what is due.
+const HOUSE_EVERY: Duration = Duration::from_secs(10);
 
 /// Why the hub does not serve.
 #[derive(Debug, Error)]
@@ -29,6 +35,9 @@ pub enum ServeError {
     /// The authority or the hub's certificate cannot be made or read.
     #[error("cannot use the hub's authority")]
     Authority(#[source] AuthorityError),
+    /// Other nodes cannot be heard.
+    #[error("cannot hear other nodes")]
+    Nodes(#[source] NodesError),
     /// The address is taken, or the listener failed.
     #[error("cannot listen on {address}")]
     Listen {
@@ -53,30 +62,45 @@ pub fn now_s() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
+/// Returns what reads this machine's clocks.
+#[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
+pub fn reading() -> impl Fn() -> Reading + Send + Sync + 'static {
+    let started = Instant::now();
+    move || {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let wall = AtMs(i64::try_from(ms(wall)).unwrap_or(i64::MAX));
+        // A server in a data centre has its time from a time server.
+        Reading { wall, mono_ms: ms(started.elapsed()), synced: true, rehearsal: false }
+    }
+}
+
 /// Serves streams that anybody on this machine may make, write, read and remove, until told to stop: what conformance
 /// tests need, over the same store and routes as the sites' streams.
 ///
 /// # Errors
 /// [`ServeError`].
 pub async fn open_streams(
-    (address, store): (SocketAddr, &Path),
-    long_poll_for: Duration,
+    (address, store): (SocketAddr, &str),
+    (long_poll_for, nodes): (Duration, Nodes),
     stopping: CancellationToken,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback { address });
     }
-    let store = Store::Sqlite(Sqlite::open(store).map_err(ServeError::Store)?);
-    let streams = Streams::new(store, now_s, long_poll_for, stopping.clone());
-    serve(address, open_to_all(streams), stopping, ready).await
+    let store = Store::open(store).await.map_err(ServeError::Store)?;
+    let streams = Streams::new(store, now_s, long_poll_for, stopping.clone()).among(nodes);
+    serve(address, (open_to_all(streams.clone()), streams), stopping, ready).await
 }
 
-/// Where and how the hub serves the sites' boxes.
+/// Where and how the hub serves.
 #[derive(Clone, Debug)]
 pub struct Open {
-    /// Where it listens.
+    /// Where it listens for boxes.
     pub listen: SocketAddr,
+    /// Where it listens for patients and everybody else, in clear, for a proxy in front of it.
+    pub public: Option<SocketAddr>,
     /// The folder of its authority.
     pub state: PathBuf,
     /// Names and addresses by which boxes reach it; without any, this machine's own.
@@ -85,25 +109,47 @@ pub struct Open {
     pub limits: Limits,
 }
 
-/// Serves the sites' boxes over TLS until told to stop: each by the certificate that it was enrolled with.
+/// Serves the sites' boxes over TLS, each by the certificate that it was enrolled with, and patients in clear, until
+/// told to stop.
 ///
 /// # Errors
 /// [`ServeError`].
 pub async fn sites(
     open: Open,
-    streams: Streams,
+    hub: Hub,
     stopping: CancellationToken,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(SocketAddr, Option<SocketAddr>),
 ) -> Result<(), ServeError> {
     let failed = |source| ServeError::Listen { address: open.listen, source };
     let authority = Authority::open(&open.state).map_err(ServeError::Authority)?;
+    let ears = Ears::open(&hub.streams().nodes).await.map_err(ServeError::Nodes)?;
     let listener = TcpListener::bind(open.listen).await.and_then(TcpListener::into_std).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let door = Door::new(streams, authority, open.limits);
+    let public = match open.public {
+        Some(public) => Some(listen(public).await?),
+        None => None,
+    };
+    let door = Door::new(hub.clone(), authority, open.limits);
     let names = if open.names.is_empty() { own_names(address) } else { open.names };
     let tls = Tls::new(&door, names).map_err(ServeError::Authority)?;
-    ready(address);
-    door::serve(listener, (door, tls), stopping).await.map_err(failed)
+    ready(address, public.as_ref().map(|(_, at)| *at));
+    let for_boxes = async { door::serve(listener, (door, tls), stopping.clone()).await.map_err(failed) };
+    let for_all = async {
+        match public {
+            Some(public) => answer(public, hub.for_all(), &stopping).await,
+            None => Ok(()),
+        }
+    };
+    let serving = Box::pin(async {
+        let served = tokio::try_join!(for_boxes, for_all);
+        // Where nobody is served any more, nobody is to be woken.
+        stopping.cancel();
+        served.map(drop)
+    });
+    tokio::select! {
+        (served, ()) = Box::pin(async { tokio::join!(serving, hear(hub.streams(), ears)) }) => served,
+        () = Box::pin(keep_house(&hub)) => Ok(()),
+    }
 }
 
 /// Returns how this machine reaches the hub.
@@ -112,30 +158,68 @@ fn own_names(address: SocketAddr) -> Vec<String> {
     ["localhost".to_owned()].into_iter().chain(ip).collect()
 }
 
-/// Serves sites on this machine alone, without asking who comes, until told to stop.
+/// Serves a hub on this machine alone, without asking who comes, until told to stop.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn sites_on_loopback(
-    (address, streams): (SocketAddr, Streams),
+pub async fn hub_on_loopback(
+    (address, hub): (SocketAddr, Hub),
     stopping: CancellationToken,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     if !address.ip().is_loopback() {
         return Err(ServeError::NotLoopback { address });
     }
-    serve(address, spoken(routes(streams)), stopping, ready).await
+    let routes = spoken(hub.for_boxes()).merge(hub.for_all());
+    tokio::select! {
+        served = serve(address, (routes, hub.streams().clone()), stopping, ready) => served,
+        () = keep_house(&hub) => Ok(()),
+    }
+}
+
+/// Does what is due now and then, for ever.
+async fn keep_house(hub: &Hub) {
+    let mut due = tokio::time::interval(HOUSE_EVERY);
+    loop {
+        due.tick().await;
+        hub.keep_house().await;
+    }
 }
 
 async fn serve(
     address: SocketAddr,
-    routes: Router,
+    (routes, streams): (Router, Streams),
     stopping: CancellationToken,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    let ears = Ears::open(&streams.nodes).await.map_err(ServeError::Nodes)?;
+    let listener = listen(address).await?;
+    ready(listener.1);
+    let serving = async {
+        let served = answer(listener, routes, &stopping).await;
+        // Where nobody is served any more, nobody is to be woken.
+        stopping.cancel();
+        served
+    };
+    let (served, ()) = tokio::join!(serving, hear(&streams, ears));
+    served
+}
+
+/// Begins to listen; returns where.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
     let failed = |source| ServeError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    ready(listener.local_addr().map_err(failed)?);
-    let serving = axum::serve(listener, routes);
-    serving.with_graceful_shutdown(async move { stopping.cancelled().await }).await.map_err(failed)
+    let at = listener.local_addr().map_err(failed)?;
+    Ok((listener, at))
+}
+
+/// Answers in clear until told to stop.
+async fn answer(
+    (listener, address): (TcpListener, SocketAddr),
+    routes: Router,
+    stopping: &CancellationToken,
+) -> Result<(), ServeError> {
+    let stop = stopping.clone().cancelled_owned();
+    let served = axum::serve(listener, routes).with_graceful_shutdown(stop).await;
+    served.map_err(|source| ServeError::Listen { address, source })
 }

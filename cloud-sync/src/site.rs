@@ -1,6 +1,9 @@
 //! Sites: what a clinic's boxes and the hub say to each other, over the streams that carry their facts.
 
+pub(crate) mod clinic;
+pub(crate) mod remote;
 pub(crate) mod routes;
+pub(crate) mod seen;
 
 use machiai_core::ids::SiteId;
 

@@ -1,7 +1,12 @@
 //! Where streams are kept: one story, told by every store.
 
 pub mod devices;
+pub mod postgres;
+mod row;
 pub mod sqlite;
+
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use axum::body::Bytes;
 use machiai_core::ids::{Origin, Seq, SiteId};
@@ -14,6 +19,7 @@ use thiserror::Error;
 
 use crate::chance::NoChance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// A store that failed; what was asked may or may not have been done.
@@ -28,6 +34,24 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// PostgreSQL failed, or what was said of it cannot be read.
+    #[error("cannot {step}")]
+    Postgres {
+        /// What was tried.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: tokio_postgres::Error,
+    },
+    /// PostgreSQL gives no connection: it is away, refuses, or all are taken for long.
+    #[error("cannot connect to PostgreSQL")]
+    NoConnection(#[source] deadpool_postgres::PoolError),
+    /// The connections to PostgreSQL cannot be kept.
+    #[error("cannot keep connections to PostgreSQL")]
+    Connections(#[source] deadpool_postgres::BuildError),
+    /// A store that nobody knows.
+    #[error("a store is named by sqlite:PATH or postgres://…")]
+    Name,
     /// The tables cannot be brought up to date.
     #[error("cannot bring the tables up to date")]
     Migrate(#[source] refinery::Error),
@@ -62,17 +86,41 @@ pub struct Standing {
     pub down: Offset,
 }
 
-/// Makes the lines of facts that follow where an origin stands.
-pub type Lines = Box<dyn FnOnce(Head) -> Vec<Vec<u8>> + Send>;
+/// What stands when facts of the hub's own are to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// How far their origin reaches.
+    pub head: Head,
+    /// The tail of the hub's own facts.
+    pub down: Offset,
+}
+
+/// Makes the lines of facts that follow what stands; none when they are not to be written after all.
+pub type Lines = Box<dyn FnOnce(Before) -> Vec<Vec<u8>> + Send>;
 
 /// A store.
 #[derive(Clone, Debug)]
 pub enum Store {
     /// A file of this node alone.
     Sqlite(Sqlite),
+    /// A server that many nodes share.
+    Postgres(Postgres),
 }
 
 impl Store {
+    /// Opens the store of a name, and brings its tables up to date: `sqlite:PATH` is a file, which is made if it is not
+    /// there; what begins with `postgres:` is a server, see [`Postgres::open`].
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is no store of ours, is of a later version, or cannot be reached.
+    pub async fn open(name: &str) -> Result<Self, StoreError> {
+        match name.split_once(':') {
+            Some(("sqlite", path)) => Sqlite::open(Path::new(path)).map(Self::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Postgres::open(name).await.map(Self::Postgres),
+            Some(_) | None => Err(StoreError::Name),
+        }
+    }
+
     /// Makes a stream with its first messages, or finds it.
     ///
     /// # Errors
@@ -80,6 +128,7 @@ impl Store {
     pub async fn make(&self, path: &str, content_type: &str, first: Vec<Bytes>) -> Result<Made, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.make(path, content_type, first).await,
+            Self::Postgres(postgres) => postgres.make(path, content_type, first).await,
         }
     }
 
@@ -90,6 +139,7 @@ impl Store {
     pub async fn remove(&self, path: &str) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.remove(path).await,
+            Self::Postgres(postgres) => postgres.remove(path).await,
         }
     }
 
@@ -100,6 +150,7 @@ impl Store {
     pub async fn about(&self, path: &str) -> Result<Option<About>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.about(path).await,
+            Self::Postgres(postgres) => postgres.about(path).await,
         }
     }
 
@@ -110,6 +161,7 @@ impl Store {
     pub async fn append(&self, path: &str, append: Append) -> Result<Appended, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.append(path, append).await,
+            Self::Postgres(postgres) => postgres.append(path, append).await,
         }
     }
 
@@ -120,6 +172,18 @@ impl Store {
     pub async fn read(&self, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(path, wanted).await,
+            Self::Postgres(postgres) => postgres.read(path, wanted).await,
+        }
+    }
+
+    /// Returns the tails of those streams that are there.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn tails(&self, paths: Vec<String>) -> Result<BTreeMap<String, Offset>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.tails(paths).await,
+            Self::Postgres(postgres) => postgres.tails(paths).await,
         }
     }
 
@@ -130,6 +194,7 @@ impl Store {
     pub async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.add_site(site).await,
+            Self::Postgres(postgres) => postgres.add_site(site).await,
         }
     }
 
@@ -140,6 +205,7 @@ impl Store {
     pub async fn standing(&self, site: SiteId) -> Result<Option<Standing>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.standing(site).await,
+            Self::Postgres(postgres) => postgres.standing(site).await,
         }
     }
 
@@ -150,16 +216,51 @@ impl Store {
     pub async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.keep(site, run).await,
+            Self::Postgres(postgres) => postgres.keep(site, run).await,
         }
     }
 
-    /// Writes facts of the hub's own; returns whether they followed and the site is known.
+    /// Writes facts of the hub's own; returns whether there were any, they followed, and the site is known.
     ///
     /// # Errors
     /// [`StoreError`]: look what is held before writing them again.
     pub async fn write_own(&self, site: SiteId, origin: Origin, lines: Lines) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write_own(site, origin, lines).await,
+            Self::Postgres(postgres) => postgres.write_own(site, origin, lines).await,
+        }
+    }
+
+    /// Notes when sites were last heard of, in milliseconds of UTC; an older instant changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]: note it again later.
+    pub async fn note_seen(&self, heard: BTreeMap<SiteId, i64>) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.note_seen(heard).await,
+            Self::Postgres(postgres) => postgres.note_seen(heard).await,
+        }
+    }
+
+    /// Returns when a site was last heard of, in milliseconds of UTC.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn seen_ms(&self, site: SiteId) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.seen_ms(site).await,
+            Self::Postgres(postgres) => postgres.seen_ms(site).await,
+        }
+    }
+
+    /// Returns a secret that all nodes share, which is drawn at the first question.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.secret(name).await,
+            Self::Postgres(postgres) => postgres.secret(name).await,
         }
     }
 
@@ -175,6 +276,7 @@ impl Store {
     ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.facts(of, after, most).await,
+            Self::Postgres(postgres) => postgres.facts(of, after, most).await,
         }
     }
 }

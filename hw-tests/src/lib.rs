@@ -1,4 +1,4 @@
-//! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, the bench.
+//! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, servers, the bench.
 
 pub mod bench;
 pub mod browser;
@@ -6,6 +6,8 @@ pub mod chance;
 pub mod demo;
 pub mod films;
 pub mod glass;
+pub mod hub;
 pub mod power;
 pub mod printer;
+pub mod servers;
 pub mod soak;

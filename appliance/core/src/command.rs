@@ -105,6 +105,17 @@ pub enum Command {
         /// From which number.
         to: Number,
     },
+    /// Leases numbers to the hub ahead, where a line takes tickets from afar; by the box alone.
+    LeaseNumbers,
+    /// Gives a leased number; by the hub alone.
+    TakeLeased(Take),
+    /// The holder of a ticket leaves the line from afar; by the hub alone.
+    LeaveLine {
+        /// Which visit.
+        visit: VisitId,
+    },
+    /// Gives tickets that the hub gave out of reach the place that their time of issue asks for; by the box alone.
+    PlaceRemote,
     /// Sets the i-message; empty withdraws it.
     SetMessage {
         /// The message.

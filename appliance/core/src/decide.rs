@@ -7,6 +7,7 @@ mod people;
 mod place;
 mod print;
 mod reception;
+mod remote;
 pub(crate) mod room;
 mod settings;
 mod undo;
@@ -28,6 +29,7 @@ use crate::settings::Line;
 use crate::time::{AtMs, HOUR_MS};
 
 pub use people::may_pair;
+pub use remote::lease_is_due;
 
 /// A queue that nobody touched for so long belongs to a day that is over, even if somebody is still in it.
 const QUIET_MS: i64 = 2 * HOUR_MS;
@@ -131,6 +133,10 @@ fn decide_today(
         Command::JumpNumbers { line, to } => number::jump(clinic, *line, *to),
         Command::SetMessage { text } => settings::message(text),
         Command::Take(take) => reception::take(clinic, take, context, edge),
+        Command::LeaseNumbers => Ok(remote::lease(clinic, context.now, edge)),
+        Command::TakeLeased(take) => remote::take(clinic, take, context, edge),
+        Command::LeaveLine { visit } => remote::leave(clinic, *visit),
+        Command::PlaceRemote => Ok(remote::place(clinic)),
         Command::Emergency { line, note } => reception::emergency(clinic, *line, note.as_ref(), context, edge),
         Command::Arrive { visit } => visit::arrive(clinic, *visit, context),
         Command::Call { room, showing } => room::call(clinic, room, showing),
@@ -253,9 +259,12 @@ enum Asked {
 /// Whether a command needs the business day to be today's.
 const fn asks_for_day(command: &Command) -> Option<Asked> {
     match command {
-        Command::OpenLine { .. } | Command::Take(_) | Command::Emergency { .. } | Command::JumpNumbers { .. } => {
-            Some(Asked::ByPerson)
-        }
+        // Numbers are leased only within the hours that the clinic's staff have set for tickets from afar.
+        Command::OpenLine { .. }
+        | Command::Take(_)
+        | Command::LeaseNumbers
+        | Command::Emergency { .. }
+        | Command::JumpNumbers { .. } => Some(Asked::ByPerson),
         Command::NoteOpening { after: OpenedAfter::Restore | OpenedAfter::Damage, .. } => Some(Asked::ByPerson),
         Command::KeepHouse => Some(Asked::ByItself),
         Command::NoteOpening { after: OpenedAfter::Nothing | OpenedAfter::Run, .. }
@@ -264,6 +273,9 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::PauseLine { .. }
         | Command::ResumeLine { .. }
         | Command::SetMessage { .. }
+        | Command::TakeLeased(_)
+        | Command::LeaveLine { .. }
+        | Command::PlaceRemote
         | Command::Arrive { .. }
         | Command::Call { .. }
         | Command::Recall { .. }

@@ -236,6 +236,39 @@ pub fn row(clinic: &Clinic, visit: &Visit, now: AtMs) -> DeskRow {
     }
 }
 
+/// Returns the row of somebody who comes with a leased number while the hub's own fact of the ticket is not here yet.
+#[must_use]
+pub fn leased_row(clinic: &Clinic, label: &Label) -> Option<DeskRow> {
+    let of_line = |(line, day): (&LineNo, &LineDay)| {
+        let lease = day.leased.values().find(|lease| lease.label == *label)?;
+        Some((*line, lease.visit))
+    };
+    let (line, visit) = clinic.lines.iter().find_map(of_line)?;
+    Some(DeskRow {
+        visit,
+        label: label.clone(),
+        line,
+        state: State::NotArrived,
+        waited_min: 0,
+        channel: Channel::Remote,
+        booked_for: None,
+        overdue: false,
+        late: false,
+        family: None,
+        lang: Lang::Ja,
+        text_call: false,
+        called_at: None,
+        entered_at: None,
+        print: None,
+        print_trouble: None,
+        last_act: None,
+        last_by: None,
+        on_coming: None,
+        has_personal: false,
+        erased: false,
+    })
+}
+
 fn on_coming(clinic: &Clinic, visit: &Visit, now: AtMs) -> Option<OnComing> {
     let (rank, late) = place_on_coming(clinic, visit, now)?;
     let ahead = clinic.lines.get(&visit.turn.line).into_iter().flat_map(|day| day.in_state(State::Waiting));

@@ -4,11 +4,14 @@
 //! stands here only sealed. Golden lines of every kind are kept in `tests/golden/facts-v1.ndjson`.
 
 mod about;
+mod numbers;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
+
+pub use numbers::{Gap, GapReason, JumpReason, Lease, NumbersJumped, NumbersLeased};
 
 use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, ReservationId, RoomId, SessionId, VisitId};
 use crate::people::{OfDevice, OfStaff, Pairing, SignedIn, SignedOut, Staff};
@@ -61,6 +64,8 @@ pub enum Fact {
     LineResumed,
     /// Numbering of a line jumped ahead.
     NumbersJumped(NumbersJumped),
+    /// Numbers of a line were set apart for the hub, which alone gives them from now on.
+    NumbersLeased(NumbersLeased),
     /// The clinic's short message to patients (i-message) was set, or withdrawn when empty.
     MessageSet(MessageSet),
 
@@ -84,6 +89,8 @@ pub enum Fact {
     Finished(Called),
     /// A visit was cancelled.
     Cancelled(Cancelled),
+    /// The holder of a ticket left the line from afar; it counts only for who is not called yet.
+    LeftLine(OfVisit),
     /// A waiting patient was set aside.
     Held(OfVisit),
     /// A patient set aside got a place again.
@@ -262,25 +269,6 @@ pub struct LineClosed {
     pub left: Vec<VisitId>,
 }
 
-/// Why numbering jumped ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JumpReason {
-    /// The journal was restored: later numbers may have been given.
-    Restored,
-    /// Staff typed the last number on paper.
-    TypedByStaff,
-}
-
-/// See [`Fact::NumbersJumped`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NumbersJumped {
-    /// The next number is at least this one.
-    pub to: Number,
-    /// Why.
-    pub reason: JumpReason,
-}
-
 /// See [`Fact::MessageSet`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageSet {
@@ -328,35 +316,6 @@ pub struct Family {
     pub idx: u8,
     /// How many they are.
     pub of: u8,
-}
-
-/// Why a number was passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapReason {
-    /// The clinic does not give such numbers (4, 9, 13, 42).
-    Unlucky,
-    /// Kept for interrupts.
-    Kept,
-    /// Another line already shows this label today.
-    LabelTaken,
-    /// A family needs consecutive numbers.
-    FamilyTogether,
-    /// The session begins with a number of its own.
-    SessionStart,
-    /// Numbering jumped after a restore or by staff.
-    Jumped,
-}
-
-/// A run of numbers passed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
-    /// The first of them.
-    pub from: Number,
-    /// The last of them.
-    pub to: Number,
-    /// Why.
-    pub reason: GapReason,
 }
 
 /// A place in a line: smaller is earlier. Given when the place is, never computed from a wall clock.

@@ -263,6 +263,7 @@ impl Program {
             | Fact::LinePaused
             | Fact::LineResumed
             | Fact::NumbersJumped(_)
+            | Fact::NumbersLeased(_)
             | Fact::MessageSet(_)
             | Fact::TicketIssued(_)
             | Fact::Arrived(_)
@@ -274,6 +275,7 @@ impl Program {
             | Fact::Returned(_)
             | Fact::Finished(_)
             | Fact::Cancelled(_)
+            | Fact::LeftLine(_)
             | Fact::Held(_)
             | Fact::Released(_)
             | Fact::Moved(_)

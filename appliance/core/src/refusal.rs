@@ -47,6 +47,8 @@ codes! {
     RemoteClosed = "remote_closed",
     /// So many are waiting that no more can be seen in time.
     FullForNow = "full_for_now",
+    /// The numbers that the hub may give are used up, and the clinic is not there to lease more.
+    LeaseUsedUp = "lease_used_up",
     /// The line has given its last number.
     NumbersUsedUp = "numbers_used_up",
     /// A family of none, or larger than the clinic allows.

@@ -402,6 +402,17 @@ pub struct Rules {
     pub erase_after_h: u32,
     /// Most people in one family ticket.
     pub family_most: u8,
+    /// How many numbers of each line are leased to the hub ahead, for tickets taken from afar.
+    #[serde(skip_serializing_if = "is_usual_lease")]
+    pub remote_lease: u8,
+}
+
+/// How many numbers are leased unless the clinic says otherwise.
+const USUAL_LEASE: u8 = 5;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a field by reference")]
+const fn is_usual_lease(lease: &u8) -> bool {
+    *lease == USUAL_LEASE
 }
 
 impl Rules {
@@ -427,6 +438,7 @@ impl Default for Rules {
             restore_jump: 50,
             erase_after_h: 24,
             family_most: 6,
+            remote_lease: USUAL_LEASE,
         }
     }
 }

@@ -104,6 +104,7 @@ impl Standing {
             | Fact::LinePaused
             | Fact::LineResumed
             | Fact::NumbersJumped(_)
+            | Fact::NumbersLeased(_)
             | Fact::TicketIssued(_)
             | Fact::Arrived(_)
             | Fact::Called(_)
@@ -114,6 +115,7 @@ impl Standing {
             | Fact::Returned(_)
             | Fact::Finished(_)
             | Fact::Cancelled(_)
+            | Fact::LeftLine(_)
             | Fact::Held(_)
             | Fact::Released(_)
             | Fact::Moved(_)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use machiai_core::envelope::{Envelope, Head, Malformed};
+use machiai_core::envelope::{Envelope, Head, Malformed, Stamp};
 use machiai_core::time::Day;
 use serde::Deserialize;
 
@@ -103,6 +103,20 @@ pub(crate) fn day_column(day: Option<Day>) -> i64 {
         let (year, month, day) = (i64::from(date.year()), i64::from(date.month()), i64::from(date.day()));
         year.saturating_mul(10_000).saturating_add(month.saturating_mul(100)).saturating_add(day)
     })
+}
+
+/// A stretch of time whose facts count to another business day than was thought when they were kept: what opened the
+/// day came after them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redated {
+    /// The day under which they were kept.
+    pub from: Option<Day>,
+    /// The day to which they count.
+    pub to: Day,
+    /// Where the stretch begins, itself included.
+    pub first: Stamp,
+    /// Where it ends, itself left out; none while nothing ended it.
+    pub end: Option<Stamp>,
 }
 
 /// A change of the secrets that goes to disk with the facts of the same command.

@@ -141,6 +141,40 @@ impl Reader {
         Ok(self.origins()?.into_values().filter_map(|(origin, newest)| Some((origin, newest?))).collect())
     }
 
+    /// Returns the newest fact of each origin that wrote one after a position, found by index.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read; if it is damage, the journal must be set aside.
+    pub fn heads_after(&self, position: Position) -> Result<BTreeMap<Origin, Newest>, StoreError> {
+        let step = "read the newest facts";
+        let query = "SELECT origin_id, origin FROM origins
+            WHERE origin_id IN (SELECT origin_id FROM facts WHERE position > ?1)";
+        let mut names = self.db.prepare_cached(query).step(step)?;
+        let names = names.query_map([position.0], |row| Ok((row.get(0)?, row.get(1)?))).step(step)?;
+        let mut heads = BTreeMap::new();
+        for name in names {
+            let (id, origin): (i64, [u8; 16]) = name.step(step)?;
+            heads.extend(self.newest(id)?.map(|newest| (Origin::from_bytes(origin), newest)));
+        }
+        Ok(heads)
+    }
+
+    /// Returns the running hash of an origin after a fact; zeros before the first, none where it is not held.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read; if it is damage, the journal must be set aside.
+    pub fn hash_at(&self, origin: Origin, seq: Seq) -> Result<Option<Hash>, StoreError> {
+        if seq == Seq(0) {
+            return Ok(Some(Hash::START));
+        }
+        let step = "read a running hash";
+        let query = "SELECT hash FROM facts
+            WHERE origin_id = (SELECT origin_id FROM origins WHERE origin = ?1) AND seq = ?2";
+        let mut query = self.db.prepare_cached(query).step(step)?;
+        let hash = query.query_row(params![origin.bytes(), seq.0], |row| row.get(0).map(Hash)).optional();
+        hash.step(step)
+    }
+
     /// Returns every origin by its short name in this file, with its newest fact if it has any.
     pub(crate) fn origins(&self) -> Result<BTreeMap<i64, (Origin, Option<Newest>)>, StoreError> {
         let step = "read the newest facts";

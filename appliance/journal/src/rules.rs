@@ -6,7 +6,7 @@ use machiai_core::ids::{BootId, LineNo, SiteId};
 use machiai_core::time::{AtMs, Day};
 
 use crate::error::{JournalError, StoreError};
-use crate::kept::{Position, SecretChange};
+use crate::kept::{Position, Redated, SecretChange};
 use crate::reader::Reader;
 use crate::store::Store;
 
@@ -62,6 +62,15 @@ impl<A> Decision<A> {
     }
 }
 
+/// What the rules say of a fact that another machine wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// The business day to which it counts here.
+    pub day: Option<Day>,
+    /// Facts that were kept before it under another day, because it had not come yet.
+    pub redated: Option<Redated>,
+}
+
 /// The clinic's rules and the state they work on, owned by the journal's writer.
 pub trait Rules: Send + 'static {
     /// What may be asked.
@@ -79,6 +88,18 @@ pub trait Rules: Send + 'static {
 
     /// Returns the business day in which the working state stands; asked after each fact was taken in.
     fn day(&self) -> Option<Day>;
+
+    /// Takes a fact that another machine wrote into the working state, before the commit; unless the rules say
+    /// otherwise, as one made here.
+    fn hear(&mut self, fact: &Envelope, position: Position) -> Heard {
+        self.take_in(fact, position);
+        Heard { day: self.day(), redated: None }
+    }
+
+    /// Whether facts were heard that belong before those folded in, so that the state must be folded again.
+    fn is_out_of_order(&self) -> bool {
+        false
+    }
 
     /// Answers a repeated command from the facts that it made the first time.
     fn replay(&mut self, command: &Self::Command, facts: &[Envelope]) -> Self::Answer;
@@ -112,6 +133,20 @@ pub struct Submission<R: Rules> {
     pub cmd: Option<Cmd>,
     /// Where the answer goes.
     pub answer: AnswerTo<R::Answer>,
+}
+
+/// Facts of other machines on their way to the journal, as they came.
+pub struct Received {
+    /// Their lines, of one origin or several, each following the newest of its origin.
+    pub lines: Vec<Vec<u8>>,
+    /// Where it is said how many of them were new.
+    pub answer: AnswerTo<usize>,
+}
+
+impl std::fmt::Debug for Received {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Received").field("n_lines", &self.lines.len()).finish_non_exhaustive()
+    }
 }
 
 impl<R: Rules> std::fmt::Debug for Submission<R> {

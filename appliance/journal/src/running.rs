@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::error::{JournalError, StartError};
-use crate::rules::{Rules, Stamper, Submission};
+use crate::rules::{Received, Rules, Stamper, Submission};
 use crate::store::Store;
 use crate::turn::{MAX_BATCH, Turns};
 
@@ -56,9 +56,15 @@ struct Gauges {
     is_full: AtomicBool,
 }
 
+/// What waits before the journal.
+enum Waiting<R: Rules> {
+    Command(Submission<R>),
+    Received(Received),
+}
+
 /// A running journal.
 pub struct Journal<R: Rules> {
-    queue: SyncSender<Submission<R>>,
+    queue: SyncSender<Waiting<R>>,
     gauges: Arc<Gauges>,
     thread: JoinHandle<()>,
 }
@@ -92,7 +98,19 @@ impl<R: Rules> Journal<R> {
     /// # Errors
     /// [`JournalError::Busy`] when too many wait, [`JournalError::Stopped`] after the end; the callback is dropped.
     pub fn submit(&self, submission: Submission<R>) -> Result<(), JournalError> {
-        self.queue.try_send(submission).map_err(|error| match error {
+        self.queue(Waiting::Command(submission))
+    }
+
+    /// Hands facts of other machines over; it is said through their callback once they are kept.
+    ///
+    /// # Errors
+    /// As [`Journal::submit`].
+    pub fn receive(&self, received: Received) -> Result<(), JournalError> {
+        self.queue(Waiting::Received(received))
+    }
+
+    fn queue(&self, waiting: Waiting<R>) -> Result<(), JournalError> {
+        self.queue.try_send(waiting).map_err(|error| match error {
             TrySendError::Full(_) => JournalError::Busy,
             TrySendError::Disconnected(_) => JournalError::Stopped,
         })
@@ -128,14 +146,12 @@ impl Drop for OnEnd {
     }
 }
 
-fn write<R: Rules, S: Stamper>(mut turns: Turns<R, S>, commands: &Receiver<Submission<R>>, gauges: &Gauges) {
+fn write<R: Rules, S: Stamper>(mut turns: Turns<R, S>, waiting: &Receiver<Waiting<R>>, gauges: &Gauges) {
     let mut patience = FIRST_IDLE;
     while !turns.is_damaged() {
-        match commands.recv_timeout(patience) {
+        match waiting.recv_timeout(patience) {
             Ok(first) => {
-                let mut batch = vec![first];
-                batch.extend(commands.try_iter().take(MAX_BATCH.saturating_sub(1)));
-                turns.turn(batch);
+                take_turns(&mut turns, first, waiting);
                 turns.after_answers();
                 patience = FIRST_IDLE;
             }
@@ -149,4 +165,25 @@ fn write<R: Rules, S: Stamper>(mut turns: Turns<R, S>, commands: &Receiver<Submi
         gauges.is_full.store(turns.is_full(), Ordering::Relaxed);
     }
     turns.finish();
+}
+
+/// Takes what waits: commands together, and whenever facts of other machines come between them, those alone.
+fn take_turns<R: Rules, S: Stamper>(turns: &mut Turns<R, S>, first: Waiting<R>, waiting: &Receiver<Waiting<R>>) {
+    let mut commands = Vec::new();
+    let mut received = None;
+    for next in std::iter::once(first).chain(waiting.try_iter().take(MAX_BATCH.saturating_sub(1))) {
+        match next {
+            Waiting::Command(submission) => commands.push(submission),
+            Waiting::Received(facts) => {
+                received = Some(facts);
+                break;
+            }
+        }
+    }
+    if !commands.is_empty() {
+        turns.turn(commands);
+    }
+    if let Some(received) = received {
+        turns.receive(received);
+    }
 }

@@ -4,13 +4,14 @@
 //! is unknown the connection is not used again: [`Store::reopen`] makes another, and what is on disk is the truth.
 
 use machiai_core::ids::{Origin, Seq};
+use machiai_wire::run::of_airings;
 use rusqlite::config::DbConfig;
 use rusqlite::params;
 
 use crate::check::{self, Chains, SLICE_FACTS};
 use crate::error::{OpenError, Step, StoreError};
 use crate::files::Lock;
-use crate::kept::{NewFact, Position, SecretChange};
+use crate::kept::{NewFact, Position, Redated, SecretChange};
 use crate::open::{Open, Opened};
 use crate::reader::{Checkpoint, Reader, Readers};
 use crate::schema::Synchronous;
@@ -31,6 +32,8 @@ pub struct Batch {
     pub facts: Vec<NewFact>,
     /// Changes of the secrets.
     pub secrets: Vec<SecretChange>,
+    /// Facts that count to another day than was thought.
+    pub redated: Vec<Redated>,
 }
 
 impl Batch {
@@ -92,10 +95,22 @@ impl Store {
         self.about.origin
     }
 
+    /// Returns the origin under which this opening writes its airings, which go to the hub after all else.
+    #[must_use]
+    pub fn airings_origin(&self) -> Origin {
+        of_airings(self.about.origin)
+    }
+
     /// Returns the seq that this opening's next fact gets.
     #[must_use]
     pub fn next_seq(&self) -> Seq {
-        let newest = self.tips.origins.get(&self.about.origin).map_or(0, |tip| tip.seq.0);
+        self.next_seq_of(self.about.origin)
+    }
+
+    /// Returns the seq that an origin's next fact has.
+    #[must_use]
+    pub fn next_seq_of(&self, origin: Origin) -> Seq {
+        let newest = self.tips.origins.get(&origin).map_or(0, |tip| tip.seq.0);
         Seq(newest.saturating_add(1))
     }
 

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use machiai_core::envelope::{Cmd, Envelope, Head, Malformed};
-use machiai_core::ids::Seq;
+use machiai_core::ids::{Origin, Seq};
+use machiai_core::program::AIRING_KINDS;
 
 use crate::error::{BadFact, JournalError, StoreError, told};
 use crate::kept::{Kept, NewFact, Position};
-use crate::rules::{Draft, Rules, StampParts, Stamper, Submission};
+use crate::rules::{Draft, Received, Rules, StampParts, Stamper, Submission};
 use crate::store::{Batch, Store};
 
 /// Most commands that one commit takes: it bounds how long the first of them waits.
@@ -29,6 +30,8 @@ pub struct Turns<R, S> {
     n_commits: u64,
 }
 
+/// Makes a batch and what is to be answered once it is kept.
+type Make<'a, Turns, T> = dyn FnMut(&mut Turns) -> Result<(Batch, T), JournalError> + 'a;
 type Asked<R> = (<R as Rules>::Command, Option<Cmd>);
 type Outcome<R> = Result<<R as Rules>::Answer, JournalError>;
 
@@ -38,6 +41,16 @@ struct Pending {
     batch: Batch,
     /// Facts of the batch's commands, by idempotency key: the digest, and the facts.
     by_key: BTreeMap<String, (String, Vec<Envelope>)>,
+    /// Facts of the batch, by origin.
+    n_of: BTreeMap<Origin, u64>,
+}
+
+impl Pending {
+    fn push(&mut self, fact: NewFact) {
+        let n_of_it = self.n_of.entry(fact.head().origin).or_default();
+        *n_of_it = n_of_it.saturating_add(1);
+        self.batch.facts.push(fact);
+    }
 }
 
 impl<R: Rules, S: Stamper> Turns<R, S> {
@@ -89,13 +102,22 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     pub fn turn(&mut self, submissions: Vec<Submission<R>>) {
         let (asked, answers): (Vec<_>, Vec<_>) =
             submissions.into_iter().map(|Submission { command, cmd, answer }| ((command, cmd), answer)).unzip();
-        let outcomes = match self.outcomes(&asked) {
+        let outcomes = match self.persist(&mut |turns| Ok(turns.decide_all(&asked))) {
             Ok(outcomes) => outcomes,
             Err(error) => asked.iter().map(|_| Err(error.clone())).collect(),
         };
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             answer(outcome);
         }
+    }
+
+    /// Keeps facts that other machines wrote, then publishes and answers.
+    ///
+    /// They are a turn of their own: a command after facts that belong before those folded in is decided on a state
+    /// that was folded again with them.
+    pub fn receive(&mut self, received: Received) {
+        let Received { lines, answer } = received;
+        answer(self.persist(&mut |turns| turns.take_received(&lines)));
     }
 
     /// Does what may follow the answers: writes the log back when it has grown.
@@ -128,28 +150,29 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         self.store.end();
     }
 
-    fn outcomes(&mut self, asked: &[Asked<R>]) -> Result<Vec<Outcome<R>>, JournalError> {
-        match self.attempt(asked) {
+    /// Makes a batch and keeps it; made again on a state folded anew where a failure left certain that nothing was kept.
+    fn persist<T>(&mut self, make: &mut Make<'_, Self, T>) -> Result<T, JournalError> {
+        match self.attempt(make) {
             Err(JournalError::DiskFull) if self.free_ballast() => {
                 tracing::error!("disk is full: freed the ballast and go on");
-                self.attempt(asked)
+                self.attempt(make)
             }
             // Certain that nothing was kept, and through new descriptors.
-            Err(JournalError::NotKept(_)) if !self.store.must_reopen() => self.attempt(asked),
+            Err(JournalError::NotKept(_)) if !self.store.must_reopen() => self.attempt(make),
             attempted => attempted,
         }
     }
 
-    fn attempt(&mut self, asked: &[Asked<R>]) -> Result<Vec<Outcome<R>>, JournalError> {
+    fn attempt<T>(&mut self, make: &mut Make<'_, Self, T>) -> Result<T, JournalError> {
         self.stand_up().map_err(|error| self.not_kept(error))?;
-        self.commit(asked)
+        self.commit(make)
     }
 
     /// Decides and commits; after an error the rules hold what is on disk, or will before the next turn.
-    fn commit(&mut self, asked: &[Asked<R>]) -> Result<Vec<Outcome<R>>, JournalError> {
-        let (batch, outcomes) = self.decide_all(asked);
+    fn commit<T>(&mut self, make: &mut Make<'_, Self, T>) -> Result<T, JournalError> {
+        let (batch, outcome) = make(self)?;
         if batch.is_empty() {
-            return Ok(outcomes);
+            return Ok(outcome);
         }
         let kept = self.store.append(&batch).map(drop);
         self.is_full = kept.as_ref().is_err_and(StoreError::is_full);
@@ -161,8 +184,14 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
             self.log(Err(error));
         }
         self.n_commits = self.n_commits.saturating_add(1);
+        if self.rules.is_out_of_order() {
+            self.must_refold = true;
+            // What is on disk stands; the next turn folds it if this one cannot.
+            let folded = self.stand_up();
+            self.log(folded);
+        }
         self.rules.publish();
-        Ok(outcomes)
+        Ok(outcome)
     }
 
     /// Brings file and rules back to what is on disk, after a failure.
@@ -252,7 +281,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         for (fact, mut line) in facts.iter().zip(lines) {
             self.rules.take_in(fact, self.next_position(pending));
             line.day = self.rules.day();
-            pending.batch.facts.push(line);
+            pending.push(line);
         }
         if let Some(cmd) = cmd.filter(|_| !facts.is_empty()) {
             pending.by_key.insert(cmd.key.clone(), (cmd.digest.clone(), facts));
@@ -275,15 +304,38 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
 
     fn stamped(&self, drafts: Vec<Draft>, cmd: Option<&Cmd>, now: &StampParts, pending: &Pending) -> Vec<Envelope> {
         let &StampParts { at_ms, at_n, boot, mono_ms, clock } = now;
-        let origin = self.store.origin();
-        let first = self.store.next_seq().0.saturating_add(count(&pending.batch.facts));
-        let with_seq = (first..).zip(drafts);
+        // Facts of one command have one stamp, and stand in order by their seq: they go under one origin.
+        let is_airings = drafts.iter().all(|draft| AIRING_KINDS.contains(&draft.fact.kind()));
+        let origin = if is_airings { self.store.airings_origin() } else { self.store.origin() };
+        let with_seq = (self.next_seq_of(origin, pending)..).zip(drafts);
         let stamp = |(seq, Draft { site, line, by, fact })| {
             let (seq, cmd) = (Seq(seq), cmd.cloned());
             let head = Head { site, line, origin, seq, at_ms, at_n, boot, mono_ms, clock, by, cmd };
             Envelope { head, fact }
         };
         with_seq.map(stamp).collect()
+    }
+
+    /// Returns the number of an origin's next fact, behind those of the batch.
+    fn next_seq_of(&self, origin: Origin, pending: &Pending) -> u64 {
+        self.store.next_seq_of(origin).0.saturating_add(pending.n_of.get(&origin).copied().unwrap_or(0))
+    }
+
+    /// Takes received facts in, all of which follow what is held; those that are held are passed over.
+    fn take_received(&mut self, lines: &[Vec<u8>]) -> Result<(Batch, usize), JournalError> {
+        let mut pending = Pending::default();
+        for line in lines {
+            let malformed = |error| JournalError::Unwritable(Arc::new(error));
+            let fact = Envelope::read(line).map_err(malformed)?;
+            if fact.head.seq.0 < self.next_seq_of(fact.head.origin, &pending) {
+                continue;
+            }
+            let heard = self.rules.hear(&fact, self.next_position(&pending));
+            pending.push(NewFact::received(line.clone(), heard.day).map_err(malformed)?);
+            pending.batch.redated.extend(heard.redated);
+        }
+        let n_taken = pending.batch.facts.len();
+        Ok((pending.batch, n_taken))
     }
 
     fn next_position(&self, pending: &Pending) -> Position {

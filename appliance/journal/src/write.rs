@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::check::FactRow;
 use crate::error::{Step, StoreError};
-use crate::kept::{NewFact, Position, SecretChange, day_column};
+use crate::kept::{NewFact, Position, Redated, SecretChange, day_column};
 use crate::reader::{Newest, Reader};
 use crate::store::Batch;
 use machiai_wire::chain::Hash;
@@ -111,6 +111,9 @@ pub(crate) fn write(
     for row in &placed.rows {
         insert_row(db, row).step("keep a fact")?;
     }
+    for redated in &batch.redated {
+        redate(db, redated).step("give facts their day")?;
+    }
     let mut must_scrub = false;
     for change in &batch.secrets {
         must_scrub |= change_secret(db, change).step("keep a secret")?;
@@ -147,6 +150,21 @@ pub(crate) fn insert_row(db: &Connection, row: &FactRow) -> rusqlite::Result<()>
             row.hash.0,
         ])
         .map(drop)
+}
+
+const REDATE: &str = "WITH RECURSIVE kinds (kind) AS (
+        SELECT min(kind) FROM facts
+        UNION ALL SELECT (SELECT min(kind) FROM facts WHERE kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL
+    ) UPDATE facts SET day = ?2 WHERE position IN (
+        SELECT facts.position FROM kinds JOIN facts ON facts.kind = kinds.kind AND facts.day = ?1
+        WHERE (facts.at_ms, facts.at_n) >= (?3, ?4) AND (?5 IS NULL OR (facts.at_ms, facts.at_n) < (?5, ?6)))";
+
+/// Has facts count to the day that was opened before them.
+fn redate(db: &Connection, redated: &Redated) -> rusqlite::Result<()> {
+    let (from, to) = (day_column(redated.from), day_column(Some(redated.to)));
+    let (first, end) = (redated.first, redated.end);
+    let (end_at, end_n) = (end.map(|end| end.at.0), end.map(|end| end.n));
+    db.prepare_cached(REDATE)?.execute(params![from, to, first.at.0, first.n, end_at, end_n]).map(drop)
 }
 
 /// Changes a secret; whether an older value was there, of which nothing may stay behind.

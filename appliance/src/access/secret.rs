@@ -6,7 +6,7 @@ use argon2::Argon2;
 
 use crate::chance::{Chance, NoChance};
 use crate::seal::hex;
-use crate::token::letter;
+use machiai_wire::token::letter;
 
 /// The fewest characters of a password.
 const MIN_PASSWORD_CHARS: usize = 10;

@@ -26,7 +26,7 @@ use crate::access::setup::write_private;
 const RENEW_BEFORE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 
 /// How long a line to the hub may take to stand.
-const CONNECT_FOR: Duration = Duration::from_secs(20);
+pub(super) const CONNECT_FOR: Duration = Duration::from_secs(20);
 
 /// Why the box is nobody to the hub.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,8 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-fn file(state: &Path) -> PathBuf {
+/// Returns where who the box is lies.
+pub(super) fn file(state: &Path) -> PathBuf {
     state.join("hub-identity.pem")
 }
 

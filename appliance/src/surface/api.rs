@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Extension, Json, Router};
-use machiai_core::desk::{DeskRow, DeskView, desk, row};
+use machiai_core::desk::{DeskRow, DeskView, desk, leased_row, row};
 use machiai_core::envelope::Trust;
 use machiai_core::ids::{Label, PlaceId, VisitId};
 use machiai_core::queue::visit::State as VisitState;
@@ -25,12 +25,13 @@ use crate::access::Caller;
 use crate::answer::added;
 use crate::app::{App, Shared, Trouble};
 use crate::contents::ContentStatus;
+use crate::link::told::HubStatus;
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
 use crate::surface::board::{drawing, not_drawn};
 use crate::surface::screen::ScreenState;
-use crate::token::digest_of;
 use machiai_panel::Paper;
+use machiai_wire::token::digest_of;
 
 /// Returns the routes of every question.
 pub(crate) fn routes() -> Router<Shared> {
@@ -97,8 +98,11 @@ pub(crate) async fn find(
     let (now, _) = app.gate.clock.now();
     let found = app.gate.read(|clinic| {
         let Some(token) = find.token else {
-            let visit = clinic.by_label(&Label(find.label?))?;
-            return Some((row(clinic, visit, now), visit.personal.clone()));
+            let label = Label(find.label?);
+            // Staff may take the word of whoever shows a number that only the hub can have given.
+            let unknown = || leased_row(clinic, &label).filter(|_| caller.may_read_personal()).map(|row| (row, None));
+            let known = clinic.by_label(&label).map(|visit| (row(clinic, visit, now), visit.personal.clone()));
+            return known.or_else(unknown);
         };
         let digest = digest_of(&token);
         let visit = clinic.visits.values().find(|visit| visit.token_hash.as_ref() == Some(&digest))?;
@@ -144,7 +148,7 @@ pub(crate) async fn settings(State(app): State<Shared>) -> Json<Settings> {
     Json(app.gate.read(|clinic| Settings::of(&clinic.standing)))
 }
 
-/// How the box does.
+/// How the box does; what the command line reads of it stands in [`crate::remote`].
 #[derive(Serialize)]
 pub(crate) struct Status {
     /// The program's version.
@@ -175,6 +179,8 @@ pub(crate) struct Status {
     unexplained_gaps: Vec<(u16, u32, u32)>,
     /// What staff should look at in the program, by code: as its page says it.
     program: Vec<&'static str>,
+    /// How the channel to the hub does; none for a box that stands alone.
+    hub: Option<HubStatus>,
     /// What is wrong, by code.
     troubles: Vec<Trouble>,
 }
@@ -206,6 +212,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
                 .iter()
                 .flat_map(|(line, day)| day.unexplained.iter().map(|(from, to)| (line.0, from.0, to.0)))
                 .collect(),
+            hub: app.linked.status(),
             troubles,
         }
     }))

@@ -42,7 +42,7 @@ pub(super) async fn enrol(
     let id = chance::bytes().map_err(|cause| Denied::Authority(AuthorityError::Chance(cause)))?;
     let now_s = door.now_s();
     let certificate = next_certificate(now_s).map_err(Denied::Authority)?;
-    let generation = match door.streams.store.use_code(code.hash(), now_s, certificate).await? {
+    let generation = match door.streams().store.use_code(code.hash(), now_s, certificate).await? {
         CodeUse::Enrolled(generation) => generation,
         CodeUse::Unknown => return Err(Denied::UnknownCode),
         CodeUse::Used => return Err(Denied::UsedCode),
@@ -69,7 +69,7 @@ pub(super) async fn renew(
     let Renew { csr } = read(body).await?;
     let request = Request::read(&csr).map_err(|_bad| Denied::BadRequest)?;
     let certificate = next_certificate(now_s).map_err(Denied::Authority)?;
-    door.streams.store.keep_certificate((site, before.name.generation), certificate).await?;
+    door.streams().store.keep_certificate((site, before.name.generation), certificate).await?;
     door.sign(&request, before.name, certificate)
 }
 

@@ -63,7 +63,7 @@ impl Door {
         // A box that was replaced does not use up what its successor may ask.
         let taken = self.gauge.take_request((site, name.generation), self.gauge.now_ms());
         taken.map_err(|after_s| Denied::TooMany { after_s })?;
-        let store = &self.streams.store;
+        let store = &self.streams().store;
         let stands = store.admission(site, certificate.serial).await?.ok_or(Refused::NoStream)?;
         judge(stands, name.generation)?;
         if name.generation > stands.generation {

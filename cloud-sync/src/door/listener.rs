@@ -34,7 +34,7 @@ impl Tls {
     /// # Errors
     /// [`AuthorityError`], as for a name that no certificate can bear.
     pub(crate) fn new(door: &Door, names: Vec<String>) -> Result<Self, AuthorityError> {
-        let now_s: &NowS = &door.streams.now_s;
+        let now_s: &NowS = &door.streams().now_s;
         let config = RustlsConfig::from_config(door.authority.server(&names, now_s)?);
         Ok(Self { config, names, made_s: now_s() })
     }
@@ -48,7 +48,7 @@ impl Tls {
             if !is_old(self.made_s, now_s) {
                 continue;
             }
-            match door.authority.server(&self.names, &door.streams.now_s) {
+            match door.authority.server(&self.names, &door.streams().now_s) {
                 Ok(config) => {
                     self.config.reload_from_config(config);
                     self.made_s = now_s;

@@ -1,11 +1,13 @@
 //! The routes of a site: the protocol's, with what a site may do, and the vector.
 
+use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use futures_util::StreamExt as _;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_wire::box_side::Most;
 use machiai_wire::hub_side::Judged;
@@ -16,6 +18,7 @@ use machiai_wire::vector::{Question, answer};
 use machiai_wire::{http, json};
 use serde::Deserialize;
 
+use super::seen::Seen;
 use super::{down_of, up_of};
 use crate::store::Standing;
 use crate::stream::answers::{self, Refused};
@@ -37,14 +40,21 @@ struct Wanted {
     after: Seq,
 }
 
-/// Returns the routes of all sites, open to whoever asks.
-pub(crate) fn routes(streams: Streams) -> Router {
+/// What the routes of sites hold.
+#[derive(Clone)]
+pub(crate) struct Sites {
+    pub(crate) streams: Streams,
+    pub(crate) seen: Seen,
+}
+
+/// Returns the routes of all sites.
+pub(crate) fn routes(sites: Sites) -> Router {
     Router::new()
         .route("/v1/sites/{site}/vector", post(vector))
         .route("/v1/sites/{site}/facts", get(facts))
         .route("/v1/sites/{site}/up", get(read).post(append))
         .route("/v1/sites/{site}/down", get(read))
-        .with_state(streams)
+        .with_state(sites)
 }
 
 /// Adds what every answer of a hub says.
@@ -64,7 +74,7 @@ async fn standing(streams: &Streams, site: SiteId) -> Result<Standing, Refused> 
 
 /// Says what each side lacks.
 async fn vector(
-    State(streams): State<Streams>,
+    State(Sites { streams, seen }): State<Sites>,
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -73,13 +83,14 @@ async fn vector(
     let malformed = Refused::Malformed { what: "the vector" };
     let Ok(question) = serde_json::from_slice::<Question>(&body) else { return Err(malformed) };
     let Standing { heads, epoch, down } = standing(&streams, site).await?;
+    seen.note(site);
     let answered = answer(&heads, &question, (epoch, down.to_string())).ok_or(malformed)?;
     Ok(Json(answered).into_response())
 }
 
 /// Keeps a box's facts.
 async fn append(
-    State(streams): State<Streams>,
+    State(Sites { streams, seen }): State<Sites>,
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -95,6 +106,7 @@ async fn append(
     let judged = streams.store.keep(site, Run { origin, turn, hash, lines }).await?.ok_or(Refused::NoStream)?;
     match judged {
         Judged::Keep(_) => {
+            seen.note(site);
             streams.wakes.wake(&up_of(site));
             Ok(answers::kept(turn))
         }
@@ -112,7 +124,7 @@ async fn append(
 
 /// Gives a box facts that it lacks.
 async fn facts(
-    State(streams): State<Streams>,
+    State(Sites { streams, .. }): State<Sites>,
     Path(site): Path<SiteId>,
     Query(Wanted { origin, after }): Query<Wanted>,
 ) -> Result<Response, Refused> {
@@ -125,7 +137,7 @@ async fn facts(
 
 /// Reads one of a site's streams.
 async fn read(
-    State(streams): State<Streams>,
+    State(Sites { streams, seen }): State<Sites>,
     Path(site): Path<SiteId>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
@@ -137,5 +149,11 @@ async fn read(
         let about = streams.about(&path).await?;
         return Ok(answers::about(StatusCode::OK, &about.content_type, about.tail));
     }
-    streams.read(&path, &headers, &query).await
+    // A box that listens is heard of for as long as its line is open.
+    let open = (!is_up).then(|| seen.open(site));
+    let (head, body) = streams.read(&path, &headers, &query).await?.into_parts();
+    let held = body.into_data_stream().inspect(move |_| {
+        let _held = &open;
+    });
+    Ok(Response::from_parts(head, Body::from_stream(held)))
 }

@@ -27,6 +27,9 @@ pub enum Replaces {
     TheBox,
 }
 
+/// How long a code that is over is remembered, so that whoever types it learns why it fails: 30 days, in seconds.
+pub(super) const CODES_REMEMBERED_S: u64 = 30 * 24 * 60 * 60;
+
 /// The serial number of a certificate: 16 bytes.
 pub type Serial = [u8; 16];
 
@@ -71,6 +74,7 @@ impl Store {
     pub async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.keep_code(code).await,
+            Self::Postgres(postgres) => postgres.keep_code(code).await,
         }
     }
 
@@ -86,6 +90,7 @@ impl Store {
     ) -> Result<CodeUse, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.use_code(hash, now_s, certificate).await,
+            Self::Postgres(postgres) => postgres.use_code(hash, now_s, certificate).await,
         }
     }
 
@@ -100,6 +105,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.keep_certificate((site, generation), certificate).await,
+            Self::Postgres(postgres) => postgres.keep_certificate((site, generation), certificate).await,
         }
     }
 
@@ -113,6 +119,7 @@ impl Store {
     pub async fn admission(&self, site: SiteId, serial: Serial) -> Result<Option<Admission>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.admission(site, serial).await,
+            Self::Postgres(postgres) => postgres.admission(site, serial).await,
         }
     }
 
@@ -123,6 +130,7 @@ impl Store {
     pub async fn raise(&self, site: SiteId, generation: Generation) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.raise(site, generation).await,
+            Self::Postgres(postgres) => postgres.raise(site, generation).await,
         }
     }
 
@@ -134,6 +142,7 @@ impl Store {
     pub async fn revoke(&self, site: SiteId) -> Result<Option<usize>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.revoke(site).await,
+            Self::Postgres(postgres) => postgres.revoke(site).await,
         }
     }
 }

@@ -3,8 +3,10 @@
 mod devices;
 mod facts;
 mod rows;
+mod sites;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,11 +14,11 @@ use axum::body::Bytes;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_wire::box_side::Most;
 use machiai_wire::hub_side::Judged;
-use machiai_wire::offset::Incarnation;
+use machiai_wire::offset::{Incarnation, Offset};
 use machiai_wire::said::Run;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Lines, Standing, StoreError};
+use super::{Before, Lines, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
 use writer::Writer;
@@ -99,6 +101,10 @@ impl Sqlite {
         self.ask(move |db| rows::read(db, &path, wanted)).await
     }
 
+    pub(crate) async fn tails(&self, paths: Vec<String>) -> Result<BTreeMap<String, Offset>, StoreError> {
+        self.ask(move |db| rows::tails(db, paths)).await
+    }
+
     pub(crate) async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {
         let draw = || Ok(Incarnation(u64::from_le_bytes(chance::bytes().map_err(StoreError::Chance)?)));
         let incarnations = (draw()?, draw()?);
@@ -124,6 +130,22 @@ impl Sqlite {
         most: Most,
     ) -> Result<Option<Vec<Vec<u8>>>, StoreError> {
         self.ask(move |db| facts::facts(db, (site, origin), after, most)).await
+    }
+
+    pub(crate) async fn note_seen(&self, heard: BTreeMap<SiteId, i64>) -> Result<(), StoreError> {
+        if heard.is_empty() {
+            return Ok(());
+        }
+        self.writer.write(move |db| sites::note_seen(db, &heard)).await
+    }
+
+    pub(crate) async fn seen_ms(&self, site: SiteId) -> Result<Option<i64>, StoreError> {
+        self.ask(move |db| sites::seen_ms(db, site)).await
+    }
+
+    pub(crate) async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
+        let drawn = chance::bytes().map_err(StoreError::Chance)?;
+        self.writer.write(move |db| sites::secret(db, name, drawn)).await
     }
 
     /// Asks something of the file on a thread that may wait for the disk.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::asked::header;
 use super::{Chunk, JSON};
+use crate::causes::with_causes;
 use crate::store::StoreError;
 
 /// Why a request is not carried out.
@@ -113,7 +114,7 @@ impl Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         if let Self::Store(cause) = &self {
-            tracing::error!(error = %cause, "the store failed");
+            tracing::error!(error = %with_causes(cause), "the store failed");
         }
         let (status, code, says) = self.words();
         let mut response = (status, Json(json!({"code": code, "detail": says}))).into_response();

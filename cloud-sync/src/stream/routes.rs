@@ -19,6 +19,7 @@ use super::answers::{self, Refused};
 use super::asked::{self, Live};
 use super::body::whole;
 use super::{About, Append, Appended, Chunk, JSON, Made, Read, Wanted, live, media_type};
+use crate::nodes::Nodes;
 use crate::site::down_of;
 use crate::store::{Lines, Store, StoreError};
 use crate::wake::Wakes;
@@ -37,6 +38,7 @@ pub struct Streams {
     pub(crate) long_poll_for: Duration,
     pub(crate) now_s: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) stopping: CancellationToken,
+    pub(crate) nodes: Nodes,
 }
 
 impl Streams {
@@ -49,11 +51,17 @@ impl Streams {
         long_poll_for: Duration,
         stopping: CancellationToken,
     ) -> Self {
-        Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping }
+        Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping, nodes: Nodes::LOOKING }
     }
 
-    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether they followed and the site
-    /// is known.
+    /// Serves them as one of several nodes on the store.
+    #[must_use]
+    pub fn among(self, nodes: Nodes) -> Self {
+        Self { nodes, ..self }
+    }
+
+    /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether there were any, they
+    /// followed, and the site is known.
     ///
     /// # Errors
     /// [`StoreError`]: look what is held before writing them again.

@@ -239,7 +239,7 @@ impl Machine {
             Failure::TooLarge => self.most.lines = self.most.lines.div_ceil(2).max(1),
             Failure::Stale { epoch } => self.epoch = self.epoch.max(*epoch),
             Failure::NoLine | Failure::NotTheHub | Failure::Busy { .. } | Failure::Fenced { .. } => {}
-            Failure::Behind | Failure::Diverged { .. } | Failure::Refused { .. } => {}
+            Failure::NoCertificate { .. } | Failure::Behind | Failure::Diverged { .. } | Failure::Refused { .. } => {}
         }
         self.rest((now_ms, chance), failure, actions);
     }
@@ -255,7 +255,7 @@ impl Machine {
             Failure::Busy { after_ms: Some(after_ms) } => after_ms.saturating_add(spread),
             Failure::Busy { after_ms: None } | Failure::NoLine | Failure::NotTheHub => spread,
             Failure::Stale { .. } | Failure::Behind | Failure::Diverged { .. } => spread,
-            Failure::TooLarge | Failure::Refused { .. } => spread,
+            Failure::TooLarge | Failure::Refused { .. } | Failure::NoCertificate { .. } => spread,
         };
         self.n_failures = self.n_failures.saturating_add(1).min(16);
         self.failure = Some(failure);

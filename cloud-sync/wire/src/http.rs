@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use machiai_core::ids::SiteId;
 use serde::Deserialize;
 
+use crate::enrol::reason;
 use crate::json;
 use crate::offset::Offset;
 use crate::said::{Ask, Came, Failure, Mode};
@@ -48,7 +49,9 @@ pub struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    fn header(&self, name: &str) -> Option<&str> {
+    /// Returns a header, by its name in small letters.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
@@ -131,6 +134,9 @@ fn no(answer: Answer<'_>) -> Failure {
     let epoch = answer.header("producer-epoch").and_then(|epoch| epoch.parse().ok());
     match (answer.status, epoch) {
         (403, Some(epoch)) => Failure::Stale { epoch },
+        (401 | 403, _) if matches!(code.as_str(), reason::EXPIRED | reason::NO_CERTIFICATE) => {
+            Failure::NoCertificate { why }
+        }
         (401 | 403, _) => Failure::Fenced { why },
         (409, _) if code == "diverged" => Failure::Diverged { why },
         (409 | 410, _) => Failure::Behind,
@@ -276,7 +282,7 @@ mod tests {
     #[case::a_full_hub(503, &[("machiai-hub", "1"), ("retry-after", "7")], "", Err(Failure::Busy { after_ms: Some(7_000) }))]
     #[case::another_session(403, &[("machiai-hub", "1"), ("producer-epoch", "9")], "", Err(Failure::Stale { epoch: 9 }))]
     #[case::fenced(403, &[("machiai-hub", "1")], r#"{"code":"fenced","detail":"replaced"}"#, Err(Failure::Fenced { why: "replaced".to_owned() }))]
-    #[case::no_certificate(403, &[("machiai-hub", "1")], r#"{"code":"no_certificate","detail":"enrol"}"#, Err(Failure::Fenced { why: "enrol".to_owned() }))]
+    #[case::no_certificate(403, &[("machiai-hub", "1")], r#"{"code":"no_certificate","detail":"enrol"}"#, Err(Failure::NoCertificate { why: "enrol".to_owned() }))]
     #[case::too_many(429, &[("machiai-hub", "1"), ("retry-after", "2")], r#"{"code":"too_many"}"#, Err(Failure::Busy { after_ms: Some(2_000) }))]
     #[case::packed_otherwise(415, &[("machiai-hub", "1")], r#"{"code":"other_encoding","detail":"gzip"}"#, Err(Failure::Refused { why: "gzip".to_owned() }))]
     #[case::behind(409, &[("machiai-hub", "1")], r#"{"code":"gap"}"#, Err(Failure::Behind))]

@@ -18,4 +18,5 @@ pub mod offset;
 pub mod producer;
 pub mod run;
 pub mod said;
+pub mod token;
 pub mod vector;

@@ -36,6 +36,19 @@ impl From<Head> for (Seq, Hash) {
     }
 }
 
+/// Returns the origin under which an opening of a journal writes its airings: they are many, and go after all else.
+///
+/// It follows from the opening's own origin, so that either side knows it for one without being told.
+#[must_use]
+pub fn of_airings(opening: Origin) -> Origin {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"airings of ");
+    hasher.update(opening.bytes());
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    Origin::from_bytes(bytes)
+}
+
 /// How far one side's knowledge of each origin reaches.
 pub type Heads = BTreeMap<Origin, Head>;
 

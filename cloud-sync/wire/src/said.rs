@@ -86,6 +86,11 @@ pub enum Failure {
         /// The hub's reason.
         why: String,
     },
+    /// This box has no certificate of the hub's, or one that is over and can only be renewed.
+    NoCertificate {
+        /// What is wrong with the one it has; empty where it was never enrolled.
+        why: String,
+    },
     /// A place or number that the hub does not have, or not yet.
     Behind,
     /// The facts are not those that the hub holds.

@@ -170,7 +170,7 @@ impl Scribe {
     }
 
     fn commit(&mut self) -> Result<()> {
-        let batch = Batch { facts: std::mem::take(&mut self.pending), secrets: Vec::new() };
+        let batch = Batch { facts: std::mem::take(&mut self.pending), ..Batch::default() };
         self.store.append(&batch).context("cannot write the journal")?;
         self.store.write_back().context("cannot write the journal back")
     }

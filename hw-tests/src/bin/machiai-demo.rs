@@ -11,6 +11,7 @@ use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
 use machiai_hw_tests::demo::{self, Monitor, Morning, Options, row};
 use machiai_hw_tests::glass::child as glass;
+use machiai_hw_tests::servers::hub;
 use machiai_hw_tests::soak;
 
 /// The appliance on 127.0.0.1 until Ctrl-C, or through a recorded morning.
@@ -86,6 +87,9 @@ enum Instead {
     /// The monitor, as `machiai-screen`.
     #[command(hide = true)]
     Screen(machiai_screen::cli::Cli),
+    /// A node of the hub.
+    #[command(hide = true, name = hub::WORD)]
+    Hub(hub::Serve),
     /// The monitor, without glass.
     #[command(hide = true, name = glass::WORD)]
     Glass {
@@ -120,6 +124,10 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
         }
         Some(Instead::Prepare(args)) => Ok(args.carry_out().is_ok()),
         Some(Instead::Screen(cli)) => Ok(cli.carry_out()),
+        Some(Instead::Hub(node)) => {
+            machiai::cli::set_up_logging();
+            runtime()?.block_on(node.carry_out()).map(|()| true)
+        }
         Some(Instead::Glass { socket }) => {
             glass::serve(socket, stdin().lock(), stdout().lock())?;
             Ok(true)
@@ -136,10 +144,14 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
                 speed: arguments.speed,
                 out: arguments.out,
             };
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.context("cannot start the runtime")?.block_on(demo::run(&options))
+            runtime()?.block_on(demo::run(&options))
         }
     }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.context("cannot start the runtime")
 }
 
 /// Soaks, tells the figures, and returns whether all was as it must be.

@@ -78,6 +78,8 @@ pub struct Setting<'a> {
     pub rehearsal: (String, u32),
     /// Whether it also serves the clinic's network, at a free port of 127.0.0.1.
     pub has_lan: bool,
+    /// The hub with which it reconciles.
+    pub hub: Option<&'a str>,
     /// Where its log goes.
     pub log: &'a Path,
 }
@@ -222,11 +224,12 @@ impl Drop for Daemon {
 fn configuration(state: &Path, setting: &Setting<'_>, listen: &str) -> String {
     let (starts, speed) = &setting.rehearsal;
     let lan = if setting.has_lan { "lan = \"127.0.0.1:0\"\n" } else { "" };
+    let hub = setting.hub.map_or_else(String::new, |hub| format!("hub = \"{hub}\"\n"));
     let prepare = setting.program.prepare.as_deref();
     let content =
         prepare.map_or_else(String::new, |prepare| format!("[content]\nprepare = \"{}\"\n\n", prepare.display()));
     format!(
-        "site = {SITE}\nstate = \"{}\"\nlisten = \"{listen}\"\n{lan}ballast_mib = 1\n\n{content}\
+        "site = {SITE}\nstate = \"{}\"\nlisten = \"{listen}\"\n{lan}{hub}ballast_mib = 1\n\n{content}\
          [rehearsal]\nstarts = \"{starts}\"\nspeed = {speed}\n",
         state.display()
     )

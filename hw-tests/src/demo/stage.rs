@@ -96,6 +96,7 @@ impl Stage {
             settings: &settings,
             rehearsal: wanted.rehearsal,
             has_lan: wanted.has_lan,
+            hub: None,
             log: &wanted.out.join(LOG),
         };
         let daemon = Daemon::start(&setting).await?;

@@ -1,7 +1,39 @@
-//! The hub: its streams as a public suite judges them, the channel to a box, and who may speak.
+//! The hub: its streams as a public suite judges them, its channel to a box, who may speak, and its nodes; over every
+//! store.
 
 mod channel;
 mod cloud;
 mod conformance;
 mod enrol;
 mod limits;
+mod link;
+mod nodes;
+
+use machiai_hw_tests::servers::postgres::Postgres;
+use tempfile::TempDir;
+
+/// Where a store lives that is thrown away with this.
+enum Home {
+    /// In a file.
+    Folder(TempDir),
+    /// On a server.
+    Server(Postgres),
+}
+
+impl Home {
+    fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn server() -> Self {
+        Self::Server(Postgres::start().unwrap())
+    }
+
+    /// What a hub calls the store.
+    fn name(&self) -> String {
+        match self {
+            Self::Folder(folder) => format!("sqlite:{}", folder.path().join("hub.db").display()),
+            Self::Server(server) => server.name(""),
+        }
+    }
+}

@@ -54,6 +54,7 @@ impl Clinic {
             settings: SETTINGS,
             rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
             has_lan: false,
+            hub: None,
             log: &self.folder.path().join("machiai.log"),
         };
         Daemon::start(&setting).await.unwrap()

@@ -117,7 +117,7 @@ fn a_write_that_fails_at_any_point_is_answered_with_the_truth() {
 fn a_process_that_ends_after_a_failed_sync_leaves_nothing_that_takes_later_answers_with_it() {
     let appended = |store: &mut Store, seq: u64| {
         let facts = vec![fact(store.origin(), seq)];
-        store.append(&Batch { facts, secrets: vec![] }).is_ok()
+        store.append(&Batch { facts, ..Batch::default() }).is_ok()
     };
     let mut n_failed = 0;
     for failing in 1..=31 {

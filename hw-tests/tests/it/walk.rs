@@ -71,6 +71,7 @@ async fn fifteen_tablets_at_random_leave_the_queue_right_and_see_the_same() {
         settings: SETTINGS,
         rehearsal: ("2026-11-24T09:00:00+09:00".to_owned(), 1),
         has_lan: false,
+        hub: None,
         log: &folder.path().join("machiai.log"),
     };
     let mut daemon = Daemon::start(&setting).await.unwrap();

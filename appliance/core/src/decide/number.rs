@@ -25,6 +25,28 @@ pub(super) struct Given {
 
 /// Gives the next `n` numbers of a line, consecutive where that can be.
 pub(super) fn next(clinic: &Clinic, line: &Line, session: Option<&SessionId>, n: u8) -> Result<Vec<Given>, Refusal> {
+    let (numbering, start, skipped) = begin(clinic, line, session);
+    let together = numbering.together(start, n, skipped.clone());
+    together.or_else(|| numbering.around(start, n, skipped)).ok_or_else(|| used_up(line))
+}
+
+/// Gives the next `n` numbers of a line, whatever lies between them.
+pub(super) fn next_apart(
+    clinic: &Clinic,
+    line: &Line,
+    session: Option<&SessionId>,
+    n: u8,
+) -> Result<Vec<Given>, Refusal> {
+    let (numbering, start, skipped) = begin(clinic, line, session);
+    numbering.around(start, n, skipped).ok_or_else(|| used_up(line))
+}
+
+fn used_up(line: &Line) -> Refusal {
+    Refusal::new(RefusalCode::NumbersUsedUp).with("line", &line.name.ja)
+}
+
+/// Returns from where numbering goes on, and what is passed over before that.
+fn begin<'a>(clinic: &'a Clinic, line: &'a Line, session: Option<&SessionId>) -> (Numbering<'a>, Number, Vec<Gap>) {
     let first = clinic.first_number(line.line, session);
     let top = clinic.lines.get(&line.line).and_then(|day| day.top);
     let mut skipped = Vec::new();
@@ -36,11 +58,7 @@ pub(super) fn next(clinic: &Clinic, line: &Line, session: Option<&SessionId>, n:
         Some(after_top) => after_top,
         None => first,
     };
-    let numbering = Numbering { clinic, line, first };
-    numbering
-        .together(start, n, skipped.clone())
-        .or_else(|| numbering.around(start, n, skipped))
-        .ok_or_else(|| Refusal::new(RefusalCode::NumbersUsedUp).with("line", &line.name.ja))
+    (Numbering { clinic, line, first }, start, skipped)
 }
 
 /// Gives the first number kept for interrupts that is higher than `called`, if one is left.
@@ -108,7 +126,9 @@ impl Numbering<'_> {
     }
 
     fn passed_over(&self, candidate: Number, label: &Label) -> Option<GapReason> {
-        if self.clinic.labels.contains_key(label) {
+        let is_leased =
+            || self.clinic.lines.values().any(|day| day.leased.values().any(|leased| leased.label == *label));
+        if self.clinic.labels.contains_key(label) || is_leased() {
             return Some(GapReason::LabelTaken);
         }
         let ends_with = |ending: &u32| {

@@ -186,7 +186,12 @@ pub(super) fn emergency(
 }
 
 /// Returns the session a ticket belongs to, if its channel is open now.
-fn session_of(clinic: &Clinic, line: &Line, channel: Channel, now: AtMs) -> Result<Option<SessionId>, Refusal> {
+pub(super) fn session_of(
+    clinic: &Clinic,
+    line: &Line,
+    channel: Channel,
+    now: AtMs,
+) -> Result<Option<SessionId>, Refusal> {
     let day = clinic.lines.get(&line.line);
     let reception = day.map(|day| day.reception).unwrap_or_default();
     let opened_for = day.and_then(|day| day.session.clone());

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Context, Draft, QUIET_MS, line_of, place, visit_in, visit_of};
+use super::{Context, Draft, QUIET_MS, line_of, place, remote, visit_in, visit_of};
 use crate::facts::{
     Arrived, Called, CancelReason, Cancelled, Fact, FamilyJoined, MovedTo, OfVisit, PersonalErased, Placed, Rank,
 };
@@ -17,6 +17,13 @@ use crate::time::{AtMs, HOUR_MS, MINUTE_MS};
 
 /// Decides that the holder of a remote or booked ticket has come.
 pub(super) fn arrive(clinic: &Clinic, visit: VisitId, context: &Context) -> Result<Vec<Draft>, Refusal> {
+    if !clinic.visits.contains_key(&visit)
+        && let Some(issued) = remote::come_unknown(clinic, visit)
+        && let (Some(line), Fact::TicketIssued(ticket)) = (issued.line, &issued.fact)
+    {
+        let arrived = Arrived { visit, rank: ticket.rank, late: false };
+        return Ok(alloc::vec![issued, Draft::of_line(line, Fact::Arrived(arrived))]);
+    }
     let visit = visit_in(clinic, visit, &[State::NotArrived])?;
     let line = line_of(clinic, visit.turn.line)?;
     let (first, late) = place_of_arrival(clinic, line, visit, context.now);

@@ -29,6 +29,7 @@ impl Fact {
             Self::LinePaused => "LinePaused",
             Self::LineResumed => "LineResumed",
             Self::NumbersJumped(_) => "NumbersJumped",
+            Self::NumbersLeased(_) => "NumbersLeased",
             Self::MessageSet(_) => "MessageSet",
             Self::TicketIssued(_) => "TicketIssued",
             Self::Arrived(_) => "Arrived",
@@ -40,6 +41,7 @@ impl Fact {
             Self::Returned(_) => "Returned",
             Self::Finished(_) => "Finished",
             Self::Cancelled(_) => "Cancelled",
+            Self::LeftLine(_) => "LeftLine",
             Self::Held(_) => "Held",
             Self::Released(_) => "Released",
             Self::Moved(_) => "Moved",
@@ -124,7 +126,7 @@ impl Fact {
             | Self::Finished(fact) => &fact.visits,
             Self::Returned(fact) | Self::Released(fact) | Self::Reordered(fact) => slice::from_ref(&fact.visit),
             Self::Cancelled(fact) => slice::from_ref(&fact.visit),
-            Self::Held(fact) => slice::from_ref(&fact.visit),
+            Self::Held(fact) | Self::LeftLine(fact) => slice::from_ref(&fact.visit),
             Self::Moved(fact) | Self::StageEntered(fact) => slice::from_ref(&fact.visit),
             Self::FamilyJoined(fact) => &fact.visits,
             Self::PrintBegun(fact) => slice::from_ref(&fact.visit),
@@ -147,6 +149,7 @@ impl Fact {
             | Self::LinePaused
             | Self::LineResumed
             | Self::NumbersJumped(_)
+            | Self::NumbersLeased(_)
             | Self::MessageSet(_)
             | Self::NobodyCalled(_)
             | Self::Undone(_)

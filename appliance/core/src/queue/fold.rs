@@ -7,10 +7,10 @@ use super::{
 };
 use crate::envelope::{Envelope, Head, Trust};
 use crate::facts::{
-    Called, Fact, Family, FamilyJoined, Gap, GapReason, MovedTo, PersonalErased, Placed, PrintBegun, PrintEnded,
-    TicketIssued, Undone,
+    Called, Fact, Family, FamilyJoined, Gap, GapReason, MovedTo, NumbersLeased, PersonalErased, Placed, PrintBegun,
+    PrintEnded, TicketIssued, Undone,
 };
-use crate::ids::{Number, VisitId};
+use crate::ids::{Number, SessionId, VisitId};
 use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{Act, ActKind, State, Turn, Visit};
 use crate::settings::MAX_NUMBER;
@@ -77,6 +77,7 @@ impl Clinic {
                 let below = Number(jump.to.0.saturating_sub(1));
                 line.top = line.top.max(Some(below));
             }),
+            Fact::NumbersLeased(leased) => self.lease(head, leased),
             Fact::TicketIssued(ticket) => self.issue(head, ticket),
             Fact::Arrived(arrived) => self.act(head, arrived.visit, ActKind::Arrived, |turn| {
                 turn.state = State::Waiting;
@@ -103,6 +104,7 @@ impl Clinic {
                 self.remember_key(cancelled.visit, cancelled.note.as_ref());
                 self.act(head, cancelled.visit, ActKind::Cancelled, |turn| turn.state = State::Cancelled);
             }
+            Fact::LeftLine(left) => self.leave(head, left.visit),
             Fact::Held(held) => self.act(head, held.visit, ActKind::Held, |turn| turn.state = State::OnHold),
             Fact::Released(placed) => self.place(head, placed, ActKind::Released, |turn| {
                 turn.state = if turn.arrived { State::Waiting } else { State::NotArrived };
@@ -225,6 +227,33 @@ impl Clinic {
         day.put(&visit);
         self.labels.entry(ticket.label.clone()).or_insert(ticket.visit);
         self.visits.insert(ticket.visit, visit);
+    }
+
+    /// Sets numbers apart that the hub alone gives.
+    fn lease(&mut self, head: &Head, leased: &NumbersLeased) {
+        let Some(line) = head.line else {
+            return self.remark(head, RemarkKind::NoLine);
+        };
+        let first = self.first_number(line, leased.session.as_ref());
+        let numbers = || leased.leased.iter().map(|lease| lease.number).filter(|number| *number <= MAX_NUMBER);
+        let Some(last) = numbers().max() else { return };
+        let day = self.lines.entry(line).or_default();
+        let given = numbers().map(|number| Gap { from: number, to: number, reason: GapReason::Kept });
+        let gaps: Vec<Gap> = leased.skipped.iter().copied().chain(given).collect();
+        count_up_to(day, (last, first), (leased.session.as_ref(), &leased.skipped), &gaps);
+        let of_it = leased.leased.iter().filter(|lease| lease.number <= MAX_NUMBER);
+        day.leased.extend(of_it.map(|lease| (lease.number, lease.clone())));
+    }
+
+    /// Ends a visit whose holder left the line from afar, unless it was called before.
+    fn leave(&mut self, head: &Head, of: VisitId) {
+        match self.visits.get(&of).map(|visit| visit.turn.state) {
+            Some(State::NotArrived | State::Waiting) => {
+                self.act(head, of, ActKind::Cancelled, |turn| turn.state = State::Cancelled);
+            }
+            Some(_) => self.remark(head, RemarkKind::ActedSince),
+            None => self.remark(head, RemarkKind::UnknownVisit),
+        }
     }
 
     /// Changes one visit's turn, keeping every index true and remembering how it stood.
@@ -465,6 +494,7 @@ const fn touches_queue(fact: &Fact) -> bool {
             | Fact::Returned(_)
             | Fact::Finished(_)
             | Fact::Cancelled(_)
+            | Fact::LeftLine(_)
             | Fact::Held(_)
             | Fact::Released(_)
             | Fact::Moved(_)
@@ -477,22 +507,31 @@ const fn touches_queue(fact: &Fact) -> bool {
 
 /// Notes a ticket's number and the reasons of the gap before it.
 fn count_numbers(day: &mut LineDay, ticket: &TicketIssued, first: Number) {
-    if let Some(session) = &ticket.session {
-        day.begun.insert(session.clone());
-    }
-    if day.kept.remove(&ticket.number) {
+    if day.kept.remove(&ticket.number) || day.leased.remove(&ticket.number).is_some() {
+        day.begun.extend(ticket.session.clone());
         return;
     }
-    let kept = ticket.skipped.iter().filter(|gap| gap.reason == GapReason::Kept && gap.to <= MAX_NUMBER);
+    count_up_to(day, (ticket.number, first), (ticket.session.as_ref(), &ticket.skipped), &ticket.skipped);
+}
+
+/// Notes that numbering has come to a number, and which of those before it nobody gave a reason for.
+fn count_up_to(
+    day: &mut LineDay,
+    (number, first): (Number, Number),
+    (session, skipped): (Option<&SessionId>, &[Gap]),
+    gaps: &[Gap],
+) {
+    day.begun.extend(session.cloned());
+    let kept = skipped.iter().filter(|gap| gap.reason == GapReason::Kept && gap.to <= MAX_NUMBER);
     day.kept.extend(kept.flat_map(|gap| gap.from.0..=gap.to.0).map(Number));
     let expected = match day.top {
         Some(top) => Number(top.0.saturating_add(1)),
         None => first,
     };
-    if let Some(run) = unexplained(expected, ticket.number, &ticket.skipped) {
+    if let Some(run) = unexplained(expected, number, gaps) {
         day.unexplained.push(run);
     }
-    day.top = day.top.max(Some(ticket.number));
+    day.top = day.top.max(Some(number));
 }
 
 /// Returns the first run of numbers from `expected` up to `number` that no gap explains.

@@ -6,7 +6,7 @@ use core::iter;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Rank;
+use crate::facts::{Lease, Rank};
 use crate::ids::{FactId, Number, SessionId};
 use crate::queue::visit::{Place, State, Visit};
 use crate::settings::Rules;
@@ -42,6 +42,8 @@ pub struct LineDay {
     pub begun: BTreeSet<SessionId>,
     /// Numbers kept for interrupts and not used yet.
     pub kept: BTreeSet<Number>,
+    /// Numbers leased to the hub and not known to be given.
+    pub leased: BTreeMap<Number, Lease>,
     /// The last rank given at the end of the order.
     pub last_rank: Rank,
     /// The ranks that were called in turn, each with the fact that called it.

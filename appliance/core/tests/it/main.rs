@@ -18,6 +18,7 @@ mod order;
 mod properties;
 mod reception;
 mod refusals;
+mod remote;
 mod reports;
 mod rooms;
 mod settings;

@@ -68,6 +68,7 @@ const ROWS: &[Row] = &[
     ("unknown_staff", &["staff"], &[], "sign_out sato"),
     ("unknown_device", &["device"], &[], "unpair desk/room1"),
     ("unknown_room", &["room"], &[], "pair desk cellar"),
+    ("lease_used_up", &["line"], &[OPEN], "phone 1"),
     ("last_manager", &["staff"], &["staff sato manager", "staff ito nurse"], "leave sato"),
     ("last_manager", &["staff"], &["staff sato manager", "staff ito nurse"], "staff sato doctor"),
 ];

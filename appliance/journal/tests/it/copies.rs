@@ -11,7 +11,7 @@ use crate::desk::{about, fact, files, lines, open, origin};
 fn append(store: &mut Store, seq: u64) -> Vec<u8> {
     let fact = fact(store.origin(), seq, 30);
     let line = fact.line().to_vec();
-    store.append(&Batch { facts: vec![fact], secrets: vec![] }).unwrap();
+    store.append(&Batch { facts: vec![fact], ..Batch::default() }).unwrap();
     line
 }
 
@@ -34,7 +34,7 @@ fn a_backup_beside_the_writer_holds_every_fact_and_no_secret() {
     let kept: Vec<_> = (1..=300).map(|seq| append(&mut store, seq)).collect();
     let secret = b"a secret that no backup may hold".to_vec();
     let put = SecretChange::Put { key_id: vec![1; 16], purpose: "visit".into(), value: secret.clone() };
-    store.append(&Batch { facts: vec![], secrets: vec![put] }).unwrap();
+    store.append(&Batch { secrets: vec![put], ..Batch::default() }).unwrap();
     let to = folder.path().join("backup-1.db");
     assert_eq!(backup(&about.disk, &about.path, &to).unwrap(), 300);
     append(&mut store, 301);
@@ -59,7 +59,7 @@ fn a_restored_journal_says_so_until_its_first_fact_and_reuses_no_origin() {
     backup(&about_1.disk, &about_1.path, &to).unwrap();
     append(&mut store, 3);
     let put = SecretChange::Put { key_id: vec![1; 16], purpose: "password".into(), value: vec![3; 40] };
-    store.append(&Batch { facts: vec![], secrets: vec![put] }).unwrap();
+    store.append(&Batch { secrets: vec![put], ..Batch::default() }).unwrap();
     drop(store);
     restore(&about(folder.path(), 2), &to).unwrap();
     for opening in [3, 4] {

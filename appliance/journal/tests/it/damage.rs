@@ -22,7 +22,7 @@ fn fill(folder: &Path, n_facts: u64) -> Vec<Vec<u8>> {
         kept.extend(facts.iter().map(|fact| fact.line().to_vec()));
         let key_id = seq.to_be_bytes().to_vec();
         let secrets = vec![SecretChange::Put { key_id, purpose: "visit".into(), value: vec![7; 32] }];
-        store.append(&Batch { facts, secrets }).unwrap();
+        store.append(&Batch { facts, secrets, ..Batch::default() }).unwrap();
     }
     store.tidy().unwrap();
     store.end();
@@ -95,7 +95,7 @@ fn a_backup_closes_the_gap_of_a_damaged_page() {
     let copy = folder.path().join("backup-1.db");
     backup(&about.disk, &about.path, &copy).unwrap();
     let mut store = open(folder.path(), 3);
-    store.append(&Batch { facts: vec![fact(origin(3), 1, 5)], secrets: vec![] }).unwrap();
+    store.append(&Batch { facts: vec![fact(origin(3), 1, 5)], ..Batch::default() }).unwrap();
     store.end();
     let whole = fs::read(&about.path).unwrap();
     for page in 0..whole.len() / PAGE {
@@ -136,7 +136,7 @@ fn facts_of_a_salvaged_journal_keep_their_positions_and_gaps_are_noted() {
     assert!(after.iter().all(|fact| before.contains(fact)), "a fact moved");
     assert_eq!(after.last(), before.last(), "facts behind the gap are there");
     let next = fact(origin(9), 1, 0);
-    store.append(&Batch { facts: vec![next], secrets: vec![] }).unwrap();
+    store.append(&Batch { facts: vec![next], ..Batch::default() }).unwrap();
     drop(store);
     let again = open(folder.path(), 10);
     assert_eq!(again.opened().after, OpenedAfter::Run, "said once, until the first fact is written");
@@ -193,7 +193,7 @@ fn a_log_that_is_gone_is_noticed_by_the_anchor() {
     let old = fs::read(folder.path().join("journal.db")).unwrap();
     let mut store = open(folder.path(), 3);
     for seq in 1..=5 {
-        store.append(&Batch { facts: vec![fact(origin(3), seq, 5)], secrets: vec![] }).unwrap();
+        store.append(&Batch { facts: vec![fact(origin(3), seq, 5)], ..Batch::default() }).unwrap();
     }
     store.tidy().unwrap();
     drop(store);
@@ -211,7 +211,7 @@ fn a_log_of_another_journal_does_not_pass_for_ours() {
     let kept = fill(ours.path(), 10);
     let mut store = open(theirs.path(), 5);
     for seq in 1..=200 {
-        store.append(&Batch { facts: vec![fact(origin(5), seq, 900)], secrets: vec![] }).unwrap();
+        store.append(&Batch { facts: vec![fact(origin(5), seq, 900)], ..Batch::default() }).unwrap();
     }
     drop(store);
     fs::copy(theirs.path().join("journal.db-wal"), ours.path().join("journal.db-wal")).unwrap();
@@ -231,7 +231,7 @@ fn any_damaged_frame_of_the_log_costs_no_more_than_its_own_facts() {
     for seq in 1..=30 {
         let facts = vec![fact(origin(1), seq, 400)];
         kept.extend(facts.iter().map(|fact| fact.line().to_vec()));
-        store.append(&Batch { facts, secrets: vec![] }).unwrap();
+        store.append(&Batch { facts, ..Batch::default() }).unwrap();
     }
     drop(store);
     let file = fs::read(folder.path().join("journal.db")).unwrap();

@@ -41,7 +41,7 @@ fn a_journal_of_version_1_opens_with_all_that_was_in_it() {
     assert_eq!(reader.by_cmd("key-3").unwrap().len(), 1);
     assert_eq!(reader.secret(&[1; 16]).unwrap(), Some(vec![2; 32]));
     assert_eq!(reader.checkpoint("queue").unwrap().unwrap().position, Position(2));
-    store.append(&Batch { facts: vec![fact(origin(9), 1, 0)], secrets: vec![] }).unwrap();
+    store.append(&Batch { facts: vec![fact(origin(9), 1, 0)], ..Batch::default() }).unwrap();
     assert_eq!(store.next_seq(), Seq(2));
     store.end();
     assert!(verify(&about.disk, &about.path).unwrap().is_good());

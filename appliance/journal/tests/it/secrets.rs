@@ -55,8 +55,8 @@ fn a_secret_destroyed_just_before_a_kill_leaves_no_trace_after_the_next_start() 
     let folder = crate::desk::folder();
     let mut store = open(folder.path(), 1);
     let put = |n| SecretChange::Put { key_id: key_id(n), purpose: "visit".into(), value: value(n, 40) };
-    store.append(&Batch { facts: vec![], secrets: vec![put(1), put(2)] }).unwrap();
-    store.append(&Batch { facts: vec![], secrets: vec![SecretChange::Delete { key_id: key_id(1) }] }).unwrap();
+    store.append(&Batch { secrets: vec![put(1), put(2)], ..Batch::default() }).unwrap();
+    store.append(&Batch { secrets: vec![SecretChange::Delete { key_id: key_id(1) }], ..Batch::default() }).unwrap();
     drop(store);
     assert_eq!(traces(folder.path()), BTreeSet::from([1, 2]), "the log has not been cleared yet");
     open(folder.path(), 2).tidy().unwrap();
@@ -64,7 +64,7 @@ fn a_secret_destroyed_just_before_a_kill_leaves_no_trace_after_the_next_start() 
 }
 
 fn apply(store: &mut Store, secrets: Vec<SecretChange>) {
-    store.append(&Batch { facts: vec![], secrets }).unwrap();
+    store.append(&Batch { secrets, ..Batch::default() }).unwrap();
     store.scrub().unwrap();
 }
 

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::desk::{about, day, fact, lines, open, origin};
 
 fn batch(facts: Vec<NewFact>) -> Batch {
-    Batch { facts, secrets: vec![] }
+    Batch { facts, ..Batch::default() }
 }
 
 #[test]

@@ -5,10 +5,7 @@ use machiai_wire::enrol::Generation;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Sqlite, StoreError, Tried as _};
-use crate::store::devices::{Admission, CodeUse, NewCertificate, NewCode, Replaces, Serial};
-
-/// How long a code that is over is remembered, so that whoever types it learns why it fails: 30 days.
-const REMEMBERED_S: u64 = 30 * 24 * 60 * 60;
+use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, NewCertificate, NewCode, Replaces, Serial};
 
 impl Sqlite {
     pub(crate) async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
@@ -57,7 +54,7 @@ fn keep_code(db: &Connection, code: &NewCode) -> Result<bool, StoreError> {
     if generation(db, code.site)?.is_none() {
         return Ok(false);
     }
-    let forgotten = code.until_s.saturating_sub(REMEMBERED_S);
+    let forgotten = code.until_s.saturating_sub(CODES_REMEMBERED_S);
     db.execute("DELETE FROM codes WHERE until_s < ?1", [forgotten]).tried(step)?;
     let sql = "INSERT INTO codes (hash, site, replaces, until_s) VALUES (?1, ?2, ?3, ?4)";
     let replaces = code.replaces == Replaces::TheBox;

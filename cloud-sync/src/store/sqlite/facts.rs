@@ -9,9 +9,10 @@ use machiai_wire::run::{Head, Heads, follow};
 use machiai_wire::said::Run;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::rows::{self, Stream};
-use super::{Lines, Standing, StoreError, Tried as _};
+use super::rows;
+use super::{Before, Lines, Standing, StoreError, Tried as _};
 use crate::site::{down_of, up_of};
+use crate::store::row::{Stream, Taken};
 use crate::stream::JSON;
 
 /// Makes a site and its two streams.
@@ -88,13 +89,16 @@ pub(super) fn write_own(db: &Connection, of: (SiteId, Origin), lines: Lines) -> 
     if !knows(db, of.0)? {
         return Ok(false);
     }
-    let before = head(db, of)?;
-    let lines = lines(before);
+    let (before, down) = (head(db, of)?, stream(db, &down_of(of.0))?);
+    let lines = lines(Before { head: before, down: down.tail() });
+    if lines.is_empty() {
+        return Ok(false);
+    }
     let followed = follow(of, before, lines.iter().map(Vec::as_slice));
     let Ok(head) = followed.inspect_err(|bad| tracing::error!(%bad, "the hub's own facts do not follow")) else {
         return Ok(false);
     };
-    add(db, of, (stream(db, &down_of(of.0))?, head), &lines)?;
+    add(db, of, (down, head), &lines)?;
     Ok(true)
 }
 
@@ -145,7 +149,7 @@ pub(super) fn facts(
     let mut runs = runs.query(params![site.0, origin.bytes(), after.0]).tried(step)?;
     let sql = "SELECT bytes FROM messages WHERE stream_id = ?1 AND nth > ?2 AND nth <= ?3 ORDER BY nth";
     let mut messages = db.prepare_cached(sql).tried(step)?;
-    let (mut lines, mut n_bytes) = (Vec::new(), 0_usize);
+    let mut taken = Taken::at_most(most);
     while let Some(row) = runs.next().tried(step)? {
         let read = |row: &rusqlite::Row<'_>| {
             Ok(Found { last_seq: row.get(0)?, n_facts: row.get(1)?, stream_id: row.get(2)?, last_nth: row.get(3)? })
@@ -155,13 +159,10 @@ pub(super) fn facts(
         let first = run.last_nth.saturating_sub(n_wanted);
         let mut rows = messages.query(params![run.stream_id, first, run.last_nth]).tried(step)?;
         while let Some(row) = rows.next().tried(step)? {
-            let line: Vec<u8> = row.get(0).tried(step)?;
-            n_bytes = n_bytes.saturating_add(line.len());
-            if lines.len() >= most.lines || (n_bytes > most.bytes && !lines.is_empty()) {
-                return Ok(Some(lines));
+            if !taken.takes(row.get(0).tried(step)?) {
+                return Ok(Some(taken.messages));
             }
-            lines.push(line);
         }
     }
-    Ok(Some(lines))
+    Ok(Some(taken.messages))
 }

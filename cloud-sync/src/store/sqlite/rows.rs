@@ -1,35 +1,16 @@
 //! Streams as rows.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
-use machiai_wire::offset::{From, Incarnation, Offset};
-use machiai_wire::producer::{Turn, Verdict, judge};
+use machiai_wire::box_side::Most;
+use machiai_wire::offset::{Incarnation, Offset};
+use machiai_wire::producer::Turn;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{StoreError, Tried as _};
-use crate::stream::{About, Append, Appended, Chunk, Made, Read, Wanted};
-
-/// A stream's row.
-pub(super) struct Stream {
-    pub(super) stream_id: i64,
-    content_type: String,
-    incarnation: Incarnation,
-    pub(super) n_messages: u64,
-    stream_seq: Option<String>,
-}
-
-impl Stream {
-    pub(super) fn about(self) -> About {
-        About { tail: self.tail(), content_type: self.content_type }
-    }
-
-    const fn at(&self, after: u64) -> Offset {
-        Offset { incarnation: self.incarnation, after }
-    }
-
-    pub(super) const fn tail(&self) -> Offset {
-        self.at(self.n_messages)
-    }
-}
+use crate::store::row::{Stream, Taken};
+use crate::stream::{Append, Appended, Made, Read, Wanted};
 
 /// Finds a stream by its path.
 pub(super) fn find(db: &Connection, path: &str) -> Result<Option<Stream>, StoreError> {
@@ -86,20 +67,12 @@ pub(super) fn remove(db: &Connection, path: &str) -> Result<bool, StoreError> {
 /// Appends messages.
 pub(super) fn append(db: &Connection, path: &str, append: &Append) -> Result<Appended, StoreError> {
     let Some(mut stream) = find(db, path)? else { return Ok(Appended::NoStream) };
-    if stream.content_type != append.content_type {
-        return Ok(Appended::OtherType);
-    }
-    if let Some((producer, claimed)) = &append.producer {
-        match judge(newest(db, stream.stream_id, producer)?, *claimed) {
-            Verdict::New => {}
-            Verdict::Seen { newest } => return Ok(Appended::Seen(stream.tail(), newest)),
-            Verdict::Gap { expected } => return Ok(Appended::Gap { expected }),
-            Verdict::Stale { epoch } => return Ok(Appended::Stale { epoch }),
-            Verdict::BeginsLate => return Ok(Appended::BeginsLate),
-        }
-    }
-    if append.stream_seq.is_some() && append.stream_seq <= stream.stream_seq {
-        return Ok(Appended::NotAfter);
+    let newest = match &append.producer {
+        Some((producer, _)) => newest(db, stream.stream_id, producer)?,
+        None => None,
+    };
+    if let Some(refused) = stream.refuses(append, newest) {
+        return Ok(refused);
     }
     if let Some((producer, turn)) = &append.producer {
         stand_at(db, stream.stream_id, producer, *turn)?;
@@ -146,27 +119,27 @@ pub(super) fn stand_at(db: &Connection, stream_id: i64, producer: &str, turn: Tu
 /// Reads messages from a place on.
 pub(super) fn read(db: &Connection, path: &str, wanted: Wanted) -> Result<Read, StoreError> {
     let Some(stream) = find(db, path)? else { return Ok(Read::NoStream) };
-    let from = match wanted.from {
-        From::Start => stream.at(0),
-        From::Now => stream.tail(),
-        From::At(place) if place.incarnation == stream.incarnation && place <= stream.tail() => place,
-        From::At(_) => return Ok(Read::Gone),
-    };
+    let Some(from) = stream.place(wanted.from) else { return Ok(Read::Gone) };
     let step = "read a stream";
     let sql = "SELECT bytes FROM messages WHERE stream_id = ?1 AND nth > ?2 ORDER BY nth";
     let mut statement = db.prepare_cached(sql).tried(step)?;
     let mut rows = statement.query(params![stream.stream_id, from.after]).tried(step)?;
-    let (mut messages, mut n_bytes, mut after) = (Vec::new(), 0_usize, from.after);
+    let mut taken = Taken::at_most(Most { lines: usize::MAX, bytes: wanted.most_bytes });
     while let Some(row) = rows.next().tried(step)? {
-        let bytes = row.get_ref(0).tried(step)?.as_blob().map_err(rusqlite::Error::from).tried(step)?;
-        n_bytes = n_bytes.saturating_add(bytes.len());
-        if n_bytes > wanted.most_bytes && !messages.is_empty() {
+        if !taken.takes(row.get(0).tried(step)?) {
             break;
         }
-        messages.push(bytes.to_vec());
-        after = after.saturating_add(1);
     }
-    let next = stream.at(after);
-    let is_tail = next == stream.tail();
-    Ok(Read::Chunk(Chunk { content_type: stream.content_type, from, messages, next, is_tail }))
+    Ok(Read::Chunk(stream.chunk(from, taken.messages)))
+}
+
+/// Returns the tails of those streams that are there.
+pub(super) fn tails(db: &Connection, paths: Vec<String>) -> Result<BTreeMap<String, Offset>, StoreError> {
+    let mut tails = BTreeMap::new();
+    for path in paths {
+        if let Some(stream) = find(db, &path)? {
+            tails.insert(path, stream.tail());
+        }
+    }
+    Ok(tails)
 }

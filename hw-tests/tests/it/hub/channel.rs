@@ -1,4 +1,4 @@
-//! A box's journal and the hub, both on real SQLite, over HTTP: facts' bytes survive every path.
+//! A box's journal on real SQLite and the hub on each of its stores, over HTTP: facts' bytes survive every path.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use machiai::link::on_this_machine;
 use machiai_core::facts::OpenedAfter;
+use machiai_core::ids::BootId;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_core::time::AtMs;
-use machiai_hub::serve::{LONG_POLL_FOR, now_s, sites_on_loopback};
-use machiai_hub::store::Store as HubStore;
-use machiai_hub::store::sqlite::Sqlite;
+use machiai_hub::clock::Clock;
+use machiai_hub::hub::Hub as Node;
+use machiai_hub::serve::{LONG_POLL_FOR, hub_on_loopback, now_s};
+use machiai_hub::store::{Before, Store as HubStore};
 use machiai_hub::stream::routes::Streams;
 use machiai_journal::open::{Disk, Open};
 use machiai_journal::store::Batch;
@@ -20,8 +22,11 @@ use machiai_wire::chain::Hash;
 use machiai_wire::http::{self, Answer, Events};
 use machiai_wire::run::{Head, Heads};
 use machiai_wire::said::{Ask, Came, Failure, Mode};
+use rstest::rstest;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+use super::Home;
 
 const SITE: SiteId = SiteId(1001);
 
@@ -104,7 +109,7 @@ impl Box {
 
     fn keep(&mut self, lines: Vec<Vec<u8>>) {
         let facts = lines.into_iter().map(|line| NewFact::received(line, None).unwrap()).collect();
-        self.store.append(&Batch { facts, secrets: Vec::new() }).unwrap();
+        self.store.append(&Batch { facts, ..Batch::default() }).unwrap();
     }
 
     fn lines(&self) -> Vec<Vec<u8>> {
@@ -197,22 +202,23 @@ struct Hub {
 }
 
 impl Hub {
-    async fn start(folder: &Path) -> Self {
-        let store = HubStore::Sqlite(Sqlite::open(&folder.join("hub.db")).unwrap());
+    async fn start(home: &Home) -> Self {
+        let store = HubStore::open(&home.name()).await.unwrap();
         store.add_site(SITE).await.unwrap();
         let (stopping, (tell, told)) = (CancellationToken::new(), oneshot::channel());
         let streams = Streams::new(store, now_s, LONG_POLL_FOR, stopping.clone());
-        let (served, stop) = (streams.clone(), stopping.clone());
+        let clock = Clock::new(BootId::from_bytes([3; 16]), machiai_hub::serve::reading());
+        let (served, stop) = (Node::begin(streams.clone(), clock).await.unwrap(), stopping.clone());
         tokio::spawn(async move {
             let listen = ("127.0.0.1:0".parse().unwrap(), served);
-            sites_on_loopback(listen, stop, |address| tell.send(address.to_string()).unwrap()).await.unwrap();
+            hub_on_loopback(listen, stop, |address| tell.send(address.to_string()).unwrap()).await.unwrap();
         });
         Self { address: told.await.unwrap(), streams, stopping }
     }
 
     /// Writes facts of its own.
     async fn write(&self, own: Origin, n_facts: u64) {
-        let lines = move |head: Head| (1..=n_facts).map(|nth| odd(own, head.seq.0 + nth)).collect();
+        let lines = move |before: Before| (1..=n_facts).map(|nth| odd(own, before.head.seq.0 + nth)).collect();
         assert!(self.streams.write_own(SITE, own, std::boxed::Box::new(lines)).await.unwrap());
     }
 
@@ -224,10 +230,13 @@ impl Hub {
     }
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test]
-async fn facts_keep_their_bytes_from_a_journal_to_the_hub_and_into_another_journal() {
-    let (here, there, cloud) = (folder(), folder(), folder());
-    let hub = Hub::start(cloud.path()).await;
+async fn facts_keep_their_bytes_from_a_journal_to_the_hub_and_into_another_journal(#[case] cloud: Home) {
+    let (here, there) = (folder(), folder());
+    let hub = Hub::start(&cloud).await;
     hub.write(origin(200), 3).await;
     let written: Vec<Vec<u8>> = (1..=1_200).map(|seq| odd(origin(1), seq)).collect();
     let mut one = Box::open(here.path(), origin(1), &hub.address);

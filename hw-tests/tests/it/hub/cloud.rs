@@ -8,13 +8,14 @@ use machiai::config::Config;
 use machiai::link::enrol::{EnrolError, enrol};
 use machiai::link::hub_clock::HubClock;
 use machiai::link::identity::Identity;
-use machiai_core::ids::SiteId;
+use machiai_core::ids::{BootId, SiteId};
+use machiai_hub::clock::Clock;
 use machiai_hub::door::draw_code;
 use machiai_hub::door::limits::Limits;
-use machiai_hub::serve::{LONG_POLL_FOR, Open, ServeError, sites};
+use machiai_hub::hub::Hub;
+use machiai_hub::serve::{LONG_POLL_FOR, Open, ServeError, reading, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
-use machiai_hub::store::sqlite::Sqlite;
 use machiai_hub::stream::routes::Streams;
 use machiai_wire::http::{Answer, Request, read, write};
 use machiai_wire::said::{Ask, Came, Failure};
@@ -23,6 +24,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use super::Home;
 
 /// When the scenes begin, in seconds since 1970: 2026-09-21.
 pub(super) const BEGINS_S: u64 = 1_790_000_000;
@@ -35,15 +38,16 @@ pub(super) struct Cloud {
     pub(super) store: Store,
     pub(super) now_s: Arc<AtomicU64>,
     folder: TempDir,
+    _home: Home,
     stopping: CancellationToken,
     serving: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Cloud {
     /// Starts a hub on a free port, with the sites 1001 and 1002.
-    pub(super) async fn start(limits: Limits) -> Self {
+    pub(super) async fn start(home: Home, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::Sqlite(Sqlite::open(&folder.path().join("hub.db")).unwrap());
+        let store = Store::open(&home.name()).await.unwrap();
         for site in [1001, 1002] {
             assert!(store.add_site(SiteId(site)).await.unwrap());
         }
@@ -53,9 +57,10 @@ impl Cloud {
         let streams = Streams::new(store.clone(), clock, LONG_POLL_FOR, stopping.clone());
         let (listen, state) = ("127.0.0.1:0".parse().unwrap(), folder.path().to_owned());
         let (tell, told) = oneshot::channel();
-        let open = Open { listen, state, names: Vec::new(), limits };
-        let serving = tokio::spawn(sites(open, streams, stopping.clone(), |at| tell.send(at.to_string()).unwrap()));
-        Self { address: told.await.unwrap(), store, now_s, folder, stopping, serving }
+        let open = Open { listen, public: None, state, names: Vec::new(), limits };
+        let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
+        let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at, _| tell.send(at.to_string()).unwrap()));
+        Self { address: told.await.unwrap(), store, now_s, folder, _home: home, stopping, serving }
     }
 
     /// Draws a code.

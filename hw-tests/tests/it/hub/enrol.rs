@@ -13,15 +13,23 @@ use machiai_hub::store::devices::Replaces;
 use machiai_wire::enrol::{Generation, reason};
 use machiai_wire::http::write;
 use machiai_wire::said::{Came, Failure};
+use rstest::rstest;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use super::Home;
 use super::cloud::{BEGINS_S, Box, Cloud, DAY_S, question, send};
 
 #[track_caller]
 fn assert_fenced(came: Result<Came, Failure>, expected: &str) {
     let Err(Failure::Fenced { why }) = came else { panic!("{came:?}") };
+    assert!(why.contains(expected), "{why}");
+}
+
+#[track_caller]
+fn assert_without(came: Result<Came, Failure>, expected: &str) {
+    let Err(Failure::NoCertificate { why }) = came else { panic!("{came:?}") };
     assert!(why.contains(expected), "{why}");
 }
 
@@ -54,9 +62,12 @@ fn client(cloud: &Cloud, shown: Option<&Box>) -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_backend_preconfigured(config).build().unwrap()
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_box_with_a_code_speaks_for_its_own_site_and_nobody_else_does() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+async fn a_box_with_a_code_speaks_for_its_own_site_and_nobody_else_does(#[case] home: Home) {
+    let cloud = Cloud::start(home, Limits::USUAL).await;
     let own = cloud.enrol(1001, Replaces::Nothing).await;
     let name = own.identity().name();
     assert_eq!((name.site, name.generation), (SiteId(1001), Generation(1)));
@@ -66,8 +77,8 @@ async fn a_box_with_a_code_speaks_for_its_own_site_and_nobody_else_does() {
 
     let ask = question();
     let stranger = send(&client(&cloud, None), &own.config, (&ask, write(SiteId(1001), &ask))).await;
-    assert_fenced(stranger, "enrol this box");
-    let elsewhere = Cloud::start(Limits::USUAL).await;
+    assert_without(stranger, "enrol this box");
+    let elsewhere = Cloud::start(Home::folder(), Limits::USUAL).await;
     let foreign = elsewhere.enrol(1001, Replaces::Nothing).await;
     let came = send(&client(&cloud, Some(&foreign)), &own.config, (&ask, write(SiteId(1001), &ask))).await;
     assert_eq!(came, Err(Failure::NoLine), "TLS refuses what another authority signed");
@@ -77,9 +88,12 @@ async fn a_box_with_a_code_speaks_for_its_own_site_and_nobody_else_does() {
     elsewhere.stop().await;
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_code_is_good_once_for_a_day_at_its_own_hub_and_for_its_own_site() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+async fn a_code_is_good_once_for_a_day_at_its_own_hub_and_for_its_own_site(#[case] home: Home) {
+    let cloud = Cloud::start(home, Limits::USUAL).await;
     let new = Box::new(1001, &cloud);
     let code = cloud.code(1001, Replaces::Nothing).await;
     let (whole, last) = code.split_at(code.len() - 1);
@@ -89,7 +103,7 @@ async fn a_code_is_good_once_for_a_day_at_its_own_hub_and_for_its_own_site() {
     assert!(matches!(other_site, Err(EnrolError::OtherSite { .. })), "{other_site:?}");
 
     // A hub that is not the one that drew the code gets nothing to know.
-    let elsewhere = Cloud::start(Limits::USUAL).await;
+    let elsewhere = Cloud::start(Home::folder(), Limits::USUAL).await;
     let foreign = elsewhere.code(1001, Replaces::Nothing).await;
     assert!(matches!(new.enrol(&foreign).await, Err(EnrolError::Hub { .. })));
     elsewhere.stop().await;
@@ -106,9 +120,12 @@ async fn a_code_is_good_once_for_a_day_at_its_own_hub_and_for_its_own_site() {
     cloud.stop().await;
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_two_that_race_with_one_code_one_is_enrolled() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+async fn of_two_that_race_with_one_code_one_is_enrolled(#[case] home: Home) {
+    let cloud = Cloud::start(home, Limits::USUAL).await;
     for _ in 0..3 {
         let code = cloud.code(1001, Replaces::TheBox).await;
         let (one, other) = (Box::new(1001, &cloud), Box::new(1001, &cloud));
@@ -120,9 +137,12 @@ async fn of_two_that_race_with_one_code_one_is_enrolled() {
     cloud.stop().await;
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_box_that_was_replaced_is_fenced_and_a_revoked_one_shut_out() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+async fn a_box_that_was_replaced_is_fenced_and_a_revoked_one_shut_out(#[case] home: Home) {
+    let cloud = Cloud::start(home, Limits::USUAL).await;
     let old = cloud.enrol(1001, Replaces::Nothing).await;
     let code = cloud.code(1001, Replaces::TheBox).await;
     assert_heard(old.ask(1001).await);
@@ -139,15 +159,18 @@ async fn a_box_that_was_replaced_is_fenced_and_a_revoked_one_shut_out() {
     cloud.stop().await;
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_that_is_over_only_renews_and_not_after_a_year() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+async fn a_certificate_that_is_over_only_renews_and_not_after_a_year(#[case] home: Home) {
+    let cloud = Cloud::start(home, Limits::USUAL).await;
     let (own, late) = (cloud.enrol(1001, Replaces::Nothing).await, cloud.enrol(1002, Replaces::Nothing).await);
     let before = own.identity();
     cloud.pass_days(89);
     assert_heard(own.ask(1001).await);
     cloud.pass_days(2);
-    assert_fenced(own.ask(1001).await, "only be renewed");
+    assert_without(own.ask(1001).await, "only be renewed");
     let after = renew(&own.config, &before, &own.clock).await.unwrap();
     assert_eq!(after.name(), before.name());
     assert_heard(own.ask(1001).await);
@@ -155,7 +178,7 @@ async fn a_certificate_that_is_over_only_renews_and_not_after_a_year() {
     assert_eq!(own.identity().not_after().0, years);
 
     cloud.pass_days(90 + 365 - 91);
-    assert_fenced(late.ask(1002).await, "only be renewed");
+    assert_without(late.ask(1002).await, "only be renewed");
     cloud.pass_days(1);
     assert_denied(renew(&late.config, &late.identity(), &late.clock).await, reason::TOO_OLD);
     cloud.stop().await;
@@ -163,11 +186,12 @@ async fn a_certificate_that_is_over_only_renews_and_not_after_a_year() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hub_that_came_back_from_a_backup_learns_of_a_replacement_from_the_new_box() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("hub.db");
+    let cloud = Cloud::start(Home::Folder(home), Limits::USUAL).await;
     let old = cloud.enrol(1001, Replaces::Nothing).await;
     let new = cloud.enrol(1001, Replaces::TheBox).await;
     // What the store was before either came.
-    let file = cloud.authority().with_file_name("hub.db");
     let db = rusqlite::Connection::open(file).unwrap();
     db.execute_batch("UPDATE sites SET generation = 1; DELETE FROM certificates; DELETE FROM codes").unwrap();
     assert_heard(old.ask(1001).await);
@@ -178,7 +202,7 @@ async fn a_hub_that_came_back_from_a_backup_learns_of_a_replacement_from_the_new
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn staff_enrol_a_box_by_one_command_and_are_told_why_it_fails() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+    let cloud = Cloud::start(Home::folder(), Limits::USUAL).await;
     let new = Box::new(1001, &cloud);
     let config = new.state().join("machiai.toml");
     let text = format!("site = 1001\nstate = \"{}\"\nhub = \"https://{}\"\n", new.state().display(), cloud.address);

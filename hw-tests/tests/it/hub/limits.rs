@@ -23,6 +23,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tokio::task::spawn_blocking;
 
+use super::Home;
 use super::cloud::{Box, Cloud, question, send};
 
 /// How long a line may be silent before a test gives it up.
@@ -61,7 +62,7 @@ const HEAD: &str = "POST /v1/sites/1001/vector HTTP/1.1\r\nhost: hub\r\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_never_ends_a_request_is_cut_off_while_others_are_served() {
-    let cloud = Cloud::start(Limits { head_for: Duration::from_millis(300), ..Limits::USUAL }).await;
+    let cloud = Cloud::start(Home::folder(), Limits { head_for: Duration::from_millis(300), ..Limits::USUAL }).await;
     let (own, other) = (cloud.enrol(1001, Replaces::Nothing).await, cloud.enrol(1002, Replaces::Nothing).await);
     let mut slow = line(&cloud, &own);
     let slow = spawn_blocking(move || {
@@ -77,7 +78,7 @@ async fn whoever_never_ends_a_request_is_cut_off_while_others_are_served() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_of_a_gibibyte_is_refused_announced_or_not_while_others_are_served() {
     const GIB: usize = 1 << 30;
-    let cloud = Cloud::start(Limits::USUAL).await;
+    let cloud = Cloud::start(Home::folder(), Limits::USUAL).await;
     let (own, other) = (cloud.enrol(1001, Replaces::Nothing).await, cloud.enrol(1002, Replaces::Nothing).await);
     let mut announced = line(&cloud, &own);
     let said = spawn_blocking(move || {
@@ -124,7 +125,7 @@ fn fact() -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn facts_may_come_packed_and_a_bomb_is_refused() {
-    let cloud = Cloud::start(Limits::USUAL).await;
+    let cloud = Cloud::start(Home::folder(), Limits::USUAL).await;
     let own = cloud.enrol(1001, Replaces::Nothing).await;
     let (ask, bomb) = packed(vec![fact()], 64 << 20);
     assert!(bomb.body.len() < 128 * 1024);
@@ -141,7 +142,7 @@ async fn facts_may_come_packed_and_a_bomb_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_site_that_asks_too_much_hears_why_and_for_how_long_and_the_others_are_served() {
     let requests = Rate { per_minute: 1, at_once: 3 };
-    let cloud = Cloud::start(Limits { requests, ..Limits::USUAL }).await;
+    let cloud = Cloud::start(Home::folder(), Limits { requests, ..Limits::USUAL }).await;
     let (own, other) = (cloud.enrol(1001, Replaces::Nothing).await, cloud.enrol(1002, Replaces::Nothing).await);
     for _ in 0..3 {
         assert!(matches!(own.ask(1001).await, Ok(Came::Vector(_))));
@@ -160,7 +161,7 @@ async fn a_site_that_asks_too_much_hears_why_and_for_how_long_and_the_others_are
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_guesses_codes_has_to_wait() {
     let tries = Rate { per_minute: 1, at_once: 2 };
-    let cloud = Cloud::start(Limits { tries, ..Limits::USUAL }).await;
+    let cloud = Cloud::start(Home::folder(), Limits { tries, ..Limits::USUAL }).await;
     let new = Box::new(1001, &cloud);
     let drawn = cloud.code(1001, Replaces::Nothing).await.parse::<machiai_wire::enrol::Code>().unwrap();
     let guessed = machiai_wire::enrol::Code { secret: [7; 10], ..drawn }.to_string();
@@ -175,7 +176,7 @@ async fn whoever_guesses_codes_has_to_wait() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_of_one_address_are_bounded() {
-    let cloud = Cloud::start(Limits { connections_of_one: 3, ..Limits::USUAL }).await;
+    let cloud = Cloud::start(Home::folder(), Limits { connections_of_one: 3, ..Limits::USUAL }).await;
     let own = cloud.enrol(1001, Replaces::Nothing).await;
     // A connection that is over gives its place back a little later: each of these takes one.
     let mut silent = Vec::new();

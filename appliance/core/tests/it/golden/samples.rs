@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use machiai_core::envelope::{By, Cmd, Head, Trust};
 use machiai_core::facts::{
     Arrived, CallEnd, Called, CancelReason, Cancelled, Channel, DayOpened, DayRedated, Fact, Family, FamilyJoined, Gap,
-    GapReason, InRoom, JournalOpened, JumpReason, Lang, LineClosed, LineOpened, LineRemoved, MessageSet, MovedTo,
-    NumbersJumped, OfVisit, OpenedAfter, PersonalErased, Placed, PrintBegun, PrintEnded, PrintOutcome, PrintTrouble,
-    PrinterRemoved, Rank, RoomRemoved, TicketIssued, Undone,
+    GapReason, InRoom, JournalOpened, JumpReason, Lang, Lease, LineClosed, LineOpened, LineRemoved, MessageSet,
+    MovedTo, NumbersJumped, NumbersLeased, OfVisit, OpenedAfter, PersonalErased, Placed, PrintBegun, PrintEnded,
+    PrintOutcome, PrintTrouble, PrinterRemoved, Rank, RoomRemoved, TicketIssued, Undone,
 };
 use machiai_core::ids::{BootId, FactId, KeyId, Label, LineNo, Number, Origin, Seq, SiteId, StaffId, VisitId};
 use machiai_core::people::{DeviceKind, Means, OfDevice, OfStaff, Pairing, Role, SignedIn, SignedOut, Staff};
@@ -106,7 +106,24 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.extend(super::program::tables());
     facts.extend(super::program::airings());
     facts.push(super::program::scene());
+    facts.extend(from_afar());
     facts
+}
+
+fn from_afar() -> [Fact; 4] {
+    let lease = |number: u32| Lease {
+        number: Number(number),
+        label: Label(format!("A{number:03}")),
+        visit: visit(u8::try_from(number).unwrap()),
+    };
+    let gap = Gap { from: Number(4), to: Number(4), reason: GapReason::Unlucky };
+    let session = Some("morning".parse().unwrap());
+    [
+        Fact::NumbersLeased(NumbersLeased { leased: vec![lease(3), lease(5)], session, skipped: vec![gap] }),
+        Fact::NumbersLeased(NumbersLeased { leased: vec![lease(6)], session: None, skipped: Vec::new() }),
+        Fact::LeftLine(OfVisit { visit: visit(1) }),
+        Fact::RulesSet(Rules { remote_lease: 9, ..Rules::default() }),
+    ]
 }
 
 fn people() -> [Fact; 8] {

@@ -73,6 +73,15 @@ impl Play {
         }
     }
 
+    /// Plays a step that may be refused.
+    pub(crate) fn may(&mut self, step: &str) {
+        let mut words: Vec<&str> = step.split_whitespace().collect();
+        self.pass(&mut words);
+        let verb = words.remove(0);
+        let command = self.command(&Words { verb, words });
+        drop(self.ask("hub", &command));
+    }
+
     /// Plays a step that must be refused, and must change nothing.
     #[track_caller]
     pub(crate) fn refused(&mut self, step: &str) -> Refusal {
@@ -153,6 +162,10 @@ impl Play {
                 before: step.value("before").map(|before| before.parse().unwrap()),
             },
             "sign_out" => Command::SignOut { staff: step.word(0).parse().unwrap() },
+            "lease" => Command::LeaseNumbers,
+            "phone" => Command::TakeLeased(take(step, Channel::Remote)),
+            "go" => Command::LeaveLine { visit: visit(0) },
+            "place" => Command::PlaceRemote,
             "end_sign_ins" => Command::EndSignIns,
             other => panic!("no such step: {other}"),
         }

@@ -1,0 +1,153 @@
+//! With what the box speaks to its hub: in clear on this machine, else as whom it was enrolled.
+//!
+//! The identity is read again when its file changes, so that a box that is enrolled while it runs speaks at once, and
+//! one whose certificate was renewed goes on with the new one.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use machiai_core::time::AtMs;
+use machiai_wire::said::Failure;
+use tokio_util::sync::CancellationToken;
+
+use super::LinkError;
+use super::enrol::{EnrolError, renew};
+use super::hub_clock::{HubClock, hub_clock};
+use super::identity::{CONNECT_FOR, Identity, IdentityError, file};
+use crate::causes::with_causes;
+use crate::config::Config;
+
+/// How often the box looks whether its certificate is due, and how long it lets be what went wrong.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+const REST_AFTER_FAULT: Duration = Duration::from_secs(600);
+
+/// The clients of one hub.
+#[derive(Clone)]
+pub(super) enum Clients {
+    /// The hub is on this machine.
+    Clear(reqwest::Client),
+    /// The hub knows the box.
+    Known(Arc<Known>),
+}
+
+/// The client as whom the box was enrolled.
+pub(super) struct Known {
+    state: PathBuf,
+    clock: HubClock,
+    newest: Mutex<Option<(Version, reqwest::Client)>>,
+}
+
+/// Which state of the identity's file: another one has another.
+type Version = (u64, i64, i64);
+
+fn version(meta: &Metadata) -> Version {
+    (meta.ino(), meta.mtime(), meta.mtime_nsec())
+}
+
+impl Clients {
+    /// Finds with what to speak to the hub of a configuration.
+    ///
+    /// # Errors
+    /// [`LinkError::Client`].
+    pub(super) fn of(config: &Config, hub: &str) -> Result<Self, LinkError> {
+        if hub.starts_with("http://") {
+            let client = super::on_this_machine().map_err(IdentityError::Tls).map_err(LinkError::Client)?;
+            let client = client.connect_timeout(CONNECT_FOR).redirect(reqwest::redirect::Policy::none()).build();
+            return client.map(Self::Clear).map_err(|cause| LinkError::Client(IdentityError::Client(cause)));
+        }
+        let clock = hub_clock();
+        Ok(Self::Known(Arc::new(Known { state: config.state.clone(), clock, newest: Mutex::default() })))
+    }
+
+    /// Returns the client of now.
+    ///
+    /// # Errors
+    /// [`Failure::NoCertificate`].
+    pub(super) fn client(&self) -> Result<reqwest::Client, Failure> {
+        match self {
+            Self::Clear(client) => Ok(client.clone()),
+            Self::Known(known) => known.client(),
+        }
+    }
+
+    /// Takes in what time it is for a hub whose certificate was good.
+    pub(super) fn heard(&self, date: &str) {
+        if let (Self::Known(known), Some(at_s)) = (self, read_date(date)) {
+            known.clock.heard(at_s);
+        }
+    }
+
+    /// Keeps the certificate young until the box stops.
+    pub(super) async fn keep_young(self, config: Config, stop: CancellationToken) {
+        let Self::Known(known) = self else { return };
+        let look = async {
+            loop {
+                let rest = match known.renew(&config).await {
+                    Ok(()) => LOOK_EVERY,
+                    Err(cause) => {
+                        tracing::warn!(error = %with_causes(&cause), "the certificate could not be renewed");
+                        REST_AFTER_FAULT
+                    }
+                };
+                tokio::time::sleep(rest).await;
+            }
+        };
+        stop.run_until_cancelled(look).await;
+    }
+}
+
+impl Known {
+    fn client(&self) -> Result<reqwest::Client, Failure> {
+        let Ok(meta) = std::fs::metadata(file(&self.state)) else {
+            return Err(Failure::NoCertificate { why: String::new() });
+        };
+        let version = version(&meta);
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, client)) = &*newest
+            && *of == version
+        {
+            return Ok(client.clone());
+        }
+        let client = self.read().map_err(|cause| Failure::NoCertificate { why: with_causes(&cause) })?;
+        *newest = Some((version, client.clone()));
+        Ok(client)
+    }
+
+    fn read(&self) -> Result<reqwest::Client, IdentityError> {
+        let identity = Identity::read(&self.state)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
+        identity.client(&self.clock)
+    }
+
+    /// Renews the certificate when it is due.
+    async fn renew(&self, config: &Config) -> Result<(), EnrolError> {
+        let Some(identity) = Identity::read(&self.state).map_err(EnrolError::Given)? else { return Ok(()) };
+        let now_s = i64::try_from(self.clock.now_s()).unwrap_or(i64::MAX);
+        if identity.is_due(AtMs(now_s.saturating_mul(1_000))) {
+            let renewed = renew(config, &identity, &self.clock).await?;
+            tracing::info!(until_ms = renewed.not_after().0, "the certificate was renewed");
+        }
+        Ok(())
+    }
+}
+
+/// Reads the `Date` of an answer, in seconds since 1970.
+fn read_date(text: &str) -> Option<u64> {
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    u64::try_from(date.timestamp().as_second()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_read_as_servers_write_it() {
+        assert_eq!(read_date("Mon, 21 Sep 2026 14:13:20 GMT"), Some(1_790_000_000));
+        for bad in ["", "yesterday", "Mon, 21 Sep 1926 14:13:20 GMT"] {
+            assert_eq!(read_date(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! One question to the hub, over HTTP: what is asked goes out, and what comes back is told as it comes.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use machiai_core::ids::SiteId;
+use machiai_wire::http::{self, Answer, Events, MAX_ANSWER_BYTES, Request};
+use machiai_wire::said::{Ask, Came, Failure, Mode};
+use reqwest::header::HeaderMap;
+
+use super::clients::Clients;
+
+/// Bodies below this gain nothing by being compressed.
+const WORTH_COMPRESSING: usize = 512;
+
+/// The way to a hub.
+#[derive(Clone)]
+pub(super) struct Line {
+    clients: Clients,
+    /// The hub's address, without a path.
+    hub: String,
+    site: SiteId,
+    /// Whether something on the way refused a compressed body.
+    is_plain: Arc<AtomicBool>,
+}
+
+impl Line {
+    /// Makes the way to a hub; nothing is sent yet.
+    pub(super) fn new((clients, hub): (Clients, &str), site: SiteId) -> Self {
+        let hub = hub.trim_end_matches('/').to_owned();
+        Self { clients, hub, site, is_plain: Arc::default() }
+    }
+
+    /// Asks, and returns what came last; on a line of events, everything before that is told by `hear`.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub(super) async fn ask(&self, ask: &Ask, hear: impl Fn(Came)) -> Result<Came, Failure> {
+        let request = http::write(self.site, ask);
+        let packed = Some(request.body.as_slice()).filter(|body| body.len() >= WORTH_COMPRESSING);
+        let packed = packed.filter(|_| !self.is_plain.load(Ordering::Relaxed)).and_then(gzip);
+        let is_packed = packed.is_some();
+        let mut answered = self.send(&request, packed).await?;
+        if is_packed && answered.status().as_u16() == 415 {
+            self.is_plain.store(true, Ordering::Relaxed);
+            answered = self.send(&request, None).await?;
+        }
+        let headers = texts(answered.headers());
+        let status = answered.status().as_u16();
+        let head = Answer { status, headers: &headers, body: &[] };
+        if head.is_hubs()
+            && let Some(date) = head.header("date")
+        {
+            self.clients.heard(date);
+        }
+        if matches!(ask, Ask::Listen(_, Mode::Events)) && status == 200 && head.is_hubs() {
+            let mut events = Events::default();
+            while let Some(bytes) = answered.chunk().await.map_err(no_line)? {
+                events.take(&bytes)?.into_iter().for_each(&hear);
+            }
+            return Ok(Came::ListenedOut);
+        }
+        let mut body = Vec::new();
+        while let Some(bytes) = answered.chunk().await.map_err(no_line)? {
+            body.extend_from_slice(&bytes);
+            if body.len() > MAX_ANSWER_BYTES {
+                return Err(Failure::NotTheHub);
+            }
+        }
+        http::read(ask, Answer { body: &body, ..head })
+    }
+
+    async fn send(&self, request: &Request, packed: Option<Vec<u8>>) -> Result<reqwest::Response, Failure> {
+        let method = if request.method == "POST" { reqwest::Method::POST } else { reqwest::Method::GET };
+        let mut sent = self.clients.client()?.request(method, format!("{}{}", self.hub, request.path));
+        for (name, value) in &request.headers {
+            sent = sent.header(*name, value);
+        }
+        sent = match packed {
+            Some(packed) => sent.header("content-encoding", "gzip").body(packed),
+            None => sent.body(request.body.clone()),
+        };
+        sent.send().await.map_err(no_line)
+    }
+}
+
+/// Why a line failed is for the log; the machine does the same whatever it was.
+fn no_line(cause: reqwest::Error) -> Failure {
+    tracing::debug!(error = %cause, "the hub is not reached");
+    Failure::NoLine
+}
+
+fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).and_then(|()| encoder.finish()).ok()
+}
+
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &reqwest::header::HeaderValue| value.to_str().ok().map(str::to_owned);
+    headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect()
+}

@@ -1,0 +1,105 @@
+//! How the channel does, for pages, for the command line and for the service's status line.
+
+use std::sync::{Mutex, PoisonError};
+
+use machiai_core::time::AtMs;
+use machiai_wire::box_side::Told;
+use machiai_wire::said::{Failure, Mode};
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with the channel, by code: the words stand under the same names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Wrong {
+    /// The line is down, or too slow.
+    NoLine,
+    /// Somebody else answers in the hub's stead.
+    NotTheHub,
+    /// The hub cannot now.
+    Busy,
+    /// This box was replaced, or its site is closed.
+    Fenced,
+    /// The hub and this box hold different facts.
+    Diverged,
+    /// The hub does not understand this box.
+    Refused,
+    /// This box has no certificate that counts.
+    NoCertificate,
+}
+
+impl Wrong {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 7] =
+        [Self::NoLine, Self::NotTheHub, Self::Busy, Self::Fenced, Self::Diverged, Self::Refused, Self::NoCertificate];
+
+    /// Returns its code, under which its words stand.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::NoLine => "no_line",
+            Self::NotTheHub => "not_the_hub",
+            Self::Busy => "busy",
+            Self::Fenced => "fenced",
+            Self::Diverged => "diverged",
+            Self::Refused => "refused",
+            Self::NoCertificate => "no_certificate",
+        }
+    }
+}
+
+/// How the channel does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HubStatus {
+    /// How the hub's facts are heard: `events`, `long_poll` or `poll`; none while they are not.
+    pub(crate) mode: Option<String>,
+    /// Facts that the hub is not known to hold.
+    pub(crate) n_pending: u64,
+    /// When something last came from the hub, on this box's clock.
+    pub(crate) came_at_ms: Option<AtMs>,
+    /// What is wrong.
+    pub(crate) wrong: Option<Wrong>,
+    /// What the hub says of it, or seconds to wait.
+    pub(crate) why: Option<String>,
+}
+
+/// The newest that the channel's thread said; nothing where no hub is configured.
+#[derive(Debug, Default)]
+pub(crate) struct Linked(Mutex<Option<HubStatus>>);
+
+impl Linked {
+    /// Notes how the channel does.
+    pub(super) fn note(&self, told: Told, came_at: Option<AtMs>) {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = newest.as_ref().and_then(|status| status.came_at_ms);
+        let (wrong, why) = match (told.failure.as_ref().and_then(wrong), told.diverged.values().next()) {
+            (Some((wrong, why)), _) => (Some(wrong), why),
+            (None, Some(diverged)) => (Some(Wrong::Diverged), Some(diverged.why.clone())),
+            (None, None) => (None, None),
+        };
+        let mode = told.mode.map(|mode| match mode {
+            Mode::Events => "events".to_owned(),
+            Mode::LongPoll => "long_poll".to_owned(),
+            Mode::Poll => "poll".to_owned(),
+        });
+        *newest = Some(HubStatus { mode, n_pending: told.n_pending, came_at_ms: came_at.or(before), wrong, why });
+    }
+
+    /// Returns how the channel does; none where there is no hub, or before the first step.
+    pub(crate) fn status(&self) -> Option<HubStatus> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Returns what is wrong after a failure, and what was said of it; nothing for what mends itself at once.
+fn wrong(failure: &Failure) -> Option<(Wrong, Option<String>)> {
+    match failure {
+        Failure::NoLine => Some((Wrong::NoLine, None)),
+        Failure::NotTheHub => Some((Wrong::NotTheHub, None)),
+        Failure::Busy { after_ms } => Some((Wrong::Busy, after_ms.map(|after_ms| (after_ms / 1_000).to_string()))),
+        Failure::Fenced { why } => Some((Wrong::Fenced, Some(why.clone()))),
+        Failure::Diverged { why } => Some((Wrong::Diverged, Some(why.clone()))),
+        Failure::Refused { why } => Some((Wrong::Refused, Some(why.clone()))),
+        Failure::NoCertificate { why } => Some((Wrong::NoCertificate, Some(why.clone()))),
+        Failure::Stale { .. } | Failure::Behind | Failure::TooLarge => None,
+    }
+}

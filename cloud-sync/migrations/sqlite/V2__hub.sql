@@ -1,0 +1,10 @@
+-- When a site was last heard of, milliseconds of UTC; 0 for never.
+ALTER TABLE sites ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;
+
+-- What all nodes must know and nobody else.
+CREATE TABLE secrets (
+    -- Which.
+    name TEXT NOT NULL PRIMARY KEY CHECK (name <> ''),
+    -- The secret.
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

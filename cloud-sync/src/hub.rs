@@ -1,0 +1,80 @@
+//! What all listeners of a hub share, and the routes that each of them has.
+
+use axum::Router;
+use machiai_core::ids::Origin;
+use thiserror::Error;
+
+use crate::chance::{self, NoChance};
+use crate::clock::Clock;
+use crate::patient::Patients;
+use crate::public;
+use crate::site::remote::Remote;
+use crate::site::routes::{Sites, routes};
+use crate::site::seen::Seen;
+use crate::store::StoreError;
+use crate::stream::routes::Streams;
+
+/// The name of the secret that signs patients' cookies.
+const COOKIES: &str = "cookies";
+
+/// Why a hub does not begin.
+#[derive(Debug, Error)]
+pub enum HubError {
+    /// No random bytes.
+    #[error("cannot draw the origin under which this node writes")]
+    Chance(#[source] NoChance),
+    /// The store failed.
+    #[error("cannot use the store")]
+    Store(#[source] StoreError),
+    /// A template or a file of words.
+    #[error("cannot read the pages")]
+    Pages(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A node of the hub.
+#[derive(Clone)]
+pub struct Hub {
+    streams: Streams,
+    seen: Seen,
+    remote: Remote,
+    patients: Patients,
+}
+
+impl Hub {
+    /// Begins a node over its streams.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub async fn begin(streams: Streams, clock: Clock) -> Result<Self, HubError> {
+        let origin = Origin::from_bytes(chance::bytes().map_err(HubError::Chance)?);
+        let secret = streams.store.secret(COOKIES).await.map_err(HubError::Store)?;
+        let seen = Seen::new(streams.store.clone(), clock.clone());
+        let remote = Remote::new(streams.clone(), clock, origin);
+        let patients = Patients::new((remote.clone(), seen.clone()), secret).map_err(HubError::Pages)?;
+        Ok(Self { streams, seen, remote, patients })
+    }
+
+    /// Returns the streams, for what writes to them beside the routes.
+    #[must_use]
+    pub const fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Returns the routes of boxes.
+    ///
+    /// They ask nobody who comes: who may speak for a site is for the door to say.
+    pub(crate) fn for_boxes(&self) -> Router {
+        routes(Sites { streams: self.streams.clone(), seen: self.seen.clone() })
+    }
+
+    /// Returns the routes of everybody: patients' pages, and what others may show of a clinic.
+    pub(crate) fn for_all(&self) -> Router {
+        let public = public::routes(public::Public { remote: self.remote.clone(), seen: self.seen.clone() });
+        self.patients.clone().routes().merge(public)
+    }
+
+    /// Does what is due now and then: other nodes learn who was heard of here.
+    pub(crate) async fn keep_house(&self) {
+        self.seen.keep().await;
+    }
+}

@@ -1,0 +1,152 @@
+//! What patients do from afar, decided here by the clinic's own rules, and written as the hub's facts.
+
+use machiai_core::command::Command;
+use machiai_core::decide::{Context, Draft, Edge, decide};
+use machiai_core::envelope::{By, Envelope, Head, Trust};
+use machiai_core::ids::{Origin, Seq, SiteId, VisitId};
+use machiai_core::queue::Clinic;
+use machiai_core::refusal::Refusal;
+use machiai_wire::offset::Offset;
+use machiai_wire::token::digest_of;
+
+use super::clinic::Clinics;
+use crate::chance;
+use crate::clock::Clock;
+use crate::store::{Before, StoreError};
+use crate::stream::routes::Streams;
+
+/// Tries before a command is given up because others write for the same clinic.
+const MOST_TRIES: usize = 8;
+
+/// The device by which the hub acts.
+const DEVICE: &str = "hub";
+
+/// What came of a command.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// It is on disk.
+    Written,
+    /// The clinic's rules say no.
+    Refused(Refusal),
+    /// There is no such site.
+    NoSite,
+    /// Too many others write for the same clinic.
+    Busy,
+}
+
+/// What acts for patients.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    streams: Streams,
+    pub(crate) clinics: Clinics,
+    pub(crate) clock: Clock,
+    /// Drawn at this node's start: it writes under this origin in every site.
+    origin: Origin,
+}
+
+/// Draws a visit's id; its holder is known by the token of the page that took it.
+struct Drawn<'a>(Option<&'a str>);
+
+impl Edge for Drawn<'_> {
+    fn draw_visit(&mut self) -> VisitId {
+        // The origin came from the same generator: without random bytes this node had not started.
+        VisitId::from_bytes(chance::bytes().unwrap_or_default())
+    }
+
+    fn token_hash(&mut self, _: VisitId) -> Option<String> {
+        self.0.map(digest_of)
+    }
+}
+
+impl Remote {
+    /// Begins to act, under an origin that nothing wrote under before.
+    pub(crate) fn new(streams: Streams, clock: Clock, origin: Origin) -> Self {
+        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin }
+    }
+
+    /// Takes a ticket whose holder will be known by a token; the same token takes one ticket, however often.
+    ///
+    /// # Errors
+    /// As [`Remote::ask`].
+    pub(crate) async fn take(&self, site: SiteId, command: &Command, token: &str) -> Result<Done, StoreError> {
+        self.carry_out(site, command, Some(token)).await
+    }
+
+    /// Decides a command for a patient by the clinic's rules, and writes what happens.
+    ///
+    /// Another node may write for the same clinic meanwhile: it is decided again then, on what that wrote.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it may have been done; look before doing it again.
+    pub(crate) async fn ask(&self, site: SiteId, command: &Command) -> Result<Done, StoreError> {
+        self.carry_out(site, command, None).await
+    }
+
+    async fn carry_out(&self, site: SiteId, command: &Command, token: Option<&str>) -> Result<Done, StoreError> {
+        let digest = token.map(digest_of);
+        let is_done =
+            |clinic: &Clinic| digest.is_some() && clinic.visits.values().any(|visit| visit.token_hash == digest);
+        for _ in 0..MOST_TRIES {
+            let decide = |clinic: &Clinic, down| {
+                let decided = if is_done(clinic) { Ok(Vec::new()) } else { self.decide(clinic, command, token) };
+                (decided, down)
+            };
+            let decided = self.clinics.ask(site, decide).await?;
+            let Some((decided, down)) = decided else { return Ok(Done::NoSite) };
+            match decided {
+                Ok(drafts) if drafts.is_empty() => return Ok(Done::Written),
+                Ok(drafts) => {
+                    if self.write(site, drafts, down).await? {
+                        return Ok(Done::Written);
+                    }
+                }
+                Err(refusal) => return Ok(Done::Refused(refusal)),
+            }
+        }
+        Ok(Done::Busy)
+    }
+
+    fn decide(&self, clinic: &Clinic, command: &Command, token: Option<&str>) -> Result<Vec<Draft>, Refusal> {
+        if let Some(newest) = clinic.newest() {
+            self.clock.hear(newest.stamp);
+        }
+        let context = Context { now: self.clock.now(), trust: Trust::Synced, quiet_ms: 0, by: by(), cmd: None };
+        decide(clinic, command, &context, &mut Drawn(token))
+    }
+
+    /// Writes facts if nothing was written for the site since it was folded; returns whether they were.
+    async fn write(&self, site: SiteId, drafts: Vec<Draft>, down: Offset) -> Result<bool, StoreError> {
+        let (clock, origin) = (self.clock.clone(), self.origin);
+        let lines = move |before: Before| {
+            if before.down != down {
+                return Vec::new();
+            }
+            let ((stamp, mono_ms, clock_trust), boot) = (clock.stamp(), clock.boot());
+            let first = before.head.seq.0.saturating_add(1);
+            let lines = (first..).zip(drafts).map(|(seq, Draft { line, fact })| {
+                let head = Head {
+                    site,
+                    line,
+                    origin,
+                    seq: Seq(seq),
+                    at_ms: stamp.at,
+                    at_n: stamp.n,
+                    boot,
+                    mono_ms,
+                    clock: clock_trust,
+                    by: by(),
+                    cmd: None,
+                };
+                Envelope { head, fact }.write().ok()
+            });
+            // A fact that cannot be written takes the whole command with it.
+            lines.collect::<Option<Vec<_>>>().unwrap_or_default()
+        };
+        self.streams.write_own(site, self.origin, Box::new(lines)).await
+    }
+}
+
+/// Returns who acts: the hub, on behalf of a patient whom it does not know.
+pub(crate) fn by() -> By {
+    By { device: DEVICE.parse().unwrap_or_else(|_| unreachable!("a fixed word of three letters")), person: None }
+}

@@ -1,0 +1,33 @@
+//! What is known of sites beside their facts, and the secrets that nodes share.
+
+use std::collections::BTreeMap;
+
+use machiai_core::ids::SiteId;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{StoreError, Tried as _};
+
+/// Notes when sites were last heard of.
+pub(super) fn note_seen(db: &Connection, heard: &BTreeMap<SiteId, i64>) -> Result<(), StoreError> {
+    let step = "note who was heard of";
+    let mut update = db.prepare_cached("UPDATE sites SET seen_ms = max(seen_ms, ?2) WHERE site = ?1").tried(step)?;
+    for (site, at_ms) in heard {
+        update.execute(params![site.0, at_ms]).tried(step)?;
+    }
+    Ok(())
+}
+
+/// Returns when a site was last heard of.
+pub(super) fn seen_ms(db: &Connection, site: SiteId) -> Result<Option<i64>, StoreError> {
+    let step = "read when a site was heard of";
+    let mut query = db.prepare_cached("SELECT seen_ms FROM sites WHERE site = ?1 AND seen_ms > 0").tried(step)?;
+    query.query_row([site.0], |row| row.get(0)).optional().tried(step)
+}
+
+/// Returns a secret; the one drawn by the caller where there is none yet.
+pub(super) fn secret(db: &Connection, name: &str, drawn: [u8; 32]) -> Result<[u8; 32], StoreError> {
+    let step = "read a secret";
+    let put = "INSERT INTO secrets (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    db.execute(put, params![name, drawn]).tried(step)?;
+    db.query_row("SELECT value FROM secrets WHERE name = ?1", [name], |row| row.get(0)).tried(step)
+}

@@ -1,0 +1,155 @@
+//! A node of the hub as a process of its own, whose clock is a rehearsal's: out of this project's own program, so that it
+//! can be killed as a node is.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use machiai_core::clock::Reading;
+use machiai_core::ids::{BootId, SiteId};
+use machiai_core::time::AtMs;
+use machiai_hub::clock::Clock;
+use machiai_hub::door::draw_code;
+use machiai_hub::door::limits::Limits;
+use machiai_hub::hub::Hub;
+use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, sites};
+use machiai_hub::store::Store;
+use machiai_hub::store::devices::Replaces;
+use machiai_hub::stream::routes::Streams;
+use machiai_wire::enrol::Code;
+use rustix::process::Signal;
+use tokio_util::sync::CancellationToken;
+
+use super::Server;
+
+/// By what the program is told to be a node.
+pub const WORD: &str = "hub";
+
+/// What the node says once it listens, before its two addresses.
+const LISTENS: &str = "the hub listens on ";
+
+/// What a node is to be.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// The folder of the hub's authority.
+    #[arg(long)]
+    pub state: PathBuf,
+    /// The store, as `machiai-hub` names it.
+    #[arg(long)]
+    pub store: String,
+    /// The one site.
+    #[arg(long)]
+    pub site: u32,
+    /// What the rehearsal's clock showed, milliseconds of UTC.
+    #[arg(long)]
+    pub showed_ms: i64,
+    /// When it showed that, milliseconds of UTC in real time.
+    #[arg(long)]
+    pub at_ms: i64,
+    /// How many times faster than real time it runs.
+    #[arg(long)]
+    pub speed: u32,
+}
+
+impl Serve {
+    /// Serves boxes and patients on free ports of 127.0.0.1 until it is ended.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn carry_out(self) -> Result<()> {
+        let stopping = CancellationToken::new();
+        let streams = Streams::new(self.open().await?, now_s, LONG_POLL_FOR, stopping.clone());
+        let boot = BootId::from_bytes(machiai_hub::chance::bytes().context("no random bytes")?);
+        let hub = Hub::begin(streams, Clock::new(boot, rehearsal(self.showed_ms, self.at_ms, self.speed)));
+        let hub = hub.await.context("the hub does not begin")?;
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        let open =
+            Open { listen: free, public: Some(free), state: self.state, names: Vec::new(), limits: Limits::USUAL };
+        let ready = |boxes, public: Option<SocketAddr>| {
+            let public = public.unwrap_or(free);
+            // Whoever waits for it finds out when it never comes.
+            drop(writeln!(io::stderr(), "{LISTENS}{boxes} {public}"));
+        };
+        sites(open, hub, stopping, ready).await.context("the hub ended")
+    }
+
+    async fn open(&self) -> Result<Store> {
+        let store = Store::open(&self.store).await.context("cannot open the hub's store")?;
+        store.add_site(SiteId(self.site)).await.context("cannot make the site")?;
+        Ok(store)
+    }
+
+    /// Draws a code that enrols a box in the place of the one before.
+    ///
+    /// # Errors
+    /// The store or the authority cannot be used.
+    pub async fn enrol_code(&self) -> Result<Code> {
+        let of = (SiteId(self.site), Replaces::TheBox);
+        draw_code((&self.open().await?, &self.state), of, now_s()).await.context("no enrolment code")
+    }
+}
+
+/// A running node; it is killed when dropped.
+#[derive(Debug)]
+pub struct Node {
+    _server: Server,
+    boxes: SocketAddr,
+    patients: SocketAddr,
+}
+
+impl Node {
+    /// Starts a node out of a program of this project.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(program: &Path, serve: &Serve) -> Result<Self> {
+        let mut command = Command::new(program);
+        let state = serve.state.to_string_lossy();
+        command.args([WORD, "--state", &state, "--store", &serve.store, "--site", &serve.site.to_string()]);
+        command.args(["--showed-ms", &serve.showed_ms.to_string(), "--at-ms", &serve.at_ms.to_string()]);
+        command.args(["--speed", &serve.speed.to_string()]);
+        crate::demo::daemon::apart(&mut command);
+        let read = |line: &str| {
+            let (boxes, patients) = line.strip_prefix(LISTENS)?.split_once(' ')?;
+            Some((boxes.parse().ok()?, patients.parse().ok()?))
+        };
+        let (server, (boxes, patients)) = Server::start(&mut command, Signal::KILL, read)?;
+        Ok(Self { _server: server, boxes, patients })
+    }
+
+    /// Returns where boxes reach it.
+    #[must_use]
+    pub const fn boxes(&self) -> SocketAddr {
+        self.boxes
+    }
+
+    /// Returns where patients reach it.
+    #[must_use]
+    pub const fn patients(&self) -> SocketAddr {
+        self.patients
+    }
+}
+
+/// Returns the real time, milliseconds of UTC.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a rehearsal's clock begins where real time is")]
+pub fn real_ms() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns what reads the clocks of a rehearsal.
+#[expect(clippy::disallowed_methods, reason = "a rehearsal's clock runs on real time")]
+fn rehearsal(showed_ms: i64, at_ms: i64, speed: u32) -> impl Fn() -> Reading + Send + Sync + 'static {
+    let since_ms = real_ms().saturating_sub(at_ms).max(0);
+    let (from, started) = (AtMs(showed_ms).plus_ms(since_ms.saturating_mul(i64::from(speed))), Instant::now());
+    move || {
+        let mono_ms = u64::try_from(started.elapsed().saturating_mul(speed).as_millis()).unwrap_or(u64::MAX);
+        let wall = from.plus_ms(i64::try_from(mono_ms).unwrap_or(i64::MAX));
+        Reading { wall, mono_ms, synced: true, rehearsal: true }
+    }
+}
