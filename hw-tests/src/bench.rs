@@ -13,12 +13,19 @@ pub mod desk;
 pub mod express;
 pub mod figures;
 pub mod history;
+pub mod hub;
+pub mod jetstream;
 pub mod machine;
+pub mod npm;
+pub mod offline;
 pub mod paper;
+pub mod pouch;
+pub mod relay;
 pub mod screen;
 pub mod slow;
 pub mod start;
 pub mod stream;
+pub mod sync;
 pub mod tickets;
 pub mod tree;
 pub mod wire;
@@ -52,6 +59,10 @@ pub enum Job {
     Paper,
     /// The monitor: what a film beside the queue costs, and how soon a call is seen.
     Screen,
+    /// Facts on their way to the hub: how fast, at what price, and what they weigh.
+    Sync,
+    /// A box that comes back after two weeks, on a slow line.
+    Offline,
 }
 
 /// What the bench works with.
@@ -95,6 +106,8 @@ impl Bench {
                 Job::Start => start::measure(self, &mut report),
                 Job::Paper => paper::measure(&mut report),
                 Job::Screen => screen::measure(self, &mut report),
+                Job::Sync => sync::measure(self, &mut report),
+                Job::Offline => offline::measure(self, &mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);
@@ -120,6 +133,8 @@ impl Job {
             Self::Start => "start",
             Self::Paper => "paper",
             Self::Screen => "screen",
+            Self::Sync => "sync",
+            Self::Offline => "offline",
         }
     }
 }

@@ -127,14 +127,21 @@ fn text_of(figures: &[u8; 32]) -> &str {
     core::str::from_utf8(figures).unwrap_or_default()
 }
 
-fn hex16(text: &str) -> Option<[u8; 16]> {
-    let figures = text.as_bytes();
-    if figures.len() != 32 || !figures.iter().all(|figure| matches!(figure, b'0'..=b'9' | b'a'..=b'f')) {
-        return None;
+/// Returns what a hexadecimal figure is worth; capitals are none.
+const fn figure(figure: u8) -> Option<u8> {
+    match figure {
+        b'0'..=b'9' => Some(figure & 0xf),
+        b'a'..=b'f' => Some((figure & 0xf).wrapping_add(9)),
+        _ => None,
     }
+}
+
+fn hex16(text: &str) -> Option<[u8; 16]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let pairs: &[[u8; 2]; 16] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
     let mut bytes = [0_u8; 16];
-    for (byte, pair) in bytes.iter_mut().zip(figures.chunks_exact(2)) {
-        *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = figure(*high)? << 4 | figure(*low)?;
     }
     Some(bytes)
 }

@@ -46,8 +46,28 @@ pub struct Most {
     pub bytes: usize,
 }
 
-/// What one append takes: a second or two on a line of 64 kbit/s once it is compressed.
+/// What one append takes at first: a second or two on a line of 64 kbit/s once it is compressed.
 pub const MOST: Most = Most { lines: 512, bytes: 192 * 1024 };
+
+/// What one append takes on a line that was quick, and how quick that is, in milliseconds.
+const LARGEST: Most = Most { lines: 8 * MOST.lines, bytes: 8 * MOST.bytes };
+const QUICK_MS: u64 = 250;
+
+impl Most {
+    /// What an append takes after one that was kept.
+    fn grown(self, is_quick: bool) -> Self {
+        let most = if is_quick || self.lines > MOST.lines { LARGEST } else { MOST };
+        let grows = is_quick || self.lines < MOST.lines;
+        let doubled = |of: usize, most: usize| if grows { of.saturating_mul(2).min(most) } else { of };
+        Self { lines: doubled(self.lines, most.lines), bytes: doubled(self.bytes, most.bytes) }
+    }
+
+    /// What an append takes after one that was too large.
+    fn halved(self) -> Self {
+        let lines = self.lines.min(MOST.lines.saturating_mul(2)).div_ceil(2).max(1);
+        Self { lines, bytes: MOST.bytes }
+    }
+}
 
 /// What the box holds.
 pub trait Facts {
@@ -217,7 +237,8 @@ impl Machine {
             self.epoch = self.epoch.max(answer.epoch.saturating_add(1));
         }
         if matches!(came, Came::Kept) {
-            self.most.lines = self.most.lines.saturating_mul(2).min(MOST.lines);
+            let is_quick = session.asked_ms().is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) <= QUICK_MS);
+            self.most = self.most.grown(is_quick);
         }
         session.take(now_ms, facts, (ask, came), (&mut self.diverged, actions));
         if session.is_sound() {
@@ -236,7 +257,7 @@ impl Machine {
             self.diverged.insert(origin, Diverged { seq, why: why.clone() });
         }
         match &failure {
-            Failure::TooLarge => self.most.lines = self.most.lines.div_ceil(2).max(1),
+            Failure::TooLarge => self.most = self.most.halved(),
             Failure::Stale { epoch } => self.epoch = self.epoch.max(*epoch),
             Failure::NoLine | Failure::NotTheHub | Failure::Busy { .. } | Failure::Fenced { .. } => {}
             Failure::NoCertificate { .. } | Failure::Behind | Failure::Diverged { .. } | Failure::Refused { .. } => {}
@@ -311,5 +332,27 @@ impl Machine {
             session.sent(nth, &ask, now_ms);
             actions.push(Action::Ask(nth, ask));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appends_grow_on_a_quick_line_and_shrink_when_they_are_too_large() {
+        let (mut most, slow) = (MOST, MOST.grown(false));
+        assert_eq!(slow, MOST, "a slow line carries no more");
+        for _ in 0..9 {
+            most = most.grown(true);
+        }
+        assert_eq!(most, LARGEST);
+        assert_eq!(most.grown(false), LARGEST, "one slow answer is no slow line");
+        most = most.halved();
+        assert_eq!(most, MOST);
+        most = most.halved();
+        assert_eq!((most.lines, most.grown(false)), (MOST.lines / 2, MOST), "what was too large once may be taken now");
+        let least = (0..20).fold(most, |most, _| most.halved());
+        assert_eq!(least.lines, 1);
     }
 }

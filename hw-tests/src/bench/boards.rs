@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::Bench;
 use super::client::{Client, Presses, get};
 use super::crowd::{Crowd, Round};
-use super::daemon::Daemon;
+use super::daemon::{Daemon, With};
 use super::figures::Limit::AtMost;
 use super::figures::{Report, Samples, shown};
 use super::stream::{Event, take_events};
@@ -36,7 +36,7 @@ const N_CHANGES: usize = 20;
 /// The daemon fails, or a board gets nothing.
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let folder = bench.folder()?;
-    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), None)?;
+    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), With::default())?;
     let event_bytes = one_board(&presses, report)?;
     many_boards(bench, (&daemon, &presses), event_bytes, report)?;
     daemon.stop()

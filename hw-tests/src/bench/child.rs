@@ -57,7 +57,11 @@ impl Talker {
     /// # Errors
     /// It ended, or said nothing for a minute.
     pub fn line(&mut self) -> Result<String> {
-        match self.lines.recv_timeout(LINE_FOR) {
+        self.line_within(LINE_FOR)
+    }
+
+    fn line_within(&mut self, most: Duration) -> Result<String> {
+        match self.lines.recv_timeout(most) {
             Ok(line) => Ok(line),
             Err(RecvTimeoutError::Timeout) => bail!("the program says nothing"),
             Err(RecvTimeoutError::Disconnected) => {
@@ -71,8 +75,16 @@ impl Talker {
     /// # Errors
     /// As [`Talker::line`].
     pub fn ready(&mut self) -> Result<String> {
+        self.ready_within(LINE_FOR)
+    }
+
+    /// Waits so long for each line until it says that it is ready, and returns what stands behind the word.
+    ///
+    /// # Errors
+    /// It ended, or said nothing for so long.
+    pub fn ready_within(&mut self, most: Duration) -> Result<String> {
         loop {
-            if let Some(rest) = self.line()?.strip_prefix("ready ") {
+            if let Some(rest) = self.line_within(most)?.strip_prefix("ready ") {
                 return Ok(rest.trim().to_owned());
             }
         }

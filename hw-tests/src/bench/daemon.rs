@@ -32,6 +32,15 @@ impl Slowed<'_> {
     }
 }
 
+/// How a daemon runs beside the usual.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct With<'a> {
+    /// What is done to its disk.
+    pub slowed: Option<Slowed<'a>>,
+    /// Where it finds its hub, over TLS.
+    pub hub: Option<SocketAddr>,
+}
+
 /// A running daemon; it is ended when dropped.
 #[derive(Debug)]
 pub struct Daemon {
@@ -44,15 +53,15 @@ impl Daemon {
     ///
     /// # Errors
     /// It refused its settings, was not ready in time, or refused to open a line.
-    pub fn open(program: &Program, folder: &Path, slowed: Option<Slowed<'_>>) -> Result<(Self, Presses)> {
+    pub fn open(program: &Program, folder: &Path, with: With<'_>) -> Result<(Self, Presses)> {
         let settings = folder.join("settings.toml");
         write(&settings, SETTINGS)?;
-        let mut import = program.command(&configure(folder)?);
+        let mut import = program.command(&configure(folder, with)?);
         let told = import.args(["settings", "import"]).arg(&settings).output().context("cannot start machiai")?;
         if !told.status.success() {
             bail!("machiai settings import: {}", String::from_utf8_lossy(&told.stderr).trim());
         }
-        let daemon = Self::start(program, folder, slowed)?;
+        let daemon = Self::start(program, folder, with)?;
         let presses = Presses::on(daemon.address);
         let mut reception = Client::connect(daemon.address)?;
         for line in 1..=N_LINES {
@@ -66,11 +75,11 @@ impl Daemon {
     ///
     /// # Errors
     /// It was not ready in time; its log says why.
-    pub fn start(program: &Program, folder: &Path, slowed: Option<Slowed<'_>>) -> Result<Self> {
+    pub fn start(program: &Program, folder: &Path, with: With<'_>) -> Result<Self> {
         let log = folder.join("machiai.log");
-        let mut command = program.command(&configure(folder)?);
+        let mut command = program.command(&configure(folder, with)?);
         command.arg("run").stderr(File::create(&log).with_context(|| format!("cannot write {}", log.display()))?);
-        command.envs(slowed.iter().flat_map(Slowed::environment));
+        command.envs(with.slowed.iter().flat_map(Slowed::environment));
         let mut talker = Talker::start(&mut command)?;
         let ready = talker.ready().with_context(|| {
             format!("the daemon did not start: {}", std::fs::read_to_string(&log).unwrap_or_default().trim())
@@ -120,9 +129,10 @@ pub fn journal(folder: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub fn configure(folder: &Path) -> Result<PathBuf> {
+pub fn configure(folder: &Path, with: With<'_>) -> Result<PathBuf> {
     let (config, state) = (folder.join("machiai.toml"), folder.join("state"));
-    let text = format!("site = {SITE}\nstate = \"{}\"\nlisten = \"127.0.0.1:0\"\n", state.display());
+    let hub = with.hub.map_or_else(String::new, |hub| format!("hub = \"https://{hub}\"\n"));
+    let text = format!("site = {SITE}\nstate = \"{}\"\nlisten = \"127.0.0.1:0\"\n{hub}", state.display());
     write(&config, text)?;
     Ok(config)
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::Bench;
 use super::boards::open;
 use super::client::{Client, get};
-use super::daemon::Daemon;
+use super::daemon::{Daemon, With};
 use super::figures::Limit::AtMost;
 use super::figures::{Report, Samples, shown};
 use super::stream::take_events;
@@ -50,7 +50,7 @@ struct Shown {
 /// The daemon fails, or a tablet shows nothing.
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let folder = bench.folder()?;
-    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), None)?;
+    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), With::default())?;
     let watch = Stopwatch::start();
     let (tell, told) = channel();
     for tablet in 0..N_TABLETS {

@@ -1,4 +1,5 @@
-//! The journal of a clinic that has been open for years: business days of tickets printed, called, seen and done with.
+//! The journal of a clinic that has been open for years: business days of tickets printed, called, seen and done with, and
+//! what its monitor showed.
 
 use std::path::Path;
 
@@ -8,12 +9,15 @@ use machiai_core::envelope::{By, Cmd, Envelope, Head, Trust};
 use machiai_core::facts::{
     Called, Channel, DayOpened, Fact, Lang, LineOpened, PrintBegun, PrintEnded, PrintOutcome, Rank, TicketIssued,
 };
-use machiai_core::ids::{BootId, Label, LineNo, Number, Origin, RoomId, Seq, SiteId, VisitId};
+use machiai_core::ids::{BootId, FactId, Label, LineNo, Number, Origin, RoomId, Seq, SiteId, VisitId};
+use machiai_core::program::as_run::{AiringBegun, AiringEnded, Seen};
+use machiai_core::program::content::{ContentHash, ContentKind};
 use machiai_core::standing::Standing;
 use machiai_core::time::{AtMs, Day};
 use machiai_journal::open::{Disk, Open};
 use machiai_journal::store::Batch;
 use machiai_journal::{NewFact, Store};
+use machiai_wire::run::of_airings;
 
 use super::daemon::{SETTINGS, journal};
 use crate::demo::daemon::SITE;
@@ -45,6 +49,8 @@ struct Scribe {
     n_visits: u64,
     pending: Vec<NewFact>,
     n_facts: u64,
+    /// Facts under the origin of airings.
+    n_aired: u64,
 }
 
 /// Writes a journal of at least so many facts into a daemon's folder, the last of them at `now`; returns how many.
@@ -52,14 +58,26 @@ struct Scribe {
 /// # Errors
 /// The journal cannot be written.
 pub fn write(folder: &Path, n_facts: usize, now: AtMs) -> Result<u64> {
+    let usual_day = 2 + N_PATIENTS * PER_PATIENT;
+    let last_day = 2 + N_LAST_SEEN * PER_PATIENT + N_LAST_WAITING * 3;
+    let n_days = n_facts.saturating_sub(last_day).div_ceil(usual_day);
+    write_days(folder, (n_days, 0), now).map(|(n_queue, _)| n_queue)
+}
+
+/// Writes a journal of so many business days before the one of `now`, on each of which so many items aired; returns how
+/// many facts are the queue's, and how many tell of airings.
+///
+/// # Errors
+/// The journal cannot be written.
+pub fn write_days(folder: &Path, (n_days, n_items): (usize, usize), now: AtMs) -> Result<(u64, u64)> {
     let path = journal(folder);
     std::fs::create_dir_all(path.parent().unwrap_or(folder)).context("cannot make the state folder")?;
     let origin = Origin::from_bytes(bytes_of("origin", 0));
     let about = Open { path, disk: Disk::real(), origin, at: now, ballast_bytes: 0, backups: Vec::new() };
     let store = Store::open(about).context("cannot make a journal")?;
-    let usual_day = 2 + N_PATIENTS * PER_PATIENT;
+    let usual_day = 2 + N_PATIENTS * PER_PATIENT + 2 * n_items;
     let last_day = 2 + N_LAST_SEEN * PER_PATIENT + N_LAST_WAITING * 3;
-    let n_days = i64::try_from(n_facts.saturating_sub(last_day).div_ceil(usual_day))?;
+    let n_days = i64::try_from(n_days)?;
     let begins = |days_ago: i64, n_facts: usize| -> Result<AtMs> {
         Ok(now.plus_ms(-days_ago * DAY_MS - i64::try_from(n_facts)? * STEP_MS))
     };
@@ -71,6 +89,7 @@ pub fn write(folder: &Path, n_facts: usize, now: AtMs) -> Result<u64> {
         n_visits: 0,
         pending: Vec::with_capacity(PER_COMMIT),
         n_facts: 0,
+        n_aired: 0,
     };
     for fact in Settings::read(SETTINGS).context("bad settings")?.changes(&Standing::default()) {
         scribe.keep(None, fact, None)?;
@@ -78,13 +97,14 @@ pub fn write(folder: &Path, n_facts: usize, now: AtMs) -> Result<u64> {
     for days_ago in (1..=n_days).rev() {
         scribe.at = begins(days_ago, usual_day)?;
         scribe.day(N_PATIENTS, 0)?;
+        (0..n_items).try_for_each(|nth| scribe.aired(nth))?;
     }
     scribe.at = begins(0, last_day)?;
     scribe.day(N_LAST_SEEN, N_LAST_WAITING)?;
     scribe.commit()?;
     scribe.store.tidy().context("cannot tidy the journal")?;
     scribe.store.end();
-    Ok(scribe.n_facts)
+    Ok((scribe.n_facts, scribe.n_aired))
 }
 
 impl Scribe {
@@ -145,22 +165,45 @@ impl Scribe {
     /// Keeps what a press of a button made, under a key of its own.
     fn press(&mut self, line: Option<LineNo>, fact: Fact) -> Result<()> {
         let [a, b, ..] = bytes_of("key", self.n_facts);
-        let cmd = Cmd { key: format!("bench-{}", self.n_facts), digest: format!("{a:02x}{b:02x}c0ffee123456") };
+        let cmd = Cmd { key: format!("kept-{}", self.n_facts), digest: format!("{a:02x}{b:02x}c0ffee123456") };
         self.keep(line, fact, Some(cmd))
+    }
+
+    /// Keeps what the monitor showed: one of ten items, to its end.
+    fn aired(&mut self, nth: usize) -> Result<()> {
+        let origin = of_airings(self.origin);
+        let begun = AiringBegun {
+            monitor: "main".parse().context("monitor")?,
+            content: blake3::hash(&[u8::try_from(nth % 10)?]).to_hex().parse::<ContentHash>().context("content")?,
+            kind: ContentKind::Own,
+            duration_ms: 15_000,
+            place: None,
+            seen: Seen::Lit,
+        };
+        self.n_aired += 1;
+        let of = FactId { origin, seq: Seq(self.n_aired) };
+        self.put((None, of), Fact::AiringBegun(begun), None)?;
+        self.n_aired += 1;
+        let ended = AiringEnded { begun: of, frames: 450, seen: Seen::Lit, cut: None };
+        self.put((None, FactId { origin, seq: Seq(self.n_aired) }), Fact::AiringEnded(ended), None)
     }
 
     fn keep(&mut self, line: Option<LineNo>, fact: Fact, cmd: Option<Cmd>) -> Result<()> {
         self.n_facts += 1;
+        self.put((line, FactId { origin: self.origin, seq: Seq(self.n_facts) }), fact, cmd)
+    }
+
+    fn put(&mut self, (line, of): (Option<LineNo>, FactId), fact: Fact, cmd: Option<Cmd>) -> Result<()> {
         self.at = self.at.plus_ms(STEP_MS);
         let head = Head {
             site: SiteId(SITE),
             line,
-            origin: self.origin,
-            seq: Seq(self.n_facts),
+            origin: of.origin,
+            seq: of.seq,
             at_ms: self.at,
             at_n: 0,
             boot: BootId::from_bytes(bytes_of("boot", 0)),
-            mono_ms: self.n_facts * 1_000,
+            mono_ms: (self.n_facts + self.n_aired) * 1_000,
             clock: Trust::Synced,
             by: By { device: "kiosk/1".parse().context("device")?, person: None },
             cmd,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::Bench;
 use super::client::{Client, Storm, storm};
 use super::commits::RawCommits;
-use super::daemon::{Daemon, Slowed};
+use super::daemon::{Daemon, Slowed, With};
 use super::figures::Limit::{AtLeast, AtMost};
 use super::figures::{Report, Samples, shown};
 use crate::demo::daemon::write;
@@ -40,7 +40,8 @@ pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     } else {
         bench.folder()?
     };
-    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), Some(slowed))?;
+    let (daemon, presses) =
+        Daemon::open(&bench.program, folder.path(), With { slowed: Some(slowed), ..With::default() })?;
     let mut raw = RawCommits::start(bench, folder.path(), Some(slowed))?;
     let (mut one, mut many) = (Client::several(daemon.address(), 1)?, Client::several(daemon.address(), N_CLIENTS)?);
     storm(&mut many, &presses, 4)?;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Bench;
 use super::client::{Client, get};
-use super::daemon::{Daemon, journal};
+use super::daemon::{Daemon, With, journal};
 use super::figures::Limit::AtMost;
 use super::figures::{Report, Samples, shown};
 use super::history;
@@ -35,7 +35,7 @@ pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     for _ in 0..N_STARTS {
         forget(&journal(folder.path()))?;
         let watch = Stopwatch::start();
-        let daemon = Daemon::start(&bench.program, folder.path(), None)?;
+        let daemon = Daemon::start(&bench.program, folder.path(), With::default())?;
         let board = Client::connect(daemon.address())?.ask(&get(daemon.address(), "/api/v1/board"))?.to_vec();
         starts.extend([watch.read()]);
         let board: Value = serde_json::from_slice(&board).context("the board cannot be read")?;
@@ -60,8 +60,9 @@ fn forget(path: &Path) -> Result<()> {
     fadvise(&file, 0, None, Advice::DontNeed).context("cannot have the journal forgotten")
 }
 
+/// Returns the real time.
 #[expect(clippy::disallowed_methods, reason = "the daemon runs on the real clock, and its history ends there")]
-fn now() -> Result<AtMs> {
+pub(super) fn now() -> Result<AtMs> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
     Ok(AtMs(i64::try_from(since.as_millis())?))
 }

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::Bench;
 use super::client::{Client, Presses, Storm, storm};
 use super::commits::RawCommits;
-use super::daemon::Daemon;
+use super::daemon::{Daemon, With};
 use super::express::Express;
 use super::figures::Limit::{AtLeast, AtMost};
 use super::figures::{Report, Samples, shown};
@@ -55,7 +55,7 @@ impl Counter {
 /// The daemon or the raw commits fail.
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let folder = bench.folder()?;
-    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), None)?;
+    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), With::default())?;
     let mut ours = Counter::new(presses).context("machiai")?;
     let mut raw = RawCommits::start(bench, folder.path(), None)?;
     raw.round(N_EACH)?;

@@ -23,9 +23,7 @@ pub struct Cost {
 /// It ended meanwhile.
 pub fn cost(pid: u32, looked_for: Duration) -> Result<Cost> {
     let (before, watch) = (used_by_all(&family(pid)?), Stopwatch::start());
-    while watch.read() < looked_for {
-        std::thread::park_timeout(looked_for.saturating_sub(watch.read()));
-    }
+    watch.wait_until(looked_for);
     let members = family(pid)?;
     let (after, took) = (used_by_all(&members), watch.read());
     // Who has ended meanwhile is counted up to the first look, who has come since from its start.

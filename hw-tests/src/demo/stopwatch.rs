@@ -19,4 +19,11 @@ impl Stopwatch {
     pub fn read(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// Lets the time pass until the watch shows so much.
+    pub fn wait_until(self, shown: Duration) {
+        while self.read() < shown {
+            std::thread::park_timeout(shown.saturating_sub(self.read()));
+        }
+    }
 }

@@ -154,6 +154,11 @@ impl Session {
         Some((*origin, self.held.get(origin).map_or(Seq(0), |head| head.seq)))
     }
 
+    /// Returns when that was asked which is not answered yet.
+    pub(super) fn asked_ms(&self) -> Option<u64> {
+        self.doing.as_ref().map(|(_, _, since_ms)| *since_ms)
+    }
+
     pub(super) fn look_at_ms(&self) -> u64 {
         let answer = self.doing.as_ref().map(|(_, _, since_ms)| since_ms.saturating_add(ANSWER_MS));
         let sign = self.ear.map(|ear| ear.sign_ms.saturating_add(SILENT_MS));
