@@ -13,7 +13,7 @@ VOICE_PACKAGES := open-jtalk open-jtalk-mecab-naist-jdic espeak-ng
 # The pages are tried in a real browser, the screen in windows of real display servers, the hub on a real server of each
 # kind; tests start those themselves, and need no service of the system.
 TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston \
-    postgresql nats-server python3 python3-pip
+    postgresql nftables nats-server python3 python3-pip
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive

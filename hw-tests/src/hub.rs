@@ -100,7 +100,15 @@ const SOON: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// It was not within half a minute.
-pub async fn soon<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> Result<T> {
+pub async fn soon<T>(what: &str, question: impl AsyncFnMut() -> Option<T>) -> Result<T> {
+    within(SOON, what, question).await
+}
+
+/// Waits so long until a question is answered with something.
+///
+/// # Errors
+/// It was not.
+pub async fn within<T>(most: Duration, what: &str, mut question: impl AsyncFnMut() -> Option<T>) -> Result<T> {
     let asked = async {
         loop {
             if let Some(answer) = question().await {
@@ -109,5 +117,5 @@ pub async fn soon<T>(what: &str, mut question: impl AsyncFnMut() -> Option<T>) -
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(SOON, asked).await.with_context(|| format!("{what}: not within {SOON:?}"))
+    tokio::time::timeout(most, asked).await.with_context(|| format!("{what}: not within {most:?}"))
 }

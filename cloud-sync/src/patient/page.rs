@@ -106,7 +106,7 @@ impl Pages {
             wait_title => say("wait"), wait, order => say("order"),
             leave => say("leave"), sure => say("leave_sure"), yes => say("leave_yes"), no => say("leave_no"), asks,
             whole => say("whole"), whole_path => format!("/s/{}", about.site), path => path.clone(),
-            valid => self.words.say(about.lang, ("ticket", "valid"), &[]),
+            valid => self.words.say(about.lang, ("ticket", "valid"), &[]), is_rehearsal => view.is_rehearsal,
             ..self.around(about, &path)
         };
         self.env.get_template("ticket.html")?.render(page)

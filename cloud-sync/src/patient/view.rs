@@ -54,6 +54,7 @@ pub(crate) struct TicketView {
     pub(crate) n_not_arrived: usize,
     pub(crate) wait: Wait,
     pub(crate) may_leave: bool,
+    pub(crate) is_rehearsal: bool,
 }
 
 /// Draws nothing: for asking whether something could be done.
@@ -139,5 +140,6 @@ pub(crate) fn ticket(clinic: &Clinic, digest: &str, now: AtMs) -> Option<TicketV
         n_not_arrived: ahead.n_not_arrived,
         wait: if waits { estimate::wait_of_visit(clinic, visit, now) } else { Wait::Unknown },
         may_leave: waits,
+        is_rehearsal: clinic.rehearsal,
     })
 }

@@ -7,7 +7,10 @@ mod conformance;
 mod enrol;
 mod limits;
 mod link;
+mod network;
 mod nodes;
+mod phone;
+mod scene;
 
 use machiai_hw_tests::servers::postgres::Postgres;
 use tempfile::TempDir;

@@ -1,0 +1,130 @@
+//! A whole box, a hub of one or several nodes, the lines that lead there, and a telephone.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use machiai_hw_tests::demo::api::{Api, Press};
+use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
+use machiai_hw_tests::demo::stopwatch::Stopwatch;
+use machiai_hw_tests::hub::house::{House, Shared};
+use machiai_hw_tests::hub::phone::{Phone, Taken};
+use machiai_hw_tests::hub::{soon, within};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::Home;
+
+const SETTINGS: &str = include_str!("../../../data/morning-settings.toml");
+
+/// When the scene begins, and how fast its clocks run: a minute without the clinic is a second.
+const STARTS: (&str, u32) = ("2026-11-24T09:00:00+09:00", 60);
+
+/// How long box and hub may take until both hold the same, on the worst of lines.
+const EVEN_WITHIN: Duration = Duration::from_secs(180);
+
+/// A box, a hub, the lines that lead there, and a telephone.
+pub(super) struct Scene {
+    pub(super) hub: House,
+    pub(super) daemon: Daemon,
+    pub(super) api: Api,
+    pub(super) phone: Phone,
+    _folder: TempDir,
+    _home: Home,
+}
+
+impl Scene {
+    /// Sets a box that nobody has enrolled yet, and a hub of so many nodes.
+    pub(super) async fn set(home: Home, n_nodes: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let this = Path::new(env!("CARGO_BIN_EXE_machiai-demo"));
+        let state = folder.path().join("hub");
+        std::fs::create_dir(&state).unwrap();
+        let shared = Shared { program: this.to_owned(), state, store: home.name() };
+        let mut hub = House::lay(shared, STARTS.1).await.unwrap();
+        let setting = Setting {
+            program: &Program::own(this),
+            folder: folder.path(),
+            settings: SETTINGS,
+            rehearsal: (STARTS.0.to_owned(), STARTS.1),
+            has_lan: false,
+            hub: Some(&hub.name()),
+            log: &folder.path().join("machiai.log"),
+        };
+        let daemon = Daemon::start(&setting).await.unwrap();
+        let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
+        for _ in 0..n_nodes {
+            hub.add_node(&api).await.unwrap();
+        }
+        let phone = Phone::new(hub.patients.address()).unwrap();
+        Self { hub, daemon, api, phone, _folder: folder, _home: home }
+    }
+
+    /// Has the box enrolled while it runs.
+    pub(super) async fn enrol(&self) {
+        let lacks = async || (self.status().await["wrong"] == "no_certificate").then_some(());
+        soon("the box says that it is not enrolled", lacks).await.unwrap();
+        self.hub.enrol(&self.daemon).await.unwrap();
+    }
+
+    /// Presses a button of the desk.
+    pub(super) async fn press(&self, device: &str, path: &str, body: Value) -> Value {
+        let press = Press { device: device.to_owned(), path: path.to_owned(), body };
+        let key = format!("{device}-{}", self.api.elapsed().as_nanos());
+        let answered = self.api.press(press, key).await.unwrap();
+        assert!(answered.is_done(), "{path}: {}", answered.answer);
+        answered.answer
+    }
+
+    pub(super) async fn status(&self) -> Value {
+        self.api.get("status").await.unwrap()["hub"].clone()
+    }
+
+    /// Waits until the box listens to the hub, which holds all its facts.
+    pub(super) async fn until_even(&self) {
+        let even = async || {
+            let status = self.status().await;
+            (status["mode"] == "events" && status["n_pending"] == 0).then_some(())
+        };
+        if within(EVEN_WITHIN, "box and hub come even", even).await.is_err() {
+            panic!("box and hub do not come even: {}", self.status().await);
+        }
+    }
+
+    pub(super) async fn page(&self, path: &str) -> String {
+        self.phone.page(path).await.unwrap()
+    }
+
+    /// Takes a ticket on a phone, and returns the path of its page and the key that it was taken with.
+    pub(super) async fn take(&self) -> (String, String) {
+        let offered = async || self.phone.keys().await.ok()?.into_iter().find(|(line, _)| *line == 1);
+        let (_, key) = soon("the page offers a ticket", offered).await.unwrap();
+        (self.send(&key).await, key)
+    }
+
+    pub(super) async fn send(&self, key: &str) -> String {
+        // A press that gets no answer, as when a node ends under it, is sent again, and counts once.
+        let answered = soon("the hub answers a press", async || self.phone.take(1, key).await.ok());
+        match answered.await.unwrap() {
+            Taken::Ticket(path) => path,
+            Taken::Refused(page) => panic!("{page}"),
+        }
+    }
+
+    /// Returns the visit of a label at the desk, once the box knows of it from the hub.
+    pub(super) async fn visit(&self, label: &str) -> String {
+        let path = format!("visits?label={label}");
+        let visit = soon("the ticket comes to the clinic", async || {
+            let found = self.api.get(&path).await.ok()?;
+            // A row without minutes is that of a number which only the hub can have given.
+            (found["on_coming"] != Value::Null).then(|| found["visit"].as_str().unwrap().to_owned())
+        });
+        visit.await.unwrap()
+    }
+
+    /// Returns the facts that both sides hold, by their bytes.
+    pub(super) async fn facts(&self) -> [BTreeSet<String>; 2] {
+        let here = self.daemon.ask(&["journal", "export"]).await.unwrap();
+        [here.lines().map(str::to_owned).collect(), self.hub.facts(self.daemon.state()).await.unwrap()]
+    }
+}
