@@ -49,7 +49,8 @@ impl Hub {
         let origin = Origin::from_bytes(chance::bytes().map_err(HubError::Chance)?);
         let secret = streams.store.secret(COOKIES).await.map_err(HubError::Store)?;
         let seen = Seen::new(streams.store.clone(), clock.clone());
-        let remote = Remote::new(streams.clone(), clock, origin);
+        let began = streams.store.life_began().await.map_err(HubError::Store)?;
+        let remote = Remote::new(streams.clone(), (clock, began), origin);
         let patients = Patients::new((remote.clone(), seen.clone()), secret).map_err(HubError::Pages)?;
         Ok(Self { streams, seen, remote, patients })
     }

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use machiai_core::ids::{BootId, SiteId};
+use machiai_core::time::AtMs;
+use machiai_hub::backup::{back_up, hold, is_whole, restore};
 use machiai_hub::causes::with_causes;
 use machiai_hub::chance;
 use machiai_hub::clock::Clock;
@@ -56,6 +58,23 @@ enum Action {
     },
     /// Revokes the certificates of a site's box: it is shut out at once.
     Revoke(OfSite),
+    /// Copies the hub into a new folder while it serves: its authority, and its store where that is a file.
+    Backup {
+        #[command(flatten)]
+        kept: Kept,
+        /// The folder, which is not there yet.
+        to: PathBuf,
+    },
+    /// Brings a backup back into the state folder of a hub that does not serve; what was there is set aside.
+    Restore {
+        /// The state folder.
+        #[arg(long)]
+        state: PathBuf,
+        /// The backup's folder.
+        from: PathBuf,
+    },
+    /// Says that a store on a server came back from a backup, before any node serves again.
+    Restored(Kept),
     /// Serves streams that anybody on this machine may use, for conformance tests.
     Streams(OpenStreams),
 }
@@ -163,6 +182,12 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
             Some(n_revoked) => say(&format!("{n_revoked} certificates of site {site} revoked"))?,
             None => return Err(format!("there is no site {site}").into()),
         },
+        Action::Backup { kept, to } => back_up(&kept.open().await?, &kept.state, &to).await?,
+        Action::Restore { state, from } => {
+            let aside = restore(&from, &state, AtMs(now_ms()))?;
+            say(&format!("restored; what was there lies in {}", aside.display()))?;
+        }
+        Action::Restored(kept) => kept.open().await?.begin_life(AtMs(now_ms())).await?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
             open_streams((listen, &store), how, stop_on_signals()?, say_ready).await?;
@@ -173,6 +198,8 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
 
 async fn serve_sites(Serve { listen, public, kept, together, names }: Serve) -> Result<(), Box<dyn Error>> {
     let stopping = stop_on_signals()?;
+    make_private(&kept.state)?;
+    let _held = if kept.store.is_none() { Some(hold(&kept.state)?) } else { None };
     let streams = Streams::new(kept.open().await?, now_s, LONG_POLL_FOR, stopping.clone()).among(together.nodes());
     let hub = Hub::begin(streams, Clock::new(BootId::from_bytes(chance::bytes()?), reading())).await?;
     let open = Open { listen, public, state: kept.state, names, limits: Limits::USUAL };
@@ -189,6 +216,7 @@ impl Kept {
     /// Opens the store; the state folder is made if it is not there, for its owner alone.
     async fn open(&self) -> Result<Store, Box<dyn Error>> {
         make_private(&self.state)?;
+        is_whole(&self.state)?;
         let in_state = || format!("sqlite:{}", self.state.join("hub.db").display());
         Ok(Store::open(&self.store.clone().unwrap_or_else(in_state)).await?)
     }
@@ -198,6 +226,10 @@ impl Together {
     fn nodes(self) -> Nodes {
         Nodes { look_every: Duration::from_millis(self.look_every_ms.max(1)), nats: self.nats }
     }
+}
+
+fn now_ms() -> i64 {
+    i64::try_from(now_s()).unwrap_or(i64::MAX).saturating_mul(1_000)
 }
 
 fn read_site(text: &str) -> Result<SiteId, ParseIntError> {

@@ -17,6 +17,7 @@ use axum::routing::{get, post};
 use machiai_core::command::Command;
 use machiai_core::facts::Lang;
 use machiai_core::ids::{LineNo, SiteId};
+use machiai_core::queue::Clinic;
 use machiai_core::time::AtMs;
 use machiai_wire::token::{digest_of, letters};
 use serde::Deserialize;
@@ -126,7 +127,16 @@ impl Patients {
 
     async fn site_page(&self, (site, lang): (SiteId, Lang), told: Option<String>) -> Result<String, NoPage> {
         let (now, by) = (self.remote.clock.now(), crate::site::remote::by());
-        let view = self.remote.clinics.ask(site, |clinic, _| view::site(clinic, now, &by)).await?;
+        let seen = |clinic: &Clinic| {
+            let mut view = view::site(clinic, now, &by);
+            for line in &mut view.lines {
+                if let Err(refusal) = self.remote.knows_leases(clinic, line.line) {
+                    line.may_take = Err(refusal);
+                }
+            }
+            view
+        };
+        let view = self.remote.clinics.ask(site, |clinic, _| seen(clinic)).await?;
         let view = view.ok_or(NoPage::NotFound)?;
         let key: [u8; machiai_wire::token::N_LETTERS] = chance::bytes().map_err(|_none| NoPage::Failed)?;
         Ok(self.pages.site(&self.about(site, lang, told).await?, &view, &letters(&key))?)

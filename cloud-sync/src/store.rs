@@ -10,6 +10,7 @@ use std::path::Path;
 
 use axum::body::Bytes;
 use machiai_core::ids::{Origin, Seq, SiteId};
+use machiai_core::time::AtMs;
 use machiai_wire::box_side::Most;
 use machiai_wire::hub_side::Judged;
 use machiai_wire::offset::Offset;
@@ -250,6 +251,41 @@ impl Store {
         match self {
             Self::Sqlite(sqlite) => sqlite.seen_ms(site).await,
             Self::Postgres(postgres) => postgres.seen_ms(site).await,
+        }
+    }
+
+    /// Begins a new life, at an instant of the hub's clock: the store came back from a backup, and whoever reads on from a
+    /// place of the life before is told that it is gone. No node may serve meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`]: begin it again.
+    pub async fn begin_life(&self, at: AtMs) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.begin_life(at).await,
+            Self::Postgres(postgres) => postgres.begin_life(at).await,
+        }
+    }
+
+    /// Returns when this life began; none for a store that never came back from a backup.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn life_began(&self) -> Result<Option<AtMs>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.life_began().await,
+            Self::Postgres(postgres) => postgres.life_began().await,
+        }
+    }
+
+    /// Copies a store that is a file into another one, which is not there yet; one on a server is left to the server's
+    /// own tools. Returns whether it was copied.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the disk is full, or the file is there.
+    pub async fn copy_to(&self, path: &Path) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.copy_to(path).await.map(|()| true),
+            Self::Postgres(_) => Ok(false),
         }
     }
 

@@ -3,9 +3,10 @@
 use machiai_core::command::Command;
 use machiai_core::decide::{Context, Draft, Edge, decide};
 use machiai_core::envelope::{By, Envelope, Head, Trust};
-use machiai_core::ids::{Origin, Seq, SiteId, VisitId};
+use machiai_core::ids::{LineNo, Origin, Seq, SiteId, VisitId};
 use machiai_core::queue::Clinic;
-use machiai_core::refusal::Refusal;
+use machiai_core::refusal::{Refusal, RefusalCode};
+use machiai_core::time::AtMs;
 use machiai_wire::offset::Offset;
 use machiai_wire::token::digest_of;
 
@@ -42,6 +43,8 @@ pub(crate) struct Remote {
     pub(crate) clock: Clock,
     /// Drawn at this node's start: it writes under this origin in every site.
     origin: Origin,
+    /// When the store came back from a backup: what was given of that day's numbers before, it does not know.
+    began: Option<AtMs>,
 }
 
 /// Draws a visit's id; its holder is known by the token of the page that took it.
@@ -60,8 +63,10 @@ impl Edge for Drawn<'_> {
 
 impl Remote {
     /// Begins to act, under an origin that nothing wrote under before.
-    pub(crate) fn new(streams: Streams, clock: Clock, origin: Origin) -> Self {
-        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin }
+    ///
+    /// `began` is when the store came back from a backup, if it ever did.
+    pub(crate) fn new(streams: Streams, (clock, began): (Clock, Option<AtMs>), origin: Origin) -> Self {
+        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin, began }
     }
 
     /// Takes a ticket whose holder will be known by a token; the same token takes one ticket, however often.
@@ -106,9 +111,26 @@ impl Remote {
         Ok(Done::Busy)
     }
 
+    /// Says whether the hub knows which of a line's leased numbers it gave: on the day on which its store came back from a
+    /// backup it gives none, for one of them may have been given already.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(crate) fn knows_leases(&self, clinic: &Clinic, line: LineNo) -> Result<(), Refusal> {
+        let is_of_lost_life = |began: AtMs| clinic.day == Some(clinic.standing.rules.day_at(began));
+        if self.began.is_some_and(is_of_lost_life) {
+            let name = clinic.standing.lines.get(&line).map(|line| line.name.ja.as_str()).unwrap_or_default();
+            return Err(Refusal::new(RefusalCode::LeaseUsedUp).with("line", &name));
+        }
+        Ok(())
+    }
+
     fn decide(&self, clinic: &Clinic, command: &Command, token: Option<&str>) -> Result<Vec<Draft>, Refusal> {
         if let Some(newest) = clinic.newest() {
             self.clock.hear(newest.stamp);
+        }
+        if let Command::TakeLeased(take) = command {
+            self.knows_leases(clinic, take.line)?;
         }
         let context = Context { now: self.clock.now(), trust: Trust::Synced, quiet_ms: 0, by: by(), cmd: None };
         decide(clinic, command, &context, &mut Drawn(token))

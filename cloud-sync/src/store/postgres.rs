@@ -5,6 +5,7 @@
 
 mod devices;
 mod facts;
+mod lives;
 mod rows;
 mod server;
 mod sites;

@@ -1,5 +1,6 @@
 //! The store in one SQLite file: a thread that writes, and a few connections that read.
 
+pub(crate) mod backup;
 mod devices;
 mod facts;
 mod rows;
@@ -64,13 +65,7 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError`] when it is no store of ours, or of a later version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut db = Connection::open(path).tried("open the store")?;
-        db.busy_timeout(BUSY_FOR).tried("set how long to wait")?;
-        for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA mmap_size = 0"] {
-            db.query_row(pragma, [], |_| Ok(())).or_else(none).tried("set the store's safety")?;
-        }
-        let runner = embedded::migrations::runner().set_grouped(true).set_abort_missing(true);
-        runner.run(&mut db).map_err(StoreError::Migrate)?;
+        let db = opened(path)?;
         let readers = Readers { path: path.to_owned(), kept: Mutex::default() };
         Ok(Self { writer: Writer::start(db)?, readers: Arc::new(readers) })
     }
@@ -180,6 +175,18 @@ impl Readers {
         db.busy_timeout(BUSY_FOR).tried("set how long to wait")?;
         Ok(db)
     }
+}
+
+/// Opens a file to write, and brings its tables up to date.
+fn opened(path: &Path) -> Result<Connection, StoreError> {
+    let mut db = Connection::open(path).tried("open the store")?;
+    db.busy_timeout(BUSY_FOR).tried("set how long to wait")?;
+    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA mmap_size = 0"] {
+        db.query_row(pragma, [], |_| Ok(())).or_else(none).tried("set the store's safety")?;
+    }
+    let runner = embedded::migrations::runner().set_grouped(true).set_abort_missing(true);
+    runner.run(&mut db).map_err(StoreError::Migrate)?;
+    Ok(db)
 }
 
 /// Asks several questions of the same state of the file.

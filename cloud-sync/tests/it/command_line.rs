@@ -1,7 +1,9 @@
 //! Sites, codes and certificates by the command line, on the store of a hub that serves.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -68,5 +70,39 @@ fn operators_add_a_site_and_draw_codes_while_the_hub_serves() {
         assert!(!refused.status.success());
         let told = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(told.contains("there is no site 7"), "{told}");
+    }
+}
+
+#[test]
+fn a_backup_is_made_while_the_hub_serves_and_brought_back_while_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, backup) = (folder.path().join("state"), folder.path().join("backup"));
+    let backup_path = backup.to_str().unwrap();
+    said(&["site", "add", "1001"], &state);
+    let (serving, _) = Serving::start(&state);
+    said(&["backup", backup_path], &state);
+    for name in ["hub.db", "hub-ca.key", "hub-ca.crt"] {
+        let mode = std::fs::metadata(backup.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let over_another = done(&["backup", backup_path], &state);
+    assert!(!over_another.status.success(), "a backup was written over");
+    said(&["site", "add", "1002"], &state);
+
+    let refused = done(&["restore", backup_path], &state);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("stop it first"), "{refused:?}");
+    drop(serving);
+    let authority = Authority::open(&state).unwrap().fingerprint();
+    assert!(said(&["restore", backup_path], &state).starts_with("restored; what was there lies in "));
+    assert_eq!(said(&["site", "add", "1001"], &state), "site 1001 was there");
+    assert_eq!(said(&["site", "add", "1002"], &state), "site 1002 added", "it came after the backup");
+    assert_eq!(Authority::open(&state).unwrap().fingerprint(), authority);
+
+    // A backup that is no store, or was cut short, takes nobody's place.
+    let whole = std::fs::read(backup.join("hub.db")).unwrap();
+    for bad in [&b"no store"[..], &whole[..whole.len() / 2]] {
+        File::create(backup.join("hub.db")).unwrap().write_all(bad).unwrap();
+        assert!(!done(&["restore", backup_path], &state).status.success());
+        assert_eq!(said(&["site", "add", "1002"], &state), "site 1002 was there");
     }
 }

@@ -7,6 +7,7 @@ mod conformance;
 mod enrol;
 mod limits;
 mod link;
+mod lives;
 mod network;
 mod nodes;
 mod phone;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use machiai_core::time::AtMs;
+use machiai_hub::backup::{back_up, restore};
+use machiai_hub::store::Store;
 use machiai_hw_tests::demo::daemon::SITE;
-use machiai_hw_tests::hub::phone::label;
+use machiai_hw_tests::hub::phone::{Taken, label};
 use machiai_hw_tests::hub::soon;
 use serde_json::json;
 
@@ -86,4 +89,53 @@ async fn a_node_that_is_killed_takes_no_fact_and_no_ticket_with_it() {
     assert_eq!(labels.iter().collect::<BTreeSet<_>>().len(), 24, "{labels:?}");
     let [here, there] = scene.facts().await;
     assert_eq!(here, there);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hub_that_came_back_from_an_older_backup_is_given_back_what_it_lost_and_gives_no_number_again() {
+    let mut scene = Scene::set(Home::folder(), 1).await;
+    scene.enrol().await;
+    scene.press("reception", &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
+    scene.until_even().await;
+    let Home::Folder(home) = &scene.home else { unreachable!("a store in a file") };
+    let (state, backup) = (home.path().to_owned(), home.path().join("backup"));
+    let store = Store::open(&scene.home.name()).await.unwrap();
+    back_up(&store, &state, &backup).await.unwrap();
+    drop(store);
+
+    // What came after the backup: the hub's own tickets, and the clinic's.
+    let ((first, key), (second, _)) = (scene.take().await, scene.take().await);
+    scene.press("kiosk", &format!("lines/{SITE}-1/tickets"), json!({"channel": "kiosk"})).await;
+    for path in [&first, &second] {
+        let label = label(&scene.page(path).await).unwrap().to_owned();
+        scene.visit(&label).await;
+    }
+    scene.until_even().await;
+    let [held, _] = scene.facts().await;
+
+    // While the hub serves nothing is brought back over it.
+    let now = AtMs(scene.api.status().await.unwrap().now_ms);
+    let lock = machiai_hub::backup::hold(&state).unwrap();
+    assert!(restore(&backup, &state, now).unwrap_err().to_string().contains("stop it first"));
+    drop(lock);
+    scene.hub.kill_first();
+    let aside = restore(&backup, &state, now).unwrap();
+    assert!(aside.join("hub.db").is_file());
+    scene.hub.add_node(&scene.api).await.unwrap();
+
+    // The box gives it all back, the hub's own facts too; nobody presses a button for it.
+    scene.until_even().await;
+    let is_back = async || {
+        let there = scene.hub.facts(scene.daemon.state()).await.ok()?;
+        there.is_superset(&held).then_some(())
+    };
+    soon("the hub holds again what it lost", is_back).await.unwrap();
+    let [here, there] = scene.facts().await;
+    assert_eq!(here, there);
+    assert!(scene.page(&second).await.contains("ご来院をお待ちしています"));
+    // The same press is the same ticket; another one has none today, for it might be somebody's already.
+    assert_eq!(scene.send(&key).await, first);
+    assert!(scene.phone.keys().await.unwrap().is_empty(), "tickets are offered");
+    let Taken::Refused(page) = scene.phone.take(1, "0000000000000000").await.unwrap() else { panic!("a ticket") };
+    assert!(page.contains("内科では、今お取りいただける番号がなくなりました"), "{page}");
 }

@@ -30,7 +30,7 @@ pub(super) struct Scene {
     pub(super) api: Api,
     pub(super) phone: Phone,
     _folder: TempDir,
-    _home: Home,
+    pub(super) home: Home,
 }
 
 impl Scene {
@@ -38,8 +38,10 @@ impl Scene {
     pub(super) async fn set(home: Home, n_nodes: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let this = Path::new(env!("CARGO_BIN_EXE_machiai-demo"));
-        let state = folder.path().join("hub");
-        std::fs::create_dir(&state).unwrap();
+        let state = match &home {
+            Home::Folder(home) => home.path().to_owned(),
+            Home::Server(_) => folder.path().to_owned(),
+        };
         let shared = Shared { program: this.to_owned(), state, store: home.name() };
         let mut hub = House::lay(shared, STARTS.1).await.unwrap();
         let setting = Setting {
@@ -57,7 +59,7 @@ impl Scene {
             hub.add_node(&api).await.unwrap();
         }
         let phone = Phone::new(hub.patients.address()).unwrap();
-        Self { hub, daemon, api, phone, _folder: folder, _home: home }
+        Self { hub, daemon, api, phone, _folder: folder, home }
     }
 
     /// Has the box enrolled while it runs.

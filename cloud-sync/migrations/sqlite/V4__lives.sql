@@ -1,0 +1,5 @@
+-- When the store came back from a backup: one row each time.
+CREATE TABLE lives (
+    -- The hub's clock then, milliseconds of UTC.
+    began_ms INTEGER NOT NULL
+) STRICT;
