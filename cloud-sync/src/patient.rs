@@ -23,6 +23,7 @@ use machiai_wire::token::{digest_of, letters};
 use serde::Deserialize;
 
 use crate::chance;
+use crate::door::limits::{Buckets, Rate};
 use crate::site::remote::{Done, Remote};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
@@ -41,6 +42,35 @@ pub(crate) struct Patients {
     seen: Seen,
     pages: Arc<Pages>,
     secret: [u8; 32],
+    asks: Arc<Asks>,
+}
+
+/// How much all patients of a clinic may ask together: who they are, nobody knows behind a proxy.
+struct Asks {
+    pages: Buckets<SiteId>,
+    presses: Buckets<SiteId>,
+}
+
+/// Pages of a clinic: a few hundred telephones that ask every 20 s, and the rush when it opens.
+const PAGES: Rate = Rate { per_minute: 3_000, at_once: 600 };
+
+/// Presses for tickets of a clinic.
+const PRESSES: Rate = Rate { per_minute: 60, at_once: 30 };
+
+impl Asks {
+    const fn begin() -> Self {
+        Self { pages: Buckets::of(PAGES), presses: Buckets::of(PRESSES) }
+    }
+
+    /// Takes a press of a clinic's patients, at an instant of the hub's clock.
+    fn take_press(&self, site: SiteId, now: AtMs) -> Result<(), NoPage> {
+        self.presses.take(site, now.0.cast_unsigned()).map_err(|after_s| NoPage::TooMany { after_s })
+    }
+
+    /// Takes a page of a clinic's patients.
+    fn take_page(&self, site: SiteId, now: AtMs) -> Result<(), NoPage> {
+        self.pages.take(site, now.0.cast_unsigned()).map_err(|after_s| NoPage::TooMany { after_s })
+    }
 }
 
 /// Why there is no page.
@@ -52,6 +82,8 @@ enum NoPage {
     Failed,
     /// The form is not one of ours.
     BadForm,
+    /// The clinic's patients ask more than is served at once.
+    TooMany { after_s: u64 },
 }
 
 impl From<StoreError> for NoPage {
@@ -70,6 +102,7 @@ impl From<minijinja::Error> for NoPage {
 
 impl IntoResponse for NoPage {
     fn into_response(self) -> Response {
+        let after_s = if let Self::TooMany { after_s } = self { Some(after_s) } else { None };
         let (status, ja, en) = match self {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -80,6 +113,11 @@ impl IntoResponse for NoPage {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "ただいま表示できません。少し待ってから、もう一度お試しください。",
                 "This cannot be shown now. Please try again in a moment.",
+            ),
+            Self::TooMany { .. } => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "ただいま混み合っています。少し待ってから、もう一度お試しください。",
+                "So many are asking now. Please try again in a moment.",
             ),
             Self::BadForm => (
                 StatusCode::BAD_REQUEST,
@@ -92,7 +130,11 @@ impl IntoResponse for NoPage {
              content=\"width=device-width,initial-scale=1\"><title>待合</title><body style=\"font:20px/1.7 sans-serif;\
              padding:32px 20px;max-width:32em;margin:auto\"><p>{ja}</p><p lang=\"en\">{en}</p></body></html>"
         );
-        (status, html_headers(), page).into_response()
+        let mut response = (status, html_headers(), page).into_response();
+        if let Some(after_s) = after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(after_s));
+        }
+        response
     }
 }
 
@@ -105,7 +147,7 @@ impl Patients {
         (remote, seen): (Remote, Seen),
         secret: [u8; 32],
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self { remote, seen, pages: Arc::new(Pages::built_in()?), secret })
+        Ok(Self { remote, seen, pages: Arc::new(Pages::built_in()?), secret, asks: Arc::new(Asks::begin()) })
     }
 
     /// Returns the routes of patients' pages.
@@ -194,6 +236,7 @@ async fn site(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, NoPage> {
+    patients.asks.take_page(site, patients.remote.clock.now())?;
     let page = patients.site_page((site, asked.lang(&headers)), None).await?;
     Ok((html_headers(), page).into_response())
 }
@@ -220,6 +263,7 @@ async fn take(
         let page = patients.site_page((site, lang), Some(said)).await?;
         Ok((StatusCode::CONFLICT, html_headers(), page).into_response())
     };
+    patients.asks.take_press(site, patients.remote.clock.now())?;
     let mut person = patients.person(site, &headers);
     if let Some(token) = patients.live(site, &person).await? {
         return Ok(to_ticket(site, &token, lang, None));
@@ -248,6 +292,7 @@ async fn ticket(
     Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, NoPage> {
+    patients.asks.take_page(site, patients.remote.clock.now())?;
     let page = patients.ticket_page((site, asked.lang(&headers)), &token, false).await?;
     Ok((html_headers(), page).into_response())
 }
@@ -314,4 +359,21 @@ fn html_headers() -> [(header::HeaderName, &'static str); 5] {
             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clinics_patients_press_so_often_and_another_clinics_are_not_held_up() {
+        let (asks, [one, other], at) = (Asks::begin(), [SiteId(1), SiteId(2)], AtMs(1_800_000_000_000));
+        assert!((0..30).all(|_| asks.take_press(one, at).is_ok()));
+        assert!(matches!(asks.take_press(one, at), Err(NoPage::TooMany { after_s: 1 })));
+        assert!(asks.take_press(other, at).is_ok());
+        assert!(asks.take_page(one, at).is_ok(), "pages are shown all the same");
+        assert!(asks.take_press(one, at.plus_ms(1_000)).is_ok() && asks.take_press(one, at.plus_ms(1_000)).is_err());
+        let response = NoPage::TooMany { after_s: 7 }.into_response();
+        assert_eq!((response.status().as_u16(), response.headers()[header::RETRY_AFTER].to_str().unwrap()), (429, "7"));
+    }
 }

@@ -14,9 +14,8 @@ use tokio::time::Instant;
 /// Mebibytes, in bytes.
 const MIB: i64 = 1024 * 1024;
 
-/// Addresses whose tries are remembered at once; when there are more, those that may try as often as ever are
-/// forgotten.
-const MOST_ADDRESSES: usize = 10_000;
+/// Buckets that are remembered at once; when there are more, the full ones are forgotten.
+const MOST_BUCKETS: usize = 10_000;
 
 /// How fast a bucket fills, and how much it holds.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +98,47 @@ impl Bucket {
     }
 }
 
+/// A bucket for each who asks.
+#[derive(Debug)]
+pub(crate) struct Buckets<K> {
+    rate: Rate,
+    of_each: Mutex<BTreeMap<K, Bucket>>,
+}
+
+impl<K: Ord> Buckets<K> {
+    /// Begins with full ones.
+    pub(crate) const fn of(rate: Rate) -> Self {
+        Self { rate, of_each: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Takes a token out of somebody's bucket.
+    ///
+    /// # Errors
+    /// For how many seconds there is none.
+    pub(crate) fn take(&self, of: K, now_ms: u64) -> Result<(), u64> {
+        let rate = self.rate;
+        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
+        if of_each.len() >= MOST_BUCKETS {
+            of_each.retain(|_, bucket| {
+                bucket.fill(rate, now_ms);
+                !bucket.is_full(rate)
+            });
+        }
+        if of_each.len() >= MOST_BUCKETS && !of_each.contains_key(&of) {
+            return Err(60);
+        }
+        let bucket = of_each.entry(of).or_insert_with(|| Bucket::full(rate, now_ms));
+        bucket.fill(rate, now_ms);
+        match bucket.wait_s(rate) {
+            Some(wait_s) => Err(wait_s),
+            None => {
+                bucket.spend(1);
+                Ok(())
+            }
+        }
+    }
+}
+
 /// What a site's box has left.
 #[derive(Clone, Copy, Debug)]
 struct Left {
@@ -112,13 +152,13 @@ pub(super) struct Gauge {
     pub(super) limits: Limits,
     started: Instant,
     boxes: Mutex<BTreeMap<(SiteId, Generation), Left>>,
-    tries: Mutex<BTreeMap<IpAddr, Bucket>>,
+    tries: Buckets<IpAddr>,
 }
 
 impl Gauge {
     /// Begins to measure.
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, started: Instant::now(), boxes: Mutex::default(), tries: Mutex::default() }
+        Self { limits, started: Instant::now(), boxes: Mutex::default(), tries: Buckets::of(limits.tries) }
     }
 
     /// Returns the milliseconds since it began.
@@ -162,26 +202,7 @@ impl Gauge {
     /// # Errors
     /// For how many seconds it has to wait.
     pub(super) fn take_try(&self, of: IpAddr, now_ms: u64) -> Result<(), u64> {
-        let rate = self.limits.tries;
-        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-        if tries.len() >= MOST_ADDRESSES {
-            tries.retain(|_, bucket| {
-                bucket.fill(rate, now_ms);
-                !bucket.is_full(rate)
-            });
-        }
-        if tries.len() >= MOST_ADDRESSES && !tries.contains_key(&of) {
-            return Err(60);
-        }
-        let bucket = tries.entry(of).or_insert_with(|| Bucket::full(rate, now_ms));
-        bucket.fill(rate, now_ms);
-        match bucket.wait_s(rate) {
-            Some(wait_s) => Err(wait_s),
-            None => {
-                bucket.spend(1);
-                Ok(())
-            }
-        }
+        self.tries.take(of, now_ms)
     }
 }
 
@@ -238,6 +259,6 @@ mod tests {
         }
         assert_eq!(gauge.take_try(address(20_000), 0), Err(60), "no room to remember one more");
         assert_eq!(gauge.take_try(address(20_000), 30_000), Ok(()), "those that may try as before are forgotten");
-        assert_eq!(gauge.tries.lock().unwrap().len(), 2, "the one that tried twice, and the new one");
+        assert_eq!(gauge.tries.of_each.lock().unwrap().len(), 2, "the one that tried twice, and the new one");
     }
 }
