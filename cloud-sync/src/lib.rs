@@ -3,14 +3,17 @@
 //! It keeps what boxes send by its bytes, hands it to whoever may read it, and never trusts a clinic's clock, nor one
 //! clinic with another's data.
 
+pub mod blobs;
 pub mod causes;
 pub mod chance;
 pub mod clock;
 pub mod door;
+pub mod folder;
 pub mod hub;
 pub mod nodes;
 mod patient;
 mod public;
+pub mod publish;
 pub mod serve;
 mod site;
 pub mod store;

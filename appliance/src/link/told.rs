@@ -84,6 +84,16 @@ impl Linked {
         *newest = Some(HubStatus { mode, n_pending: told.n_pending, came_at_ms: came_at.or(before), wrong, why });
     }
 
+    /// Whether the box listens to the hub, which holds all its facts.
+    pub(super) fn is_even(&self) -> bool {
+        self.status().is_some_and(|status| status.mode.is_some() && status.n_pending == 0)
+    }
+
+    /// Whether facts wait to be sent.
+    pub(super) fn has_pending(&self) -> bool {
+        self.status().is_some_and(|status| status.n_pending > 0)
+    }
+
     /// Returns how the channel does; none where there is no hub, or before the first step.
     pub(crate) fn status(&self) -> Option<HubStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,0 +1,210 @@
+//! Content: each piece lies in a folder or an S3-compatible store under the hash of its bytes, and under nothing else.
+//!
+//! No name that anybody typed reaches the store. Pieces pass through in parts: none is ever held whole.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use machiai_core::program::content::ContentHash;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Place;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, WriteMultipart};
+use thiserror::Error;
+
+/// How much is read, hashed and sent at once, in bytes: S3 takes no smaller part but the last.
+const PIECE: usize = 8 * 1024 * 1024;
+
+/// Content cannot be kept or given.
+#[derive(Debug, Error)]
+pub enum BlobError {
+    /// A place that nobody knows.
+    #[error("content lies in file:FOLDER, or in s3://BUCKET/PREFIX?endpoint=URL&region=NAME")]
+    Name,
+    /// The folder cannot be made.
+    #[error("cannot make the folder {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file to be kept cannot be read.
+    #[error("cannot read {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file to be kept is empty, which nothing that airs is.
+    #[error("{path} is empty")]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The file to be kept was written meanwhile.
+    #[error("{path} changed while it was read")]
+    Changed {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The store failed.
+    #[error("cannot {step}")]
+    Store {
+        /// What was tried.
+        step: &'static str,
+        /// Why.
+        #[source]
+        source: object_store::Error,
+    },
+}
+
+/// Bytes as they come.
+pub(crate) type Pieces = BoxStream<'static, Result<Bytes, object_store::Error>>;
+
+/// Where content lies.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    below: Place,
+}
+
+impl Blobs {
+    /// Opens a place: `file:FOLDER`, which is made if it is not there, for its owner alone; or
+    /// `s3://BUCKET/PREFIX?endpoint=URL&region=NAME`, whose credentials stand in the environment as the tools of S3 name
+    /// them (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`).
+    ///
+    /// # Errors
+    /// [`BlobError`].
+    pub fn open(name: &str) -> Result<Self, BlobError> {
+        match name.split_once(':') {
+            Some(("file", folder)) if !folder.is_empty() => Self::in_folder(Path::new(folder)),
+            Some(("s3", rest)) => Self::in_s3(rest.strip_prefix("//").ok_or(BlobError::Name)?),
+            Some(_) | None => Err(BlobError::Name),
+        }
+    }
+
+    fn in_folder(folder: &Path) -> Result<Self, BlobError> {
+        let made = crate::folder::make_private(folder);
+        made.map_err(|source| BlobError::Folder { path: folder.to_owned(), source })?;
+        // What is named in a fact must outlive a power cut.
+        let store = LocalFileSystem::new_with_prefix(folder).map_err(failed("open the folder"))?.with_fsync(true);
+        Ok(Self { store: Arc::new(store), below: Place::default() })
+    }
+
+    fn in_s3(rest: &str) -> Result<Self, BlobError> {
+        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (bucket, below) = place.split_once('/').unwrap_or((place, ""));
+        if bucket.is_empty() {
+            return Err(BlobError::Name);
+        }
+        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        for value in query.split('&').filter(|value| !value.is_empty()) {
+            builder = match value.split_once('=') {
+                Some(("endpoint", url)) => builder.with_endpoint(url).with_allow_http(url.starts_with("http://")),
+                Some(("region", region)) => builder.with_region(region),
+                Some(_) | None => return Err(BlobError::Name),
+            };
+        }
+        // Its client takes the process's own; one that was chosen before is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let store = builder.build().map_err(failed("use the S3 store"))?;
+        let below = Place::parse(below).map_err(|_bad| BlobError::Name)?;
+        Ok(Self { store: Arc::new(store), below })
+    }
+
+    fn place(&self, content: ContentHash) -> Place {
+        self.below.clone().join(content.to_string())
+    }
+
+    /// Keeps a file, and returns the hash that it is known by; whole, or not at all.
+    ///
+    /// # Errors
+    /// [`BlobError`]: keep it again.
+    pub async fn put(&self, path: &Path) -> Result<ContentHash, BlobError> {
+        let unread = |source| BlobError::File { path: path.to_owned(), source };
+        let named = path.to_owned();
+        let hashed = tokio::task::spawn_blocking(move || hash(&named)).await;
+        let (content, n_bytes) = hashed.map_err(io::Error::other).and_then(|hashed| hashed).map_err(unread)?;
+        if n_bytes == 0 {
+            return Err(BlobError::Empty { path: path.to_owned() });
+        }
+        let mut file = File::open(path).map_err(unread)?;
+        let step = "keep content";
+        let upload = self.store.put_multipart(&self.place(content)).await.map_err(failed(step))?;
+        let (mut upload, mut hasher) = (WriteMultipart::new_with_chunk_size(upload, PIECE), blake3::Hasher::new());
+        loop {
+            let read = tokio::task::spawn_blocking(move || piece(file)).await;
+            let (next, bytes) = read.map_err(io::Error::other).and_then(|read| read).map_err(unread)?;
+            if bytes.is_empty() {
+                break;
+            }
+            hasher.update(&bytes);
+            upload.wait_for_capacity(1).await.map_err(failed(step))?;
+            upload.put(bytes.into());
+            file = next;
+        }
+        if *hasher.finalize().as_bytes() != *content.bytes() {
+            upload.abort().await.map_err(failed(step))?;
+            return Err(BlobError::Changed { path: path.to_owned() });
+        }
+        upload.finish().await.map_err(failed(step))?;
+        Ok(content)
+    }
+
+    /// Returns how many bytes a piece of content has; none where it does not lie here.
+    ///
+    /// # Errors
+    /// [`BlobError`]: ask again.
+    pub async fn size(&self, content: ContentHash) -> Result<Option<u64>, BlobError> {
+        match self.store.head(&self.place(content)).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(source) => Err(BlobError::Store { step: "find content", source }),
+        }
+    }
+
+    /// Reads bytes of a piece of content as they come.
+    ///
+    /// # Errors
+    /// [`BlobError`]: ask again.
+    pub(crate) async fn read(&self, content: ContentHash, range: Range<u64>) -> Result<Pieces, BlobError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found = self.store.get_opts(&self.place(content), options).await.map_err(failed("read content"))?;
+        Ok(found.into_stream().into_stream().boxed())
+    }
+}
+
+fn failed(step: &'static str) -> impl FnOnce(object_store::Error) -> BlobError {
+    move |source| BlobError::Store { step, source }
+}
+
+/// Hashes a file, and counts its bytes.
+fn hash(path: &Path) -> io::Result<(ContentHash, u64)> {
+    let (mut file, mut hasher, mut n_bytes) = (File::open(path)?, blake3::Hasher::new(), 0_u64);
+    loop {
+        let (next, bytes) = piece(file)?;
+        if bytes.is_empty() {
+            return Ok((ContentHash::from_bytes(*hasher.finalize().as_bytes()), n_bytes));
+        }
+        hasher.update(&bytes);
+        n_bytes = n_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        file = next;
+    }
+}
+
+/// Reads the next piece of a file; an empty one at its end.
+fn piece(mut file: File) -> io::Result<(File, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(u64::try_from(PIECE).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
+    Ok((file, bytes))
+}
