@@ -302,11 +302,11 @@ impl Store {
     }
 
     /// Takes in a file whose bytes were found to be those of its hash, and which lies on the store's own disk: it goes
-    /// from where it was, also when it is refused.
+    /// from where it was and waits to be decoded, or is refused and gone.
     ///
     /// # Errors
-    /// [`ImportError`]: it lies where it was, or is an original that waits.
-    pub fn adopt(&mut self, path: &Path, content: ContentHash, keep: &Keep) -> Result<Imported, ImportError> {
+    /// [`ImportError`]: it lies where it was.
+    pub fn adopt(&mut self, path: &Path, content: ContentHash, keep: &Keep) -> Result<Option<Verdict>, ImportError> {
         let read = |source| ImportError::Read { path: path.to_owned(), source };
         let file = places::open_plain(path).map_err(read)?;
         let n_bytes = file.metadata().map_err(read)?.len();
@@ -315,15 +315,13 @@ impl Store {
         }
         if let Some(refused @ Verdict::Refused(_)) = self.verdicts.get(&content) {
             fs::remove_file(path).map_err(|source| self.failed("remove a file", source))?;
-            return Ok(Imported { content: Some(content), verdict: refused.clone(), evicted: Vec::new() });
+            return Ok(Some(refused.clone()));
         }
-        let mut evicted = self.make_room(n_bytes, keep)?;
+        self.make_room(n_bytes, keep)?;
         let original = self.places.original(content);
         let kept = fs::rename(path, &original).and_then(|()| places::sync_folder(&original));
         kept.map_err(|source| self.failed("keep a file", source))?;
-        let mut imported = self.prepare(content, keep)?;
-        evicted.append(&mut imported.evicted);
-        Ok(Imported { evicted, ..imported })
+        Ok(None)
     }
 
     /// Refuses a file for what is seen without reading it through.

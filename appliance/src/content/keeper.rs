@@ -200,17 +200,17 @@ impl Keeper {
         }
     }
 
-    /// Takes in what came from the hub; without the program that prepares it airs as it came.
+    /// Takes in what came from the hub; until it is prepared it airs as it came.
     fn take_what_came(&mut self) {
         let coming = self.app.contents.coming_folder();
         for content in whole_in(&coming) {
             let keep = self.keep();
             let taken = self.store.adopt(&coming.join(content.to_string()), content, &keep);
             match taken {
-                Ok(imported) => {
-                    self.note(self.of_verdict(content, &imported.verdict, true));
+                Ok(Some(refused)) => {
+                    self.note(self.of_verdict(content, &refused, true));
                 }
-                Err(_) if self.store_stops() => return,
+                Ok(None) => {}
                 Err(error) => warn(&error),
             }
             self.show();

@@ -24,6 +24,7 @@ use super::pace::Pace;
 use crate::app::Shared;
 use crate::causes::with_causes;
 use crate::config::Config;
+use crate::content::hashes_in;
 use crate::content::keeper::MOST_BYTES;
 use crate::contents::HeldUp;
 use crate::surface::printer::clock::{Monotonic as _, RealTime};
@@ -118,12 +119,14 @@ impl Fetcher {
             return;
         }
         while self.waits(LOOK_EVERY) {
+            // Looked at first: what goes from here to the store meanwhile is seen there.
+            let has_whole = self.has_whole();
             let missing = self.missing();
             self.sweep(&missing);
             let now = self.clock.now();
             let is_due = |content: &&ContentHash| self.held.get(content).is_none_or(|(_, until)| *until <= now);
             let next = missing.iter().find(is_due).copied();
-            let may = self.rests_until <= now && self.app.linked.is_even() && !self.has_whole();
+            let may = self.rests_until <= now && self.app.linked.is_even() && !has_whole;
             if let Some(content) = next.filter(|_| may) {
                 let came = self.fetch(content);
                 self.note(content, came);
@@ -134,13 +137,14 @@ impl Fetcher {
 
     /// Waits; false when the app stops.
     fn waits(&self, span: Duration) -> bool {
-        let waited = self.app.stop.run_until_cancelled(tokio::time::sleep(span));
+        // A timer begins where there is a runtime.
+        let waited = async { self.app.stop.run_until_cancelled(tokio::time::sleep(span)).await };
         self.runtime.block_on(waited).is_some()
     }
 
     /// Lists what the program names and the disk lacks, the soonest first.
     fn missing(&self) -> Vec<ContentHash> {
-        let (on_disk, now) = (self.app.contents.on_disk(), self.app.gate.clock.now().0);
+        let (on_disk, now) = (hashes_in(self.app.contents.folder()), self.app.gate.clock.now().0);
         let mut missing = self.app.gate.read(|clinic| clinic.program.missing(&on_disk, now));
         let status = self.app.contents.status();
         let refused: BTreeSet<ContentHash> = status.refused.iter().filter_map(|file| file.content).collect();
