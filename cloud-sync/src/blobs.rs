@@ -208,3 +208,82 @@ fn piece(mut file: File) -> io::Result<(File, Vec<u8>)> {
     file.by_ref().take(u64::try_from(PIECE).unwrap_or(u64::MAX)).read_to_end(&mut bytes)?;
     Ok((file, bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// Names an S3 store to be tried, as `--blobs` does; its bucket must be there, its credentials in the environment.
+    const S3: &str = "MACHIAI_TEST_S3";
+
+    async fn read(blobs: &Blobs, content: ContentHash, range: Range<u64>) -> Vec<u8> {
+        let pieces = blobs.read(content, range).await.unwrap();
+        pieces.try_fold(Vec::new(), async |all, piece| Ok([all, piece.to_vec()].concat())).await.unwrap()
+    }
+
+    /// What holds of every place.
+    async fn story(name: &str, folder: &Path) {
+        let blobs = Blobs::open(name).unwrap();
+        let path = folder.join("film");
+        // Two whole pieces and a part of a third.
+        let bytes: Vec<u8> = (0..20_000_000_u32).map(|nth| (nth % 251).to_le_bytes()[0]).collect();
+        File::create(&path).unwrap().write_all(&bytes).unwrap();
+        let content = ContentHash::from_bytes(*blake3::hash(&bytes).as_bytes());
+        for _ in 0..2 {
+            assert_eq!(blobs.put(&path).await.unwrap(), content);
+        }
+        assert_eq!(blobs.size(content).await.unwrap(), Some(20_000_000));
+        assert_eq!(read(&blobs, content, 0..20_000_000).await, bytes);
+        for (from, to) in [(0_usize, 1_usize), (8_388_607, 8_388_610), (19_999_999, 20_000_000)] {
+            let range = u64::try_from(from).unwrap()..u64::try_from(to).unwrap();
+            assert_eq!(read(&blobs, content, range).await, bytes[from..to]);
+        }
+        let absent = ContentHash::from_bytes([9; 32]);
+        assert_eq!(blobs.size(absent).await.unwrap(), None);
+        assert!(matches!(blobs.read(absent, 0..1).await, Err(BlobError::Store { .. })));
+    }
+
+    #[tokio::test]
+    async fn what_is_put_into_a_folder_is_read_again_from_any_byte_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state/blobs");
+        story(&format!("file:{}", state.display()), folder.path()).await;
+        let lie: Vec<_> = std::fs::read_dir(state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(lie.len(), 1, "nothing half made lies beside it: {lie:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_put_into_an_s3_store_is_read_again_from_any_byte_on() {
+        let Ok(name) = std::env::var(S3) else {
+            eprintln!("no S3 store is tried: {S3} names none");
+            return;
+        };
+        story(&name, tempfile::tempdir().unwrap().path()).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_without_bytes_and_a_folder_are_no_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
+        let empty = folder.path().join("empty");
+        File::create(&empty).unwrap();
+        assert!(matches!(blobs.put(&empty).await, Err(BlobError::Empty { .. })));
+        for no_file in [folder.path().to_owned(), folder.path().join("none")] {
+            assert!(matches!(blobs.put(&no_file).await, Err(BlobError::File { .. })));
+        }
+    }
+
+    #[test]
+    fn a_place_is_a_folder_or_a_bucket_and_nothing_else() {
+        for bad in
+            ["", "blobs", "file:", "s3:films", "s3://", "s3://films?x=1", "s3://films/a/../b?region=r", "ftp://x"]
+        {
+            assert!(matches!(Blobs::open(bad), Err(BlobError::Name)), "{bad}");
+        }
+        for good in ["s3://films?endpoint=http://127.0.0.1:9000&region=r", "s3://films/below/that?region=r"] {
+            assert!(Blobs::open(good).is_ok(), "{good}");
+        }
+    }
+}

@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn an_instant_is_one_of_tokyo() {
         assert_eq!(read_instant("2026-11-24T09:00").map(|at| at.0), Ok(1_795_478_400_000));
-        for bad in ["", "2026-11-24", "09:00", "2026-11-24T25:00", "../T09:00"] {
+        for bad in ["", "2026-11-24", "09:00", "2026-11-24T99:00", "../T09:00"] {
             assert!(read_instant(bad).is_err(), "{bad}");
         }
     }

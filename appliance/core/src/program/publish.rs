@@ -31,7 +31,7 @@ impl Program {
         let bad = |is_bad: bool, field: &str| if is_bad { Err(bad_value(field)) } else { Ok(()) };
         bad(table.to <= table.from || table.to <= now, "to")?;
         // Whoever could not approve it in time could only find that it came too late.
-        bad(table.deadline >= table.to || table.deadline <= now, "deadline")?;
+        bad(table.deadline >= table.to || table.deadline < now, "deadline")?;
         bad(table.adverts.apart_min > MAX_APART_MIN, "apart_min")?;
         bad(table.slots.is_empty() || !are_unique(table.slots.iter().map(|slot| &slot.slot)), "slots")?;
         table.slots.iter().try_for_each(|slot| self.refuse_slot(slot))?;

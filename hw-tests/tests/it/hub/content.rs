@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use machiai_core::ids::SiteId;
 use machiai_core::program::content::{Content, ContentHash, ContentKind};
@@ -15,7 +16,7 @@ use machiai_hub::publish::Publisher;
 use machiai_hub::serve::reading;
 use machiai_hub::store::devices::Replaces;
 use machiai_hw_tests::demo::api::{Api, Press};
-use machiai_hw_tests::demo::daemon::{Daemon, Program, SITE, Setting};
+use machiai_hw_tests::demo::daemon::{Daemon, Program, SITE, Setting, write};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::films::Film;
 use machiai_hw_tests::hub::house::{House, Shared};
@@ -36,6 +37,9 @@ const STARTS: &str = "2026-11-24T09:10:00+09:00";
 /// 2026-11-24T00:00:00+09:00, and a day, in milliseconds.
 const MIDNIGHT: i64 = 1_795_446_000_000;
 const DAY: i64 = 86_400_000;
+
+/// At which pace a film comes that takes its time.
+const KBIT_S: u32 = 4_000;
 
 /// How much of a film nobody sees: enough that a line can break in the middle, in bytes.
 const UNSEEN: u32 = 3_000_000;
@@ -201,11 +205,17 @@ async fn a_film_that_was_tampered_with_at_the_hub_is_thrown_away_and_told_and_co
         assert_eq!(fs::read_dir(scene.place(place)).unwrap().count(), 0, "something lies in {place}");
     }
 
-    // The same film again heals what lies at the hub; a box that starts asks at once.
+    // The same film again heals what lies at the hub; a box that starts asks at once, and at its pace.
     assert_eq!(blobs.put(&path).await.unwrap(), content);
     scene.daemon.kill().unwrap();
+    let config = scene.folder.path().join("machiai.toml");
+    let paced = format!("hub_kbit_s = {KBIT_S}\n{}", fs::read_to_string(&config).unwrap());
+    write(&config, paced).unwrap();
+    let watch = Stopwatch::start();
     scene.daemon.run().await.unwrap();
     scene.until("the film comes", |told| told["content"]["n_contents"] == 1 && told["troubles"] == json!([])).await;
+    let least_ms = fs::metadata(&path).unwrap().len() * 8 / u64::from(KBIT_S) - 250;
+    assert!(watch.read() >= Duration::from_millis(least_ms), "it came in {:?}", watch.read());
 }
 
 /// Asks for content as a box.
