@@ -9,17 +9,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use futures_util::stream::BoxStream;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
 use machiai_core::program::content::ContentHash;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Place;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, WriteMultipart};
+use object_store::{ClientConfigKey, ObjectStore, ObjectStoreExt as _, WriteMultipart};
 use thiserror::Error;
 
 /// How much is read, hashed and sent at once, in bytes: S3 takes no smaller part but the last.
 const PIECE: usize = 8 * 1024 * 1024;
+
+/// How much is read for a box at once, in bytes.
+const READ_AT_ONCE: u64 = 1024 * 1024;
+
+/// How long one request of an S3 store may take: a piece, on a line that is not fast.
+const S3_ANSWERS_WITHIN: &str = "5 minutes";
 
 /// Content cannot be kept or given.
 #[derive(Debug, Error)]
@@ -107,7 +113,9 @@ impl Blobs {
         if bucket.is_empty() {
             return Err(BlobError::Name);
         }
-        let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
+        let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+        let builder = AmazonS3Builder::from_env().with_config(timeout, S3_ANSWERS_WITHIN);
+        let mut builder = builder.with_bucket_name(bucket);
         for value in query.split('&').filter(|value| !value.is_empty()) {
             builder = match value.split_once('=') {
                 Some(("endpoint", url)) => builder.with_endpoint(url).with_allow_http(url.starts_with("http://")),
@@ -173,14 +181,21 @@ impl Blobs {
         }
     }
 
-    /// Reads bytes of a piece of content as they come.
-    ///
-    /// # Errors
-    /// [`BlobError`]: ask again.
-    pub(crate) async fn read(&self, content: ContentHash, range: Range<u64>) -> Result<Pieces, BlobError> {
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let found = self.store.get_opts(&self.place(content), options).await.map_err(failed("read content"))?;
-        Ok(found.into_stream().into_stream().boxed())
+    /// Reads bytes of a piece of content, as fast as they are taken: each time a little is asked for, so that a box which
+    /// takes an hour over it keeps no request open.
+    pub(crate) fn read(&self, content: ContentHash, range: Range<u64>) -> Pieces {
+        let (store, place) = (Arc::clone(&self.store), self.place(content));
+        let pieces = stream::try_unfold(range.start, move |from| {
+            let (store, place) = (Arc::clone(&store), place.clone());
+            let to = from.saturating_add(READ_AT_ONCE).min(range.end);
+            async move {
+                if from >= to {
+                    return Ok(None);
+                }
+                store.get_range(&place, from..to).await.map(|bytes| Some((bytes, to)))
+            }
+        });
+        pieces.boxed()
     }
 }
 
@@ -213,14 +228,19 @@ fn piece(mut file: File) -> io::Result<(File, Vec<u8>)> {
 mod tests {
     use std::io::Write as _;
 
+    use futures_util::TryStreamExt as _;
+
     use super::*;
 
     /// Names an S3 store to be tried, as `--blobs` does; its bucket must be there, its credentials in the environment.
     const S3: &str = "MACHIAI_TEST_S3";
 
     async fn read(blobs: &Blobs, content: ContentHash, range: Range<u64>) -> Vec<u8> {
-        let pieces = blobs.read(content, range).await.unwrap();
-        pieces.try_fold(Vec::new(), async |all, piece| Ok([all, piece.to_vec()].concat())).await.unwrap()
+        blobs
+            .read(content, range)
+            .try_fold(Vec::new(), async |all, piece| Ok([all, piece.to_vec()].concat()))
+            .await
+            .unwrap()
     }
 
     /// What holds of every place.
@@ -242,7 +262,7 @@ mod tests {
         }
         let absent = ContentHash::from_bytes([9; 32]);
         assert_eq!(blobs.size(absent).await.unwrap(), None);
-        assert!(matches!(blobs.read(absent, 0..1).await, Err(BlobError::Store { .. })));
+        assert!(blobs.read(absent, 0..1).next().await.unwrap().is_err());
     }
 
     #[tokio::test]

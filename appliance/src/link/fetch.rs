@@ -267,12 +267,17 @@ impl Fetcher {
                         tracing::error!(%content, "the bytes that came are not those of the content, and are thrown away");
                     }
                     HeldUp::NoRoom => tracing::warn!(%content, "there is no room for content"),
-                    HeldUp::Unknown => tracing::warn!(%content, "the hub has no such content"),
+                    HeldUp::Unknown => tracing::info!(%content, "the hub has no such content"),
                 }
                 self.held.insert(content, (why, now.saturating_add(HELD_UP_FOR)));
             }
             Err(error @ (FetchError::Line(_) | FetchError::Broke(_) | FetchError::Short | FetchError::Disk(_))) => {
-                tracing::warn!(error = %with_causes(&error), %content, "content does not come, and is tried again");
+                let cause = with_causes(&error);
+                if matches!(error, FetchError::Disk(_)) {
+                    tracing::warn!(error = %cause, %content, "content cannot be kept, and is fetched again later");
+                } else {
+                    tracing::info!(error = %cause, %content, "content does not come, and is asked for again later");
+                }
                 self.rests_until = now.saturating_add(self.rest(&error));
                 self.n_broken = self.n_broken.saturating_add(1);
             }

@@ -45,8 +45,7 @@ pub(crate) async fn content(
             return Ok(response);
         }
     };
-    let pieces = blobs.read(content, from..to).await.map_err(Refused::Blobs)?;
-    let mut response = Body::from_stream(pieces).into_response();
+    let mut response = Body::from_stream(blobs.read(content, from..to)).into_response();
     set(&mut response, "content-length", &to.saturating_sub(from).to_string());
     if (from, to) != (0, n_bytes) {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
