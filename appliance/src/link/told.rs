@@ -113,3 +113,26 @@ fn wrong(failure: &Failure) -> Option<(Wrong, Option<String>)> {
         Failure::Stale { .. } | Failure::Behind | Failure::TooLarge => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn content_comes_only_while_the_hub_listens_and_holds_every_fact() {
+        let linked = Linked::default();
+        assert!(!linked.is_even() && !linked.has_pending(), "nothing was said yet");
+        for (mode, n_pending, expected) in [
+            (None, 0, (false, false)),
+            (None, 3, (false, true)),
+            (Some(Mode::Events), 3, (false, true)),
+            (Some(Mode::Events), 0, (true, false)),
+            (Some(Mode::Poll), 0, (true, false)),
+        ] {
+            linked.note(Told { mode, n_pending, came_at_ms: None, failure: None, diverged: BTreeMap::new() }, None);
+            assert_eq!((linked.is_even(), linked.has_pending()), expected, "{mode:?} {n_pending}");
+        }
+    }
+}
