@@ -1,4 +1,5 @@
-//! Films from the hub: fetched over a line that breaks, known by their bytes alone, and nobody's but their site's.
+//! What comes down from the hub: films over a line that breaks, known by their bytes alone and nobody's but their
+//! site's; message and hours.
 
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
@@ -12,7 +13,7 @@ use machiai_core::time::AtMs;
 use machiai_hub::blobs::Blobs;
 use machiai_hub::clock::Clock;
 use machiai_hub::door::limits::Limits;
-use machiai_hub::publish::Publisher;
+use machiai_hub::publish::{PublishError, Publisher};
 use machiai_hub::serve::reading;
 use machiai_hub::store::devices::Replaces;
 use machiai_hw_tests::demo::api::{Api, Press};
@@ -20,6 +21,7 @@ use machiai_hw_tests::demo::daemon::{Daemon, Program, SITE, Setting, write};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::films::Film;
 use machiai_hw_tests::hub::house::{House, Shared};
+use machiai_hw_tests::hub::phone::Phone;
 use machiai_hw_tests::hub::soon;
 use reqwest::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use rstest::rstest;
@@ -216,6 +218,46 @@ async fn a_film_that_was_tampered_with_at_the_hub_is_thrown_away_and_told_and_co
     scene.until("the film comes", |told| told["content"]["n_contents"] == 1 && told["troubles"] == json!([])).await;
     let least_ms = fs::metadata(&path).unwrap().len() * 8 / u64::from(KBIT_S) - 250;
     assert!(watch.read() >= Duration::from_millis(least_ms), "it came in {:?}", watch.read());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_and_hours_of_the_cloud_come_down_and_of_two_messages_the_later_stands_on_both_sides() {
+    let scene = Scene::set(Home::folder()).await;
+    let (publisher, _) = scene.publisher().await;
+    scene.until("the hub knows the clinic", |told| told["hub"]["n_pending"] == 0).await;
+    let mut hours = publisher.hours_of(SiteId(SITE)).await.unwrap();
+    hours.sessions[0].name.ja = "朝".to_owned();
+    publisher.hours(SiteId(SITE), hours.clone()).await.unwrap();
+    hours.sessions.clear();
+    let refused = publisher.hours(SiteId(SITE), hours).await;
+    assert!(matches!(&refused, Err(PublishError::Refused(_))), "lines number by their sessions: {refused:?}");
+    publisher.message(SiteId(SITE), "雲から").await.unwrap();
+    let stands = async |expected: &str| {
+        let is_so = async || (scene.api.get("desk").await.ok()?["message"] == *expected).then_some(());
+        soon(expected, is_so).await.unwrap();
+    };
+    stands("雲から").await;
+    let settings = scene.api.get("settings").await.unwrap();
+    assert_eq!(settings["hours"]["sessions"][0]["name"]["ja"], "朝", "{settings}");
+
+    // The cloud speaks while the clinic is out of reach, and the clinic speaks after it.
+    scene.hub.boxes.cut();
+    publisher.message(SiteId(SITE), "雲からもう一度").await.unwrap();
+    let press = Press { device: "desk".to_owned(), path: "message".to_owned(), body: json!({"text": "窓口から"}) };
+    assert!(scene.api.press(press, "message".to_owned()).await.unwrap().is_done());
+    scene.hub.boxes.mend();
+    let phone = Phone::new(scene.hub.patients.address()).unwrap();
+    let shown = async || phone.page(&format!("/api/v1/sites/{SITE}")).await.ok()?.contains("窓口から").then_some(());
+    soon("the clinic's message comes to the cloud", shown).await.unwrap();
+    let all_came = async || (n_from_cloud(&scene).await >= 2).then_some(());
+    soon("the cloud's message comes to the clinic", all_came).await.unwrap();
+    stands("窓口から").await;
+}
+
+/// Counts the messages of the cloud among the facts of the clinic.
+async fn n_from_cloud(scene: &Scene) -> usize {
+    let exported = scene.daemon.ask(&["journal", "export"]).await.unwrap();
+    exported.lines().filter(|line| line.contains("MessageSet") && line.contains("雲から")).count()
 }
 
 /// Asks for content as a box.
