@@ -43,6 +43,9 @@ const DAY: i64 = 86_400_000;
 /// At which pace a film comes that takes its time.
 const KBIT_S: u32 = 4_000;
 
+/// How far the clocks of box and hub are apart at most, on a machine that is busy, in milliseconds.
+const APART_MS: i64 = 3_000;
+
 /// How much of a film nobody sees: enough that a line can break in the middle, in bytes.
 const UNSEEN: u32 = 3_000_000;
 
@@ -243,6 +246,8 @@ async fn message_and_hours_of_the_cloud_come_down_and_of_two_messages_the_later_
     // The cloud speaks while the clinic is out of reach, and the clinic speaks after it.
     scene.hub.boxes.cut();
     publisher.message(SiteId(SITE), "雲からもう一度").await.unwrap();
+    let later_ms = scene.api.status().await.unwrap().now_ms + APART_MS;
+    scene.until("the clinic's clock is past the cloud's", |told| told["now_ms"].as_i64() > Some(later_ms)).await;
     let press = Press { device: "desk".to_owned(), path: "message".to_owned(), body: json!({"text": "窓口から"}) };
     assert!(scene.api.press(press, "message".to_owned()).await.unwrap().is_done());
     scene.hub.boxes.mend();
