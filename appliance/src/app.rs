@@ -83,12 +83,14 @@ pub(crate) enum Trouble {
     BackupFailed,
     /// A monitor that was there is not: patients are to be called by voice.
     MonitorGone,
+    /// Content that came from the hub was not what its hash says: it is thrown away, and fetched again later.
+    ContentWrong,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -98,6 +100,7 @@ impl Trouble {
         Self::BoardNotDrawn,
         Self::BackupFailed,
         Self::MonitorGone,
+        Self::ContentWrong,
     ];
 }
 
@@ -177,6 +180,7 @@ impl App {
             (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
             (Trouble::MonitorGone, self.screens.lack_one()),
+            (Trouble::ContentWrong, self.contents.has_wrong()),
             (Trouble::ClockLost, self.gate.clock.shown().1 == Trust::Lost),
         ];
         troubles.extend(live.into_iter().filter(|(_, stands)| *stands).map(|(trouble, _)| trouble));

@@ -30,6 +30,9 @@ pub struct Config {
     /// The hub with which this box reconciles: `https://` and its name; none for a box that stands alone.
     #[serde(default)]
     pub hub: Option<String>,
+    /// How fast content comes from the hub at most, in kilobits a second; as fast as the line by default.
+    #[serde(default)]
+    pub hub_kbit_s: Option<u32>,
     /// Where the monitors' processes connect; a socket in the state folder by default.
     #[serde(default)]
     pub screen_socket: Option<PathBuf>,
@@ -119,6 +122,9 @@ pub enum ConfigError {
         /// The address.
         hub: String,
     },
+    /// A line over which nothing would come.
+    #[error("hub_kbit_s = 0 lets no content through: leave it out for no bound")]
+    NoPace,
     /// A name that no certificate can bear.
     #[error("lan_names has \"{name}\", which is neither an address nor a host's name")]
     LanName {
@@ -164,6 +170,9 @@ impl Config {
         }
         if let Some(hub) = self.hub.as_ref().filter(|hub| !is_hub(hub)) {
             return Err(ConfigError::Hub { hub: hub.clone() });
+        }
+        if self.hub_kbit_s == Some(0) {
+            return Err(ConfigError::NoPace);
         }
         match &self.rehearsal {
             Some(rehearsal) if rehearsal.speed == 0 || rehearsal.speed > 10_000 => {
@@ -290,6 +299,15 @@ mod tests {
         for bad in unreadable.into_iter().chain(more_than_that) {
             assert!(matches!(with(bad), Err(ConfigError::Hub { .. })), "{bad:?} was taken for a hub");
         }
+    }
+
+    #[test]
+    fn content_comes_at_a_pace_above_none() {
+        let with = |kbit_s: &str| read(&format!("site = 1\nstate = \"/s\"\nhub_kbit_s = {kbit_s}"));
+        assert_eq!(read("site = 1\nstate = \"/s\"").unwrap().hub_kbit_s, None);
+        assert_eq!(with("512").unwrap().hub_kbit_s, Some(512));
+        assert!(matches!(with("0"), Err(ConfigError::NoPace)));
+        assert!(matches!(with("-1"), Err(ConfigError::Malformed { .. })));
     }
 
     #[test]

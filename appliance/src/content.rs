@@ -301,6 +301,29 @@ impl Store {
         Ok(Imported { evicted, ..imported })
     }
 
+    /// Takes in a file whose bytes were found to be those of its hash, and which lies on the store's own disk: it goes
+    /// from where it was and waits to be decoded, or is refused and gone.
+    ///
+    /// # Errors
+    /// [`ImportError`]: it lies where it was.
+    pub fn adopt(&mut self, path: &Path, content: ContentHash, keep: &Keep) -> Result<Option<Verdict>, ImportError> {
+        let read = |source| ImportError::Read { path: path.to_owned(), source };
+        let file = places::open_plain(path).map_err(read)?;
+        let n_bytes = file.metadata().map_err(read)?.len();
+        if let Some(reason) = self.at_first_sight(&file, n_bytes) {
+            self.judge(content, Verdict::Refused(Refused { reason, detail: format!("{n_bytes} bytes") }))?;
+        }
+        if let Some(refused @ Verdict::Refused(_)) = self.verdicts.get(&content) {
+            fs::remove_file(path).map_err(|source| self.failed("remove a file", source))?;
+            return Ok(Some(refused.clone()));
+        }
+        self.make_room(n_bytes, keep)?;
+        let original = self.places.original(content);
+        let kept = fs::rename(path, &original).and_then(|()| places::sync_folder(&original));
+        kept.map_err(|source| self.failed("keep a file", source))?;
+        Ok(None)
+    }
+
     /// Refuses a file for what is seen without reading it through.
     fn at_first_sight(&self, file: &fs::File, n_bytes: u64) -> Option<Reason> {
         let mut head = [0; kinds::N_HEAD];
@@ -432,6 +455,17 @@ impl Store {
     pub fn held_bytes(&self) -> Result<u64, StoreError> {
         let held = self.held().map_err(|source| self.failed("measure what is held", source))?;
         Ok(held.values().fold(0, |total: u64, bytes| total.saturating_add(*bytes)))
+    }
+
+    /// Measures what the store can hold beside what is to be kept, in bytes.
+    ///
+    /// # Errors
+    /// The folders cannot be read.
+    pub fn room_bytes(&self, keep: &Keep) -> Result<u64, StoreError> {
+        let held = self.held().map_err(|source| self.failed("measure what is held", source))?;
+        let kept = held.iter().filter(|(hash, _)| keep.hashes.contains(hash));
+        let kept = kept.fold(0_u64, |total, (_, bytes)| total.saturating_add(*bytes));
+        Ok(self.setup.quota_bytes.saturating_sub(kept))
     }
 
     /// Measures what is held of each piece of content.

@@ -27,8 +27,43 @@ pub(crate) struct ContentStatus {
     pub(crate) size_bytes: u64,
     /// What may be held, in bytes.
     pub(crate) quota_bytes: u64,
+    /// What may be held beside what must stay, in bytes.
+    pub(crate) room_bytes: u64,
     /// What is refused, and why.
     pub(crate) refused: Vec<RefusedFile>,
+}
+
+/// Why a piece of content does not come from the hub, by code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HeldUp {
+    /// What came was not it.
+    WrongBytes,
+    /// There is no room for it.
+    NoRoom,
+    /// The hub has no such content.
+    Unknown,
+}
+
+/// What comes from the hub.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Coming {
+    /// Pieces of content that the program names and the disk lacks.
+    pub(crate) n_missing: usize,
+    /// The one that comes now.
+    pub(crate) content: Option<ContentHash>,
+    /// Bytes of it that are here.
+    pub(crate) n_bytes: u64,
+    /// Bytes that it has.
+    pub(crate) size_bytes: u64,
+    /// What is let be for a while, and why.
+    pub(crate) held_up: BTreeMap<ContentHash, HeldUp>,
+}
+
+/// Returns the content that lies whole in the folder in which content comes, and waits to be taken in.
+pub(crate) fn whole_in(coming: &Path) -> BTreeSet<ContentHash> {
+    let entries = std::fs::read_dir(coming).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }
 
 /// A file that is not fit to be shown.
@@ -64,6 +99,7 @@ struct Shelf {
     /// When what was taken plays.
     taken: BTreeMap<ContentHash, AtMs>,
     status: ContentStatus,
+    coming: Coming,
 }
 
 impl Contents {
@@ -75,6 +111,32 @@ impl Contents {
     /// Returns where the content store stands.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Returns where content from the hub lies until it is taken in: `<hash>`, and `<hash>.part` until it is whole.
+    pub(crate) fn coming_folder(&self) -> PathBuf {
+        self.folder.join("coming")
+    }
+
+    /// Says how much of a piece of content has come, and how much it is.
+    pub(crate) fn comes(&self, content: ContentHash, (n_bytes, size_bytes): (u64, u64)) {
+        let coming = &mut self.shelf().coming;
+        (coming.content, coming.n_bytes, coming.size_bytes) = (Some(content), n_bytes, size_bytes);
+    }
+
+    /// Says that nothing comes just now, how much is missing, and what is held up.
+    pub(crate) fn rests(&self, n_missing: usize, held_up: BTreeMap<ContentHash, HeldUp>) {
+        self.shelf().coming = Coming { n_missing, held_up, ..Coming::default() };
+    }
+
+    /// Returns what comes from the hub.
+    pub(crate) fn coming(&self) -> Coming {
+        self.shelf().coming.clone()
+    }
+
+    /// Whether what came of some content was not it.
+    pub(crate) fn has_wrong(&self) -> bool {
+        self.shelf().coming.held_up.values().any(|why| *why == HeldUp::WrongBytes)
     }
 
     /// Says what can be played from now on, and what is told of it.

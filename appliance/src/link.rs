@@ -4,10 +4,12 @@
 
 mod clients;
 pub mod enrol;
+mod fetch;
 mod held;
 pub mod hub_clock;
 pub mod identity;
 mod line;
+mod pace;
 pub(crate) mod told;
 mod trust;
 
@@ -71,6 +73,7 @@ enum Event {
 pub(crate) struct Linking {
     events: Sender<Event>,
     thread: JoinHandle<()>,
+    fetching: JoinHandle<()>,
 }
 
 impl Linking {
@@ -83,6 +86,7 @@ impl Linking {
         let own = app.gate.origin();
         let clients = Clients::of(config, hub)?;
         tokio::spawn(clients.clone().keep_young(config.clone(), app.stop.clone()));
+        let fetching = fetch::start((app, clients.clone()), config, hub).map_err(LinkError::Thread)?;
         let line = Line::new((clients, hub), app.site);
         let held = Held::read(app.gate.readers()).map_err(LinkError::Journal)?;
         let airings = held.airings(own);
@@ -102,14 +106,17 @@ impl Linking {
         };
         let thread = std::thread::Builder::new().name("link".to_owned());
         let thread = thread.spawn(move || channel.run(&waiting)).map_err(LinkError::Thread)?;
-        Ok(Some(Self { events, thread }))
+        Ok(Some(Self { events, thread, fetching }))
     }
 
-    /// Ends the channel; call it where waiting is allowed.
+    /// Ends the channel, once the app is to stop; call it where waiting is allowed.
     pub(crate) fn stop(self) {
         drop(self.events.send(Event::Stop));
         if self.thread.join().is_err() {
             tracing::error!("the channel to the hub had ended by itself");
+        }
+        if self.fetching.join().is_err() {
+            tracing::error!("what fetches content had ended by itself");
         }
     }
 }

@@ -38,7 +38,8 @@ impl Clock {
     }
 
     /// Returns the instant on the clock of the facts.
-    pub(crate) fn now(&self) -> AtMs {
+    #[must_use]
+    pub fn now(&self) -> AtMs {
         self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).now((self.read)()).0
     }
 

@@ -4,12 +4,14 @@ use axum::Router;
 use machiai_core::ids::Origin;
 use thiserror::Error;
 
+use crate::blobs::Blobs;
 use crate::chance::{self, NoChance};
 use crate::clock::Clock;
 use crate::patient::Patients;
 use crate::public;
+use crate::site::content::Shelf;
 use crate::site::remote::Remote;
-use crate::site::routes::{Sites, routes};
+use crate::site::routes::{Sites, of_content, routes};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
 use crate::stream::routes::Streams;
@@ -38,6 +40,7 @@ pub struct Hub {
     seen: Seen,
     remote: Remote,
     patients: Patients,
+    blobs: Option<Blobs>,
 }
 
 impl Hub {
@@ -52,7 +55,13 @@ impl Hub {
         let began = streams.store.life_began().await.map_err(HubError::Store)?;
         let remote = Remote::new(streams.clone(), (clock, began), origin);
         let patients = Patients::new((remote.clone(), seen.clone()), secret).map_err(HubError::Pages)?;
-        Ok(Self { streams, seen, remote, patients })
+        Ok(Self { streams, seen, remote, patients, blobs: None })
+    }
+
+    /// Has it give boxes the content that lies in a place; without one it has none.
+    #[must_use]
+    pub fn giving(self, blobs: Blobs) -> Self {
+        Self { blobs: Some(blobs), ..self }
     }
 
     /// Returns the streams, for what writes to them beside the routes.
@@ -65,7 +74,13 @@ impl Hub {
     ///
     /// They ask nobody who comes: who may speak for a site is for the door to say.
     pub(crate) fn for_boxes(&self) -> Router {
-        routes(Sites { streams: self.streams.clone(), seen: self.seen.clone() })
+        let sites = routes(Sites { streams: self.streams.clone(), seen: self.seen.clone() });
+        match &self.blobs {
+            Some(blobs) => {
+                sites.merge(of_content(Shelf { clinics: self.remote.clinics.clone(), blobs: blobs.clone() }))
+            }
+            None => sites,
+        }
     }
 
     /// Returns the routes of everybody: patients' pages, and what others may show of a clinic.

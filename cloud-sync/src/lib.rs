@@ -4,14 +4,17 @@
 //! clinic with another's data.
 
 pub mod backup;
+pub mod blobs;
 pub mod causes;
 pub mod chance;
 pub mod clock;
 pub mod door;
+pub mod folder;
 pub mod hub;
 pub mod nodes;
 mod patient;
 mod public;
+pub mod publish;
 pub mod serve;
 mod site;
 pub mod store;

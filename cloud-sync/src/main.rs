@@ -1,12 +1,9 @@
 //! The `machiai-hub` program: reads the command line and turns errors into an exit status.
 
 use std::error::Error;
-use std::fs::DirBuilder;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::num::ParseIntError;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,12 +11,16 @@ use clap::{Args, Parser, Subcommand};
 use machiai_core::ids::{BootId, SiteId};
 use machiai_core::time::AtMs;
 use machiai_hub::backup::{back_up, hold, is_whole, restore};
+use machiai_hub::blobs::{BlobError, Blobs};
 use machiai_hub::causes::with_causes;
-use machiai_hub::chance;
+use machiai_hub::chance::{self, NoChance};
 use machiai_hub::clock::Clock;
 use machiai_hub::door::{draw_code, limits::Limits};
+use machiai_hub::folder::make_private;
 use machiai_hub::hub::Hub;
 use machiai_hub::nodes::Nodes;
+use machiai_hub::publish::Publisher;
+use machiai_hub::publish::orders::{Add, HoursOrder, Message, SendTable, ShowProgram, Withdraw, read_site};
 use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, open_streams, reading, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
@@ -75,6 +76,22 @@ enum Action {
     },
     /// Says that a store on a server came back from a backup, before any node serves again.
     Restored(Kept),
+    /// Publishes films, stills and adverts.
+    Content {
+        /// What to do with them.
+        #[command(subcommand)]
+        work: ContentWork,
+    },
+    /// Publishes program tables.
+    Program {
+        /// What to do with them.
+        #[command(subcommand)]
+        work: ProgramWork,
+    },
+    /// Sets the i-message of a site.
+    Message(In<Message>),
+    /// Sets the hours of a site, or writes those that stand.
+    Hours(In<HoursOrder>),
     /// Serves streams that anybody on this machine may use, for conformance tests.
     Streams(OpenStreams),
 }
@@ -89,6 +106,10 @@ struct Kept {
     /// folder by default.
     #[arg(long)]
     store: Option<String>,
+    /// Where content lies, the same for all nodes: `file:FOLDER`, or `s3://BUCKET/PREFIX?endpoint=URL&region=NAME` with
+    /// credentials in the environment; a folder in the state folder by default.
+    #[arg(long)]
+    blobs: Option<String>,
 }
 
 /// How nodes on one store hear of each other.
@@ -136,6 +157,33 @@ struct OfSite {
     site: SiteId,
     #[command(flatten)]
     kept: Kept,
+}
+
+/// An order, and the hub that it is for.
+#[derive(Debug, Args)]
+struct In<T: Args> {
+    #[command(flatten)]
+    order: T,
+    #[command(flatten)]
+    kept: Kept,
+}
+
+/// What is done with content.
+#[derive(Debug, Subcommand)]
+enum ContentWork {
+    /// Keeps a file, and lets the boxes of sites fetch it; once more, and its lease begins anew.
+    Add(In<Add>),
+    /// Withdraws content from sites.
+    Withdraw(In<Withdraw>),
+}
+
+/// What is done with program tables.
+#[derive(Debug, Subcommand)]
+enum ProgramWork {
+    /// Sends a table, or its next revision, to a site.
+    Publish(In<SendTable>),
+    /// Says which tables a site has, whether they are approved, and what airs at an instant.
+    Show(In<ShowProgram>),
 }
 
 /// Streams for conformance tests.
@@ -188,6 +236,21 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
             say(&format!("restored; what was there lies in {}", aside.display()))?;
         }
         Action::Restored(kept) => kept.open().await?.begin_life(AtMs(now_ms())).await?,
+        Action::Content { work: ContentWork::Add(In { order, kept }) } => {
+            say(&order.carry_out(&kept.publisher().await?.0, &kept.blobs()?).await?)?;
+        }
+        Action::Content { work: ContentWork::Withdraw(In { order, kept }) } => {
+            say(&order.carry_out(&kept.publisher().await?.0).await?)?;
+        }
+        Action::Program { work: ProgramWork::Publish(In { order, kept }) } => {
+            say(&order.carry_out(&kept.publisher().await?.0).await?)?;
+        }
+        Action::Program { work: ProgramWork::Show(In { order, kept }) } => {
+            let (publisher, now) = kept.publisher().await?;
+            say(&order.carry_out(&publisher, now).await?)?;
+        }
+        Action::Message(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
+        Action::Hours(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
             open_streams((listen, &store), how, stop_on_signals()?, say_ready).await?;
@@ -201,7 +264,7 @@ async fn serve_sites(Serve { listen, public, kept, together, names }: Serve) -> 
     make_private(&kept.state)?;
     let _held = if kept.store.is_none() { Some(hold(&kept.state)?) } else { None };
     let streams = Streams::new(kept.open().await?, now_s, LONG_POLL_FOR, stopping.clone()).among(together.nodes());
-    let hub = Hub::begin(streams, Clock::new(BootId::from_bytes(chance::bytes()?), reading())).await?;
+    let hub = Hub::begin(streams, new_clock()?).await?.giving(kept.blobs()?);
     let open = Open { listen, public, state: kept.state, names, limits: Limits::USUAL };
     let ready = |listening: SocketAddr, public: Option<SocketAddr>| {
         say_ready(listening);
@@ -220,6 +283,23 @@ impl Kept {
         let in_state = || format!("sqlite:{}", self.state.join("hub.db").display());
         Ok(Store::open(&self.store.clone().unwrap_or_else(in_state)).await?)
     }
+
+    /// Opens the store for whoever publishes, and tells the instant.
+    async fn publisher(&self) -> Result<(Publisher, AtMs), Box<dyn Error>> {
+        let clock = new_clock()?;
+        let now = clock.now();
+        Ok((Publisher::new(self.open().await?, clock)?, now))
+    }
+
+    /// Opens the place of content.
+    fn blobs(&self) -> Result<Blobs, BlobError> {
+        let in_state = || format!("file:{}", self.state.join("blobs").display());
+        Blobs::open(&self.blobs.clone().unwrap_or_else(in_state))
+    }
+}
+
+fn new_clock() -> Result<Clock, NoChance> {
+    Ok(Clock::new(BootId::from_bytes(chance::bytes()?), reading()))
 }
 
 impl Together {
@@ -230,14 +310,6 @@ impl Together {
 
 fn now_ms() -> i64 {
     i64::try_from(now_s()).unwrap_or(i64::MAX).saturating_mul(1_000)
-}
-
-fn read_site(text: &str) -> Result<SiteId, ParseIntError> {
-    text.parse().map(SiteId)
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn say(line: &str) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Sites: what a clinic's boxes and the hub say to each other, over the streams that carry their facts.
 
 pub(crate) mod clinic;
+pub(crate) mod content;
 pub(crate) mod remote;
 pub(crate) mod routes;
 pub(crate) mod seen;

@@ -5,9 +5,13 @@ pub mod house;
 pub mod phone;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +23,8 @@ struct Leads {
     to: Vec<SocketAddr>,
     /// Not at all.
     is_cut: bool,
+    /// When so many bytes have come down it in all, it cuts itself.
+    cuts_at_bytes: Option<u64>,
 }
 
 /// A line that can be led to the first of several addresses that answers, cut, and mended: what goes through it is not
@@ -26,6 +32,7 @@ struct Leads {
 pub struct Line {
     address: SocketAddr,
     leads: watch::Sender<Leads>,
+    came_bytes: Arc<AtomicU64>,
     stopping: CancellationToken,
 }
 
@@ -37,16 +44,17 @@ impl Line {
     pub async fn lay() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot lay a line")?;
         let address = listener.local_addr().context("a line without an address")?;
-        let (leads, watched) = watch::channel(Leads::default());
+        let (leads, _) = watch::channel(Leads::default());
+        let came_bytes = Arc::new(AtomicU64::new(0));
         let stopping = CancellationToken::new();
-        let stop = stopping.clone();
+        let (stop, carried) = (stopping.clone(), (leads.clone(), Arc::clone(&came_bytes)));
         tokio::spawn(async move {
             loop {
                 let Some(Ok((from, _))) = stop.run_until_cancelled(listener.accept()).await else { return };
-                tokio::spawn(stop.clone().run_until_cancelled_owned(carry(from, watched.clone())));
+                tokio::spawn(stop.clone().run_until_cancelled_owned(carry(from, carried.clone())));
             }
         });
-        Ok(Self { address, leads, stopping })
+        Ok(Self { address, leads, came_bytes, stopping })
     }
 
     /// Returns where it begins.
@@ -65,9 +73,27 @@ impl Line {
         self.leads.send_modify(|leads| leads.is_cut = true);
     }
 
+    /// Has it cut itself once so many bytes more have come down it; nothing beyond them does.
+    pub fn cut_after(&self, n_bytes: u64) {
+        let cuts_at_bytes = Some(self.came_bytes().saturating_add(n_bytes));
+        self.leads.send_modify(|leads| leads.cuts_at_bytes = cuts_at_bytes);
+    }
+
+    /// Whether it is cut.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.leads.borrow().is_cut
+    }
+
+    /// Returns how many bytes have come down it.
+    #[must_use]
+    pub fn came_bytes(&self) -> u64 {
+        self.came_bytes.load(Ordering::SeqCst)
+    }
+
     /// Mends it.
     pub fn mend(&self) {
-        self.leads.send_modify(|leads| leads.is_cut = false);
+        self.leads.send_modify(|leads| (leads.is_cut, leads.cuts_at_bytes) = (false, None));
     }
 }
 
@@ -77,19 +103,48 @@ impl Drop for Line {
     }
 }
 
-async fn carry(mut from: TcpStream, mut watched: watch::Receiver<Leads>) {
+async fn carry(mut from: TcpStream, (cutting, came_bytes): (watch::Sender<Leads>, Arc<AtomicU64>)) {
+    let mut watched = cutting.subscribe();
     let leads = watched.borrow().clone();
     if leads.is_cut {
         return;
     }
     for to in leads.to {
         let Ok(mut onward) = TcpStream::connect(to).await else { continue };
+        let ((mut up_from, mut down_to), (mut down_from, mut up_to)) = (from.split(), onward.split());
         tokio::select! {
             // How a carried connection ends is the business of those who speak over it.
-            _ended = tokio::io::copy_bidirectional(&mut from, &mut onward) => {}
+            _ended = async {
+                let up = async {
+                    tokio::io::copy(&mut up_from, &mut up_to).await?;
+                    up_to.shutdown().await
+                };
+                tokio::try_join!(up, carry_down((&mut down_from, &mut down_to), (&cutting, &came_bytes)))
+            } => {}
             _cut = watched.wait_for(|leads| leads.is_cut) => {}
         }
         return;
+    }
+}
+
+/// Carries what comes down, and counts it, until the line is to cut itself.
+async fn carry_down(
+    (from, to): (&mut ReadHalf<'_>, &mut WriteHalf<'_>),
+    (cutting, came_bytes): (&watch::Sender<Leads>, &AtomicU64),
+) -> std::io::Result<()> {
+    let mut piece = vec![0; 16 * 1024];
+    loop {
+        let n_read = from.read(&mut piece).await?;
+        if n_read == 0 {
+            return to.shutdown().await;
+        }
+        let n_more = u64::try_from(n_read).unwrap_or(u64::MAX);
+        let n_before = came_bytes.fetch_add(n_more, Ordering::SeqCst);
+        let ends_at = cutting.borrow().cuts_at_bytes.unwrap_or(u64::MAX);
+        if n_before.saturating_add(n_more) > ends_at {
+            cutting.send_modify(|leads| leads.is_cut = true);
+        }
+        to.write_all(piece.get(..n_read).unwrap_or_default()).await?;
     }
 }
 

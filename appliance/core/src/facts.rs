@@ -134,7 +134,8 @@ pub enum Fact {
     /// Everybody was signed out everywhere.
     SignInsEnded,
 
-    /// A program table of the vendor's, or a revision of one, came; written here, so that its time is that of receipt.
+    /// A program table of the vendor's, or a revision of one, came; its time is that at which the hub or the box
+    /// wrote it, never one that the vendor says.
     TableReceived(Table),
     /// The vendor withdrew a program table.
     TableWithdrawn(OfTable),

@@ -13,6 +13,7 @@ pub mod decide;
 mod keep;
 pub mod lists;
 pub mod outlook;
+pub mod publish;
 pub mod table;
 pub mod why;
 pub mod window;

@@ -22,7 +22,7 @@ use super::watched::{Taken, Watched};
 use super::{ImportError, Imported, Keep, OnDisk, Setup, Store, StoreError, Verdict, trouble};
 use crate::app::Shared;
 use crate::config::Config;
-use crate::contents::{ContentStatus, RefusedFile};
+use crate::contents::{ContentStatus, RefusedFile, whole_in};
 use crate::surface::printer::clock::{Monotonic, RealTime};
 
 /// How often the folder and the store are looked at.
@@ -38,7 +38,7 @@ const REGION: (u32, u32) = (1280, 720);
 const MOST_MS: u32 = 10 * 60 * 1_000;
 
 /// The largest file, in bytes: ten minutes straight from a camera.
-const MOST_BYTES: u64 = 4 << 30;
+pub(crate) const MOST_BYTES: u64 = 4 << 30;
 
 /// For how long the preparing process may say nothing; it gives up by itself before.
 const SILENT_FOR: Duration = Duration::from_secs(600);
@@ -150,6 +150,7 @@ impl Keeper {
     fn run(mut self, woken: &Receiver<()>) {
         while woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
             self.find_program();
+            self.take_what_came();
             if self.can_prepare {
                 self.take_in();
                 self.prepare_next();
@@ -194,6 +195,23 @@ impl Keeper {
                     }
                 }
                 Err(error) => warn(error),
+            }
+            self.show();
+        }
+    }
+
+    /// Takes in what came from the hub; until it is prepared it airs as it came.
+    fn take_what_came(&mut self) {
+        let coming = self.app.contents.coming_folder();
+        for content in whole_in(&coming) {
+            let keep = self.keep();
+            let taken = self.store.adopt(&coming.join(content.to_string()), content, &keep);
+            match taken {
+                Ok(Some(refused)) => {
+                    self.note(self.of_verdict(content, &refused, true));
+                }
+                Ok(None) => {}
+                Err(error) => warn(&error),
             }
             self.show();
         }
@@ -309,6 +327,7 @@ impl Keeper {
             can_prepare: self.can_prepare,
             size_bytes: self.store.held_bytes().unwrap_or(0),
             quota_bytes: self.quota_bytes,
+            room_bytes: self.store.room_bytes(&self.keep()).unwrap_or(0),
             refused: self.refused(),
         };
         let has_picture = |one: &OnDisk| one.findings.as_ref().is_some_and(|findings| findings.picture.is_some());

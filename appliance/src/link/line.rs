@@ -98,7 +98,8 @@ fn gzip(body: &[u8]) -> Option<Vec<u8>> {
     encoder.write_all(body).and_then(|()| encoder.finish()).ok()
 }
 
-fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+/// Returns the headers that are text, by their names in lower case.
+pub(super) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &reqwest::header::HeaderValue| value.to_str().ok().map(str::to_owned);
     headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), text(value)?))).collect()
 }

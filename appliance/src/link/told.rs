@@ -84,6 +84,16 @@ impl Linked {
         *newest = Some(HubStatus { mode, n_pending: told.n_pending, came_at_ms: came_at.or(before), wrong, why });
     }
 
+    /// Whether the box listens to the hub, which holds all its facts.
+    pub(super) fn is_even(&self) -> bool {
+        self.status().is_some_and(|status| status.mode.is_some() && status.n_pending == 0)
+    }
+
+    /// Whether facts wait to be sent.
+    pub(super) fn has_pending(&self) -> bool {
+        self.status().is_some_and(|status| status.n_pending > 0)
+    }
+
     /// Returns how the channel does; none where there is no hub, or before the first step.
     pub(crate) fn status(&self) -> Option<HubStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -101,5 +111,28 @@ fn wrong(failure: &Failure) -> Option<(Wrong, Option<String>)> {
         Failure::Refused { why } => Some((Wrong::Refused, Some(why.clone()))),
         Failure::NoCertificate { why } => Some((Wrong::NoCertificate, Some(why.clone()))),
         Failure::Stale { .. } | Failure::Behind | Failure::TooLarge => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn content_comes_only_while_the_hub_listens_and_holds_every_fact() {
+        let linked = Linked::default();
+        assert!(!linked.is_even() && !linked.has_pending(), "nothing was said yet");
+        for (mode, n_pending, expected) in [
+            (None, 0, (false, false)),
+            (None, 3, (false, true)),
+            (Some(Mode::Events), 3, (false, true)),
+            (Some(Mode::Events), 0, (true, false)),
+            (Some(Mode::Poll), 0, (true, false)),
+        ] {
+            linked.note(Told { mode, n_pending, came_at_ms: None, failure: None, diverged: BTreeMap::new() }, None);
+            assert_eq!((linked.is_even(), linked.has_pending()), expected, "{mode:?} {n_pending}");
+        }
     }
 }

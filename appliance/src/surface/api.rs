@@ -24,7 +24,7 @@ use utoipa::OpenApi;
 use crate::access::Caller;
 use crate::answer::added;
 use crate::app::{App, Shared, Trouble};
-use crate::contents::ContentStatus;
+use crate::contents::{Coming, ContentStatus};
 use crate::link::told::HubStatus;
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
@@ -173,6 +173,8 @@ pub(crate) struct Status {
     screens_gone: BTreeMap<PlaceId, Option<String>>,
     /// The films: how many, how much room they take, and which are refused.
     content: ContentStatus,
+    /// What comes of films from the hub.
+    coming: Coming,
     /// Remarks of the fold: facts that could not be followed.
     n_remarks: usize,
     /// Numbers passed over without a reason; none unless facts are missing.
@@ -206,6 +208,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
             screens_gone,
             program: super::program::to_look_at(clinic, &app.contents.on_disk(), &content, now),
             content,
+            coming: app.contents.coming(),
             n_remarks: clinic.remarks.len(),
             unexplained_gaps: clinic
                 .lines

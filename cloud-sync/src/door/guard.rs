@@ -5,26 +5,34 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Extension, MatchedPath, Path, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use machiai_core::ids::SiteId;
+use machiai_wire::content::CONTENT_ROUTE;
 use machiai_wire::enrol::Generation;
+use serde::Deserialize;
 
 use super::Door;
 use super::certificate::Certificate;
 use super::denied::Denied;
-use super::limits::Gauge;
+use super::limits::{Gauge, Load};
 use super::peer::Peer;
 use crate::store::devices::Admission;
 use crate::stream::answers::Refused;
 use crate::stream::body::announced;
 
+/// Whose something is, by its path.
+#[derive(Debug, Deserialize)]
+pub(super) struct Of {
+    site: SiteId,
+}
+
 /// Lets a box's request through to its site, and counts it.
 pub(super) async fn guard(
     State(door): State<Door>,
-    Path(site): Path<SiteId>,
+    Path(Of { site }): Path<Of>,
     Extension(peer): Extension<Peer>,
     request: Request,
     next: Next,
@@ -36,15 +44,18 @@ pub(super) async fn guard(
     // A body that is counted no longer says how long it is.
     announced(request.body())?;
     let of = (site, certificate.name.generation);
-    let counted = |body| counted(body, Arc::clone(&door.gauge), of);
+    let is_content = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == CONTENT_ROUTE);
+    let load = if is_content { Load::Content } else { Load::Facts };
+    door.gauge.take_load(of, load, door.gauge.now_ms()).map_err(|after_s| Denied::TooMany { after_s })?;
+    let counted = |body| counted(body, Arc::clone(&door.gauge), (of, load));
     Ok(next.run(request.map(counted)).await.map(counted))
 }
 
 /// Counts the bytes of a body as they pass.
-fn counted(body: Body, gauge: Arc<Gauge>, of: (SiteId, Generation)) -> Body {
+fn counted(body: Body, gauge: Arc<Gauge>, (of, load): ((SiteId, Generation), Load)) -> Body {
     Body::new(body.map_frame(move |frame| {
         let n_bytes = frame.data_ref().map_or(0, |bytes| bytes.len());
-        gauge.count_bytes(of, n_bytes, gauge.now_ms());
+        gauge.count_bytes((of, load), n_bytes, gauge.now_ms());
         frame
     }))
 }

@@ -33,6 +33,8 @@ pub struct Limits {
     pub requests: Rate,
     /// Bytes of one site, both ways; what goes beyond is waited for afterwards.
     pub bytes: Rate,
+    /// Bytes of content that one site fetches, beside those: films are never in the way of facts.
+    pub content: Rate,
     /// Tries of one address to enrol.
     pub tries: Rate,
     /// Connections in all.
@@ -48,6 +50,7 @@ impl Limits {
     pub const USUAL: Self = Self {
         requests: Rate { per_minute: 50 * 60, at_once: 200 },
         bytes: Rate { per_minute: 8 * MIB * 60, at_once: 64 * MIB },
+        content: Rate { per_minute: 4 * MIB * 60, at_once: 256 * MIB },
         tries: Rate { per_minute: 10, at_once: 10 },
         connections: 4_096,
         connections_of_one: 512,
@@ -144,6 +147,16 @@ impl<K: Ord> Buckets<K> {
 struct Left {
     requests: Bucket,
     bytes: Bucket,
+    content: Bucket,
+}
+
+/// For what bytes are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Facts, and what is said about them.
+    Facts,
+    /// Content.
+    Content,
 }
 
 /// Measures what each asks.
@@ -167,12 +180,14 @@ impl Gauge {
     }
 
     fn of_box<T>(&self, of: (SiteId, Generation), now_ms: u64, answer: impl FnOnce(&mut Left) -> T) -> T {
-        let Limits { requests, bytes, .. } = self.limits;
+        let Limits { requests, bytes, content, .. } = self.limits;
         let mut boxes = self.boxes.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = || Left { requests: Bucket::full(requests, now_ms), bytes: Bucket::full(bytes, now_ms) };
+        let full = |rate| Bucket::full(rate, now_ms);
+        let full = || Left { requests: full(requests), bytes: full(bytes), content: full(content) };
         let left = boxes.entry(of).or_insert_with(full);
         left.requests.fill(requests, now_ms);
         left.bytes.fill(bytes, now_ms);
+        left.content.fill(content, now_ms);
         answer(left)
     }
 
@@ -181,8 +196,8 @@ impl Gauge {
     /// # Errors
     /// For how many seconds it has to wait.
     pub(super) fn take_request(&self, of: (SiteId, Generation), now_ms: u64) -> Result<(), u64> {
-        let Limits { requests, bytes, .. } = self.limits;
-        self.of_box(of, now_ms, |left| match left.requests.wait_s(requests).max(left.bytes.wait_s(bytes)) {
+        let requests = self.limits.requests;
+        self.of_box(of, now_ms, |left| match left.requests.wait_s(requests) {
             Some(wait_s) => Err(wait_s),
             None => {
                 left.requests.spend(1);
@@ -191,10 +206,28 @@ impl Gauge {
         })
     }
 
+    /// Lets a request of a site's box begin to load, whose bytes are counted as they pass.
+    ///
+    /// # Errors
+    /// For how many seconds it has to wait.
+    pub(super) fn take_load(&self, of: (SiteId, Generation), load: Load, now_ms: u64) -> Result<(), u64> {
+        let Limits { bytes, content, .. } = self.limits;
+        self.of_box(of, now_ms, |left| {
+            let wait_s = match load {
+                Load::Facts => left.bytes.wait_s(bytes),
+                Load::Content => left.content.wait_s(content),
+            };
+            wait_s.map_or(Ok(()), Err)
+        })
+    }
+
     /// Counts bytes of a site's box.
-    pub(super) fn count_bytes(&self, of: (SiteId, Generation), n_bytes: usize, now_ms: u64) {
+    pub(super) fn count_bytes(&self, (of, load): ((SiteId, Generation), Load), n_bytes: usize, now_ms: u64) {
         let n_bytes = i64::try_from(n_bytes).unwrap_or(i64::MAX);
-        self.of_box(of, now_ms, |left| left.bytes.spend(n_bytes));
+        self.of_box(of, now_ms, |left| match load {
+            Load::Facts => left.bytes.spend(n_bytes),
+            Load::Content => left.content.spend(n_bytes),
+        });
     }
 
     /// Takes a try of an address.
@@ -216,7 +249,7 @@ mod tests {
     fn gauge() -> Gauge {
         let requests = Rate { per_minute: 60, at_once: 3 };
         let (bytes, tries) = (Rate { per_minute: 6_000, at_once: 1_000 }, Rate { per_minute: 2, at_once: 2 });
-        Gauge::new(Limits { requests, bytes, tries, ..Limits::USUAL })
+        Gauge::new(Limits { requests, bytes, content: bytes, tries, ..Limits::USUAL })
     }
 
     #[test]
@@ -239,11 +272,20 @@ mod tests {
     #[test]
     fn bytes_beyond_the_bucket_are_waited_for_afterwards() {
         let gauge = gauge();
-        assert_eq!(gauge.take_request(SITE, 0), Ok(()));
-        gauge.count_bytes(SITE, 1_500, 0);
-        assert_eq!(gauge.take_request(SITE, 0), Err(6), "501 bytes at 100 a second");
-        assert_eq!(gauge.take_request(SITE, 5_009), Err(1));
-        assert_eq!(gauge.take_request(SITE, 5_010), Ok(()));
+        let take = |load, now_ms| gauge.take_load(SITE, load, now_ms);
+        assert_eq!(take(Load::Facts, 0), Ok(()));
+        gauge.count_bytes((SITE, Load::Facts), 1_500, 0);
+        assert_eq!(take(Load::Facts, 0), Err(6), "501 bytes at 100 a second");
+        assert_eq!(take(Load::Facts, 5_009), Err(1));
+        assert_eq!(take(Load::Facts, 5_010), Ok(()));
+    }
+
+    #[test]
+    fn facts_do_not_wait_for_what_content_took() {
+        let gauge = gauge();
+        gauge.count_bytes((SITE, Load::Content), 1_500, 0);
+        assert_eq!(gauge.take_load(SITE, Load::Content, 0), Err(6));
+        assert_eq!(gauge.take_load(SITE, Load::Facts, 0), Ok(()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use machiai_core::command::Command;
 use machiai_core::decide::{Context, Draft, Edge, decide};
 use machiai_core::envelope::{By, Envelope, Head, Trust};
+use machiai_core::facts::Fact;
 use machiai_core::ids::{LineNo, Origin, Seq, SiteId, VisitId};
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::{Refusal, RefusalCode};
@@ -74,7 +75,12 @@ impl Remote {
     /// # Errors
     /// As [`Remote::ask`].
     pub(crate) async fn take(&self, site: SiteId, command: &Command, token: &str) -> Result<Done, StoreError> {
-        self.carry_out(site, command, Some(token)).await
+        let digest = Some(digest_of(token));
+        let is_done = |clinic: &Clinic| clinic.visits.values().any(|visit| visit.token_hash == digest);
+        let decide = |clinic: &Clinic| {
+            if is_done(clinic) { Ok(Vec::new()) } else { self.decide(clinic, command, Some(token)) }
+        };
+        self.carry_out(site, decide).await
     }
 
     /// Decides a command for a patient by the clinic's rules, and writes what happens.
@@ -84,19 +90,32 @@ impl Remote {
     /// # Errors
     /// [`StoreError`]: it may have been done; look before doing it again.
     pub(crate) async fn ask(&self, site: SiteId, command: &Command) -> Result<Done, StoreError> {
-        self.carry_out(site, command, None).await
+        self.carry_out(site, |clinic| self.decide(clinic, command, None)).await
     }
 
-    async fn carry_out(&self, site: SiteId, command: &Command, token: Option<&str>) -> Result<Done, StoreError> {
-        let digest = token.map(digest_of);
-        let is_done =
-            |clinic: &Clinic| digest.is_some() && clinic.visits.values().any(|visit| visit.token_hash == digest);
+    /// Writes facts of the program that a clinic's state and the instant ask for.
+    ///
+    /// # Errors
+    /// As [`Remote::ask`].
+    pub(crate) async fn note(
+        &self,
+        site: SiteId,
+        facts: impl Fn(&Clinic, AtMs) -> Result<Vec<Fact>, Refusal>,
+    ) -> Result<Done, StoreError> {
+        let decide = |clinic: &Clinic| {
+            let facts = facts(clinic, self.now_for(clinic))?;
+            self.decide(clinic, &Command::NoteProgram { facts }, None)
+        };
+        self.carry_out(site, decide).await
+    }
+
+    async fn carry_out(
+        &self,
+        site: SiteId,
+        decide: impl Fn(&Clinic) -> Result<Vec<Draft>, Refusal>,
+    ) -> Result<Done, StoreError> {
         for _ in 0..MOST_TRIES {
-            let decide = |clinic: &Clinic, down| {
-                let decided = if is_done(clinic) { Ok(Vec::new()) } else { self.decide(clinic, command, token) };
-                (decided, down)
-            };
-            let decided = self.clinics.ask(site, decide).await?;
+            let decided = self.clinics.ask(site, |clinic, down| (decide(clinic), down)).await?;
             let Some((decided, down)) = decided else { return Ok(Done::NoSite) };
             match decided {
                 Ok(drafts) if drafts.is_empty() => return Ok(Done::Written),
@@ -126,14 +145,20 @@ impl Remote {
     }
 
     fn decide(&self, clinic: &Clinic, command: &Command, token: Option<&str>) -> Result<Vec<Draft>, Refusal> {
-        if let Some(newest) = clinic.newest() {
-            self.clock.hear(newest.stamp);
-        }
         if let Command::TakeLeased(take) = command {
             self.knows_leases(clinic, take.line)?;
         }
-        let context = Context { now: self.clock.now(), trust: Trust::Synced, quiet_ms: 0, by: by(), cmd: None };
+        let now = self.now_for(clinic);
+        let context = Context { now, trust: Trust::Synced, quiet_ms: 0, by: by(), cmd: None };
         decide(clinic, command, &context, &mut Drawn(token))
+    }
+
+    /// Returns the instant, after all that is known of a clinic.
+    fn now_for(&self, clinic: &Clinic) -> AtMs {
+        if let Some(newest) = clinic.newest() {
+            self.clock.hear(newest.stamp);
+        }
+        self.clock.now()
     }
 
     /// Writes facts if nothing was written for the site since it was folded; returns whether they were.

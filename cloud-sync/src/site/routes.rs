@@ -10,6 +10,7 @@ use axum::{Json, Router};
 use futures_util::StreamExt as _;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_wire::box_side::Most;
+use machiai_wire::content::CONTENT_ROUTE;
 use machiai_wire::hub_side::Judged;
 use machiai_wire::producer::Verdict;
 use machiai_wire::run::BadRun;
@@ -18,6 +19,7 @@ use machiai_wire::vector::{Question, answer};
 use machiai_wire::{http, json};
 use serde::Deserialize;
 
+use super::content::{Shelf, content};
 use super::seen::Seen;
 use super::{down_of, up_of};
 use crate::store::Standing;
@@ -55,6 +57,11 @@ pub(crate) fn routes(sites: Sites) -> Router {
         .route("/v1/sites/{site}/up", get(read).post(append))
         .route("/v1/sites/{site}/down", get(read))
         .with_state(sites)
+}
+
+/// Returns the route of all sites' content.
+pub(crate) fn of_content(shelf: Shelf) -> Router {
+    Router::new().route(CONTENT_ROUTE, get(content)).with_state(shelf)
 }
 
 /// Adds what every answer of a hub says.

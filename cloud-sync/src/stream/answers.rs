@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::asked::header;
 use super::{Chunk, JSON};
+use crate::blobs::BlobError;
 use crate::causes::with_causes;
 use crate::store::StoreError;
 
@@ -51,6 +52,10 @@ pub(crate) enum Refused {
     BadRun { is_divergence: bool, why: String },
     /// The place is not in this life of the stream.
     Gone,
+    /// There is no such content for the site.
+    NoContent,
+    /// Content cannot be read.
+    Blobs(BlobError),
     /// The store failed.
     Store(StoreError),
 }
@@ -89,6 +94,10 @@ impl Refused {
             Self::BadRun { is_divergence: true, why } => (StatusCode::CONFLICT, "diverged", why.clone()),
             Self::BadRun { is_divergence: false, why } => (bad, "bad_run", why.clone()),
             Self::Gone => (StatusCode::GONE, "gone", "the offset is not in this life of the stream".to_owned()),
+            Self::NoContent => (StatusCode::NOT_FOUND, "no_content", "the site has no such content".to_owned()),
+            Self::Blobs(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "blobs", "content cannot be read, ask again".to_owned())
+            }
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store", "the store failed, ask again".to_owned()),
         }
     }
@@ -107,6 +116,7 @@ impl Refused {
             | Self::OtherType
             | Self::NotAfter => Vec::new(),
             Self::BeginsLate | Self::Behind { .. } | Self::BadRun { .. } | Self::Gone | Self::Store(_) => Vec::new(),
+            Self::NoContent | Self::Blobs(_) => Vec::new(),
         }
     }
 }
@@ -115,6 +125,9 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         if let Self::Store(cause) = &self {
             tracing::error!(error = %with_causes(cause), "the store failed");
+        }
+        if let Self::Blobs(cause) = &self {
+            tracing::error!(error = %with_causes(cause), "content cannot be read");
         }
         let (status, code, says) = self.words();
         let mut response = (status, Json(json!({"code": code, "detail": says}))).into_response();

@@ -1,4 +1,4 @@
-//! Sites, codes and certificates by the command line, on the store of a hub that serves.
+//! Sites, codes, certificates and what is published by the command line, on the store of a hub that serves.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -105,4 +105,63 @@ fn a_backup_is_made_while_the_hub_serves_and_brought_back_while_it_does_not() {
         assert!(!done(&["restore", backup_path], &state).status.success());
         assert_eq!(said(&["site", "add", "1002"], &state), "site 1002 was there");
     }
+}
+
+#[test]
+fn operators_publish_a_film_and_its_table_and_a_bad_one_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, path) = (folder.path().join("hub"), |name: &str| folder.path().join(name).display().to_string());
+    let write = |name: &str, text: &str| {
+        std::fs::File::create(path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+        path(name)
+    };
+    said(&["site", "add", "1001"], &state);
+    let film = write("film.mp4", "no film, which the box finds out");
+    let add =
+        ["content", "add", &film, "--kind", "provided", "--title", "健康", "--duration-ms", "15000", "--site", "1001"];
+    let hash = said(&add, &state);
+    assert_eq!(hash, blake3::hash(b"no film, which the box finds out").to_hex().as_str());
+    assert!(state.join("blobs").join(&hash).is_file());
+
+    // Years ahead, so that it is to come whenever this runs.
+    let table = |revision: u32, deadline: &str, content: &str| {
+        let [from, to] = ["4102412400000", "4103017200000"];
+        format!(
+            "table = \"w1\"\nrevision = {revision}\nfrom = {from}\nto = {to}\ndeadline = {deadline}\n\
+             [[slots]]\nslot = \"day\"\nfrom = \"0:00\"\nto = \"24:00\"\n\
+             items = [{{ item = \"a\", content = \"{content}\" }}]\n"
+        )
+    };
+    let deadline = "4102326000000";
+    let refused = |text: &str, expected: &str| {
+        let file = write("bad.toml", text);
+        let refused = done(&["program", "publish", "1001", &file], &state);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && told.contains(expected), "{told}");
+    };
+    refused(&table(1, "4103017200000", &hash), "deadline");
+    refused(&table(1, deadline, &"0".repeat(64)), "unknown_content");
+    refused(&table(1, deadline, "../../hub-ca.key"), "content hash");
+    let good = write("good.toml", &table(1, deadline, &hash));
+    assert_eq!(said(&["program", "publish", "1001", &good], &state), "table w1 revision 1 sent to site 1001");
+    refused(&table(1, deadline, &hash), "table_changed");
+    let shown = said(&["program", "show", "1001", "--at", "2100-01-02T12:00"], &state);
+    assert!(shown.starts_with("table w1 revision 1: 2100-01-01 00:00 to 2100-01-08 00:00"), "{shown}");
+    assert!(shown.contains("not_approved") && shown.contains("at 2100-01-02 12:00: "), "{shown}");
+
+    let hours = write(
+        "hours.json",
+        r#"{"sessions": [{"session": "am", "name": {"ja": "午前"}, "from": "9:00", "to": "12:00"}]}"#,
+    );
+    assert_eq!(said(&["hours", "1001", &hours], &state), "hours of site 1001 set");
+    assert!(said(&["hours", "1001"], &state).contains("session = \"am\""));
+    assert_eq!(said(&["message", "1001", "本日混み合っています"], &state), "message of site 1001 set");
+    let long = "あ".repeat(81);
+    for unkept in [&["message", "1001", long.as_str()][..], &["message", "7", "x"], &["program", "show", "7"]] {
+        assert!(!done(unkept, &state).status.success(), "{unkept:?}");
+    }
+    assert_eq!(
+        said(&["content", "withdraw", &hash, "--site", "1001"], &state),
+        format!("{hash} withdrawn from 1 sites")
+    );
 }

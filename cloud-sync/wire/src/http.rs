@@ -113,9 +113,7 @@ pub fn write(site: SiteId, ask: &Ask) -> Request {
 /// [`Failure`].
 pub fn read(ask: &Ask, answer: Answer<'_>) -> Result<Came, Failure> {
     if !answer.is_hubs() {
-        // A proxy's own words are taken for what they say; anything else is not the hub.
-        let is_busy = matches!(answer.status, 429 | 502..=504);
-        return Err(if is_busy { busy(answer) } else { Failure::NotTheHub });
+        return Err(no_hub(answer));
     }
     match (ask, answer.status) {
         (Ask::Vector(_), 200) => serde_json::from_slice(answer.body).map(Came::Vector).map_err(garbled),
@@ -124,11 +122,18 @@ pub fn read(ask: &Ask, answer: Answer<'_>) -> Result<Came, Failure> {
         (Ask::Fetch(..), 200) => lines(answer.body).map(Came::Facts),
         (Ask::Listen(..), 200) => Ok(Came::Heard(lines(answer.body)?, next(answer)?)),
         (Ask::Listen(..), 204) => Ok(Came::Heard(Vec::new(), next(answer)?)),
-        _ => Err(no(answer)),
+        _ => Err(refusal(answer)),
     }
 }
 
-fn no(answer: Answer<'_>) -> Failure {
+/// Says what an answer is that is not the hub's: a proxy's own words are taken for what they say.
+pub(crate) fn no_hub(answer: Answer<'_>) -> Failure {
+    let is_busy = matches!(answer.status, 429 | 502..=504);
+    if is_busy { busy(answer) } else { Failure::NotTheHub }
+}
+
+/// Says why the hub does not do what was asked.
+pub(crate) fn refusal(answer: Answer<'_>) -> Failure {
     let said = serde_json::from_slice::<No>(answer.body);
     let (code, why) = said.map_or_else(|_no_words| (String::new(), String::new()), |said| (said.code, said.detail));
     let epoch = answer.header("producer-epoch").and_then(|epoch| epoch.parse().ok());

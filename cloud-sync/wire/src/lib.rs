@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod box_side;
 pub mod chain;
+pub mod content;
 pub mod enrol;
 pub mod http;
 pub mod hub_side;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use machiai::link::hub_clock::HubClock;
 use machiai::link::identity::Identity;
+use machiai_hub::blobs::Blobs;
+use machiai_hub::publish::Publisher;
 
 use super::Line;
 use crate::demo::api::Api;
@@ -66,6 +68,17 @@ impl House {
         self.nodes.push(node);
         self.lead();
         Ok(())
+    }
+
+    /// Begins to publish, by a clock that shows what the daemon's does, and opens the folder of content.
+    ///
+    /// # Errors
+    /// The store cannot be used, or the daemon does not answer.
+    pub async fn publisher(&self, api: &Api) -> Result<(Publisher, Blobs)> {
+        let before_ms = real_ms();
+        let showed_ms = api.status().await?.now_ms;
+        let serve = self.serve(showed_ms, before_ms.midpoint(real_ms()));
+        Ok((serve.publisher().await?, serve.blobs()?))
     }
 
     /// Kills the node to which the lines lead first.

@@ -12,10 +12,12 @@ use clap::Args;
 use machiai_core::clock::Reading;
 use machiai_core::ids::{BootId, SiteId};
 use machiai_core::time::AtMs;
+use machiai_hub::blobs::Blobs;
 use machiai_hub::clock::Clock;
 use machiai_hub::door::draw_code;
 use machiai_hub::door::limits::Limits;
 use machiai_hub::hub::Hub;
+use machiai_hub::publish::Publisher;
 use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
@@ -63,9 +65,7 @@ impl Serve {
     pub async fn carry_out(self) -> Result<()> {
         let stopping = CancellationToken::new();
         let streams = Streams::new(self.open().await?, now_s, LONG_POLL_FOR, stopping.clone());
-        let boot = BootId::from_bytes(machiai_hub::chance::bytes().context("no random bytes")?);
-        let hub = Hub::begin(streams, Clock::new(boot, rehearsal(self.showed_ms, self.at_ms, self.speed)));
-        let hub = hub.await.context("the hub does not begin")?;
+        let hub = Hub::begin(streams, self.clock()?).await.context("the hub does not begin")?.giving(self.blobs()?);
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let open =
             Open { listen: free, public: Some(free), state: self.state, names: Vec::new(), limits: Limits::USUAL };
@@ -75,6 +75,28 @@ impl Serve {
             drop(writeln!(io::stderr(), "{LISTENS}{boxes} {public}"));
         };
         sites(open, hub, stopping, ready).await.context("the hub ended")
+    }
+
+    /// Opens the folder of content, below the authority's.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn blobs(&self) -> Result<Blobs> {
+        let name = format!("file:{}", self.state.join("blobs").display());
+        Blobs::open(&name).context("cannot open the folder of content")
+    }
+
+    /// Begins to publish by the rehearsal's clock.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn publisher(&self) -> Result<Publisher> {
+        Publisher::new(self.open().await?, self.clock()?).context("nothing can be published")
+    }
+
+    fn clock(&self) -> Result<Clock> {
+        let boot = BootId::from_bytes(machiai_hub::chance::bytes().context("no random bytes")?);
+        Ok(Clock::new(boot, rehearsal(self.showed_ms, self.at_ms, self.speed)))
     }
 
     async fn open(&self) -> Result<Store> {

@@ -104,6 +104,41 @@ fn bytes_that_are_not_those_of_the_hash_are_not_kept() {
 }
 
 #[test]
+fn what_came_from_the_hub_waits_as_an_original_and_what_is_no_film_is_gone_for_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = Store::open(setup(folder.path())).unwrap();
+    let came = film(folder.path(), 1);
+    let hash = hash_of(&came);
+    assert_eq!(store.adopt(&came, hash, &Keep::default()).unwrap(), None);
+    assert!(!came.exists(), "it goes from where it was");
+    assert_eq!(store.waiting().unwrap(), BTreeSet::from([hash]));
+    prepared(&store.prepare(hash, &Keep::default()).unwrap());
+
+    let came = folder.path().join("letter");
+    put(&came, b"A letter to the clinic.");
+    let hash = hash_of(&came);
+    let refused = store.adopt(&came, hash, &Keep::default()).unwrap();
+    assert!(matches!(&refused, Some(Verdict::Refused(refused)) if refused.reason == Reason::NotAFilm), "{refused:?}");
+    assert!(!came.exists());
+    let again = Store::open(setup(folder.path())).unwrap();
+    assert_eq!(again.quarantined().map(|(hash, _)| hash).collect::<Vec<_>>(), [hash], "it is never fetched again");
+}
+
+#[test]
+fn what_came_and_finds_no_room_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (came, mut store) = narrow(folder.path(), 1_000);
+    let kept = ContentHash::from_bytes([9; 32]);
+    put(&folder.path().join(format!("content/originals/{kept}")), &[0; 2_000]);
+    let keep = Keep { hashes: BTreeSet::from([kept]), ..Keep::default() };
+    let n_bytes = fs::metadata(&came).unwrap().len();
+    assert_eq!(store.room_bytes(&keep).unwrap(), n_bytes - 1_000);
+    let waits = store.adopt(&came, hash_of(&came), &keep);
+    assert!(matches!(waits, Err(ImportError::NoRoom { .. })), "{waits:?}");
+    assert!(came.exists());
+}
+
+#[test]
 fn a_refused_film_is_in_quarantine_and_is_not_decoded_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = film(folder.path(), 1);

@@ -4,6 +4,7 @@
 mod channel;
 mod cloud;
 mod conformance;
+mod content;
 mod enrol;
 mod limits;
 mod link;

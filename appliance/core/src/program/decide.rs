@@ -25,7 +25,7 @@ use crate::time::AtMs;
 const MAX_NOTICE_CHARS: usize = 120;
 
 /// The longest title of content, in characters: a row of a list.
-const MAX_TITLE_CHARS: usize = 60;
+pub(super) const MAX_TITLE_CHARS: usize = 60;
 
 /// How long a notice stands: long enough to be read from afar, and short enough that nobody waits for the next item.
 const NOTICE_MS: core::ops::RangeInclusive<u32> = 5_000..=120_000;
@@ -222,7 +222,7 @@ fn refuse_text(field: &str, text: &Text) -> Result<(), Refusal> {
     core::iter::once(&text.ja).chain(others).try_for_each(|words| refuse_words(field, words, MAX_NOTICE_CHARS))
 }
 
-fn refuse_words(field: &str, words: &str, most: usize) -> Result<(), Refusal> {
+pub(super) fn refuse_words(field: &str, words: &str, most: usize) -> Result<(), Refusal> {
     if words.chars().count() > most {
         return Err(Refusal::new(RefusalCode::TooLong).with("field", &field).with("most", &most));
     }

@@ -1,6 +1,7 @@
 //! What must stay on the disk: the content that tables in force and coming may ask for, and the clinic's own.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
 use super::content::{ContentHash, ContentKind};
 use super::{Deed, Program, TableState};
@@ -20,6 +21,31 @@ impl Program {
         kept.extend(always.map(|told| told.content));
         kept.retain(|content| !self.contents.get(content).is_some_and(|state| state.withdrawn.value));
         kept
+    }
+
+    /// Lists the content that may still air, is a file and does not lie on the disk, in the order in which it is wanted:
+    /// substitutes, which stand in for all the rest, then what tables name by their start, then the clinic's own; never
+    /// what was found not to play.
+    #[must_use]
+    pub fn missing(&self, on_disk: &BTreeSet<ContentHash>, now: AtMs) -> Vec<ContentHash> {
+        let mut starts: BTreeMap<ContentHash, AtMs> = BTreeMap::new();
+        for state in self.tables.values() {
+            let from = state.revisions.values().map(|received| received.table.from).min().unwrap_or(AtMs(i64::MAX));
+            for content in named(state) {
+                starts.entry(content).and_modify(|start| *start = from.min(*start)).or_insert(from);
+            }
+        }
+        let lacks = self.kept(now).into_iter().filter(|content| !on_disk.contains(content));
+        let mut missing: Vec<(bool, AtMs, ContentHash)> = lacks
+            .filter_map(|content| {
+                let (state, told) = self.content(content)?;
+                let is_file = told.scene.is_none() && state.trouble.value.is_none();
+                let start = starts.get(&content).copied().unwrap_or(AtMs(i64::MAX));
+                is_file.then_some((told.kind != ContentKind::Substitute, start, content))
+            })
+            .collect();
+        missing.sort_unstable();
+        missing.into_iter().map(|(_, _, content)| content).collect()
     }
 }
 

@@ -12,6 +12,7 @@ mod keep;
 mod lists;
 mod outlook;
 mod properties;
+mod publish;
 mod recorded;
 mod words;
 

@@ -9,6 +9,7 @@ use machiai::link::enrol::{EnrolError, enrol};
 use machiai::link::hub_clock::HubClock;
 use machiai::link::identity::Identity;
 use machiai_core::ids::{BootId, SiteId};
+use machiai_hub::blobs::Blobs;
 use machiai_hub::clock::Clock;
 use machiai_hub::door::draw_code;
 use machiai_hub::door::limits::Limits;
@@ -36,6 +37,7 @@ pub(super) const DAY_S: u64 = 24 * 60 * 60;
 pub(super) struct Cloud {
     pub(super) address: String,
     pub(super) store: Store,
+    pub(super) blobs: Blobs,
     pub(super) now_s: Arc<AtomicU64>,
     folder: TempDir,
     _home: Home,
@@ -59,8 +61,10 @@ impl Cloud {
         let (tell, told) = oneshot::channel();
         let open = Open { listen, public: None, state, names: Vec::new(), limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
+        let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
+        let hub = hub.giving(blobs.clone());
         let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at, _| tell.send(at.to_string()).unwrap()));
-        Self { address: told.await.unwrap(), store, now_s, folder, _home: home, stopping, serving }
+        Self { address: told.await.unwrap(), store, blobs, now_s, folder, _home: home, stopping, serving }
     }
 
     /// Draws a code.
