@@ -229,13 +229,14 @@ fn opens(fact: &Fact) -> Option<Day> {
 /// Folds from the checkpoint where one can be used, else the standing kinds of all time and the facts of the last days.
 fn folded(reader: &Reader, until: AtMs) -> Result<Folded, StoreError> {
     let position = reader.newest_position()?;
-    match folded_on(reader, until)? {
-        Some((clinic, awaited)) => Ok(Folded { clinic, position, awaited }),
-        None => {
-            let (clinic, awaited) = folded_anew(reader, until)?;
-            Ok(Folded { clinic, position, awaited })
-        }
-    }
+    let (mut clinic, awaited) = match folded_on(reader, until)? {
+        Some(folded) => folded,
+        None => folded_anew(reader, until)?,
+    };
+    // A fold that left out what no longer matters counts it all the same: a board that is drawn from so many facts must
+    // not be taken for the one that was drawn from as many before facts came late.
+    clinic.n_facts = position.0.saturating_sub(u64::try_from(awaited.len()).unwrap_or(0));
+    Ok(Folded { clinic, position, awaited })
 }
 
 /// Folds on from the checkpoint; none where it cannot be used.

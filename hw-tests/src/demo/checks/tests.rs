@@ -30,7 +30,7 @@ const ROWS: &str = "at,action,line,who,detail\n08:30:00,open,1,,morning\n08:31:0
     08:36:00,start,1,,room2\n";
 
 pub(super) fn fact(seq: u64, key: Option<usize>, kind: &str, body: Value) -> Value {
-    let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "clock": "rehearsal",
+    let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "at_n": 0, "clock": "rehearsal",
         "by": {"device": "d"}, "kind": kind, "body": body});
     if let Some(row) = key {
         fact["cmd"] = json!(format!("{row}#digest"));
@@ -52,7 +52,7 @@ pub(super) fn sent(row_idx: usize, (path, body): (&str, Value), (status, answer)
     let press = Press { device: "d".to_owned(), path: path.to_owned(), body };
     let answered =
         Answered { press, key: row_idx.to_string(), sent: at, answered: at + Duration::from_millis(5), status, answer };
-    Sent { row_idx, role: Role::Asked, clock_ms: (0, 0), answered }
+    Sent { row_idx, role: Role::Asked, clock_ms: (0, 0), answered, reach: None }
 }
 
 /// Two patients together, one alone, an emergency called first, then the two; a room that has called nobody.
@@ -124,12 +124,14 @@ pub(super) fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut 
     crate::demo::daemon::write(&folder.path().join("facts.ndjson"), &text).unwrap();
     let played =
         Played { sent: case.sent, boards: case.boards, desks: case.desks, lock_ms: 2_000, ..Played::default() };
+    let both = Both { there: text.lines().map(str::to_owned).collect(), here: text.clone(), n_starts: 0 };
     let (panel, _) = Panel::open(&FontPaths::debian(), None).unwrap();
     let evidence = Evidence {
         rows: &rows,
         played: &played,
         places: facts::by_key(&facts),
-        n_uncounted: 0,
+        both: &both,
+        speed: 600,
         papers: &case.papers,
         panel: &panel,
         span_ms: case.span_ms,
