@@ -23,7 +23,7 @@ const CODES: [&str; 5] = ["lease_used_up", "remote_closed", "line_closed", "full
 const USED_UP: &str = "lease_used_up";
 /// A patient who finds nothing left looks again after so long on the rehearsal's clock, and so often.
 const LOOKS_AGAIN_AFTER: Duration = Duration::from_secs(30);
-const MOST_LOOKS: usize = 40;
+const MOST_LOOKS: usize = 20;
 
 /// What the box wrote so long ago has come to the hub, or the box says that it is pending.
 const SENT_WITHIN: Duration = Duration::from_secs(1);

@@ -24,9 +24,9 @@ pub(super) fn effects(evidence: &Evidence<'_>) -> Check {
     let mut telling = Telling::default();
     let mut faults = Vec::new();
     let mut n_acts = 0;
-    for fact in evidence.facts {
+    let mut placed: Vec<(&Fact, Option<Before>)> = Vec::new();
+    for (idx, fact) in evidence.facts.iter().enumerate() {
         let model = telling.model();
-        let before = placed_before(model, fact);
         let may = stands_allowed(fact);
         for of in fact.concerned() {
             let Some((visit, may)) = model.visits.get(of).zip(may) else { continue };
@@ -38,9 +38,15 @@ pub(super) fn effects(evidence: &Evidence<'_>) -> Check {
         if fact.kind == "Called" && !is_next(model, fact) {
             faults.push(format!("{:?} were called to {} out of turn", fact.visits(), fact.text("room")));
         }
+        placed.push((fact, placed_before(model, fact)));
         telling.after(fact);
-        let misplaced = |of: &&str| misplaced(telling.model(), fact, of, before.as_ref());
-        faults.extend(fact.concerned().iter().filter_map(misplaced));
+        if evidence.facts.get(idx + 1).is_some_and(|next| are_placed_together(fact, next)) {
+            continue;
+        }
+        for (fact, before) in placed.drain(..) {
+            let misplaced = |of: &&str| misplaced(telling.model(), fact, of, before.as_ref());
+            faults.extend(fact.concerned().iter().filter_map(misplaced));
+        }
     }
     Check::of("every act does what it must", &faults, format!("{n_acts} acts on patients"))
 }
@@ -74,6 +80,12 @@ fn is_next(model: &Model, fact: &Fact) -> bool {
     let called = fact.visits();
     let is_called = |next: &Visit| called.iter().any(|of| model.visits.get(*of).is_some_and(|one| one.nth == next.nth));
     model.in_room(room).is_empty() && model.next(room).is_some_and(is_called)
+}
+
+/// Whether two get their places in one go, by the box: they stand right when both have.
+fn are_placed_together(one: &Fact, other: &Fact) -> bool {
+    let stamp = |fact: &Fact| (fact.at_ms, fact.at_n);
+    one.kind == "Reordered" && other.kind == "Reordered" && stamp(one) == stamp(other) && one.origin == other.origin
 }
 
 /// The place of somebody set aside, and the lines somebody sent on has been in.

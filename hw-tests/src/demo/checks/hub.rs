@@ -7,6 +7,7 @@ use super::refusals::is_within;
 use super::{Check, Evidence};
 use crate::demo::facts::Fact;
 use crate::demo::far::Reach;
+use crate::demo::instant_ms;
 use crate::demo::model::Model;
 use crate::demo::player::Sent;
 
@@ -14,6 +15,7 @@ use crate::demo::player::Sent;
 const FRESH: u64 = 20;
 /// How far the clocks of box and hub may be apart, in milliseconds of real time: each is set by the other's answer.
 const APART_MS: i64 = 50;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// The hub holds the facts of the box by their bytes, and no others.
 pub(super) fn same(evidence: &Evidence<'_>) -> Check {
@@ -100,7 +102,10 @@ pub(super) fn refusals(evidence: &Evidence<'_>) -> Check {
 fn is_true(evidence: &Evidence<'_>, sent: &Sent) -> bool {
     let Some(line) = sent.answered.press.body["line"].as_u64() else { return false };
     match sent.answered.code().unwrap_or_default() {
-        "lease_used_up" => sent.reach.is_some_and(|reach| is_used_up(evidence, (sent, reach), line)),
+        "lease_used_up" => {
+            let is_used_up = |reach| is_used_up(evidence, (sent, reach), line);
+            sent.reach.is_some_and(is_used_up) || is_day_over(evidence, around(evidence, sent).1)
+        }
         "remote_closed" => {
             let mut model = Model::default();
             evidence.facts.iter().filter(|fact| fact.kind.ends_with("Set")).for_each(|fact| model.after(fact));
@@ -110,6 +115,14 @@ fn is_true(evidence: &Evidence<'_>, sent: &Sent) -> bool {
         // No line of the demo's clinic has such a limit, and each has its hours.
         _ => false,
     }
+}
+
+/// Whether the last business day that anybody had begun may have been over: no number of it is given any more.
+fn is_day_over(evidence: &Evidence<'_>, until_ms: i64) -> bool {
+    let is_before = |fact: &&Fact| fact.kind == "DayOpened" && fact.at_ms <= until_ms;
+    let opened = evidence.facts.iter().filter(is_before).last();
+    let begins = opened.and_then(|opened| instant_ms(&format!("{}T04:00:00+09:00", opened.text("day"))).ok());
+    begins.is_some_and(|begins_ms| until_ms - begins_ms >= DAY_MS)
 }
 
 /// Returns the instants between which the hub decided, by its own clock.
