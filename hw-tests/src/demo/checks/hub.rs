@@ -120,7 +120,7 @@ fn is_true(evidence: &Evidence<'_>, sent: &Sent) -> bool {
 /// Whether the last business day that anybody had begun may have been over: no number of it is given any more.
 fn is_day_over(evidence: &Evidence<'_>, until_ms: i64) -> bool {
     let is_before = |fact: &&Fact| fact.kind == "DayOpened" && fact.at_ms <= until_ms;
-    let opened = evidence.facts.iter().filter(is_before).last();
+    let opened = evidence.facts.iter().filter(is_before).next_back();
     let begins = opened.and_then(|opened| instant_ms(&format!("{}T04:00:00+09:00", opened.text("day"))).ok());
     begins.is_some_and(|begins_ms| until_ms - begins_ms >= DAY_MS)
 }
