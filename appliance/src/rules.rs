@@ -278,7 +278,11 @@ pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError>
 /// Folds the standing kinds of all time and the facts of the last days, up to an instant; returns those after it too.
 fn folded_anew(reader: &Reader, until: AtMs) -> Result<(Clinic, Vec<Envelope>), StoreError> {
     let mut facts: BTreeMap<_, Envelope> = BTreeMap::new();
-    let mut add = |kept: Vec<Kept>| facts.extend(read(&kept).map(|fact| (fact.head.canonical(), fact)));
+    // Each is let go of as it is read: a day is some thousands.
+    let mut add = |kept: Vec<Kept>| {
+        let read = kept.into_iter().filter_map(|kept| kept.envelope().ok());
+        facts.extend(read.map(|fact| (fact.head.canonical(), fact)));
+    };
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
     add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
     let days = days_to_fold(reader, until)?;

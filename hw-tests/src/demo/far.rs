@@ -202,21 +202,16 @@ impl Hand {
                 body: json!({"line": call.line, "key": key}),
             };
             let of = format!("demo-far-{}-{nth}-{look}", call.row_idx);
-            let last = match key {
-                Ok(key) => {
-                    let sent = self.press_once_or_more(call, &press(&key), &of).await?;
-                    all.extend(sent);
-                    all.last().and_then(|sent: &Sent| sent.answered.code().map(str::to_owned))
-                }
+            let fresh = match key {
+                Ok(key) => self.press_once_or_more(call, &press(&key), &of).await?,
                 Err(why) => {
-                    let answer = self.no(&why);
-                    let code = answer["code"].as_str().map(str::to_owned);
-                    let answered = self.answered((press(""), of), asked_at, (409, answer));
-                    all.push(sent(call, (Role::Asked, call.row_idx), answered));
-                    code
+                    let answered = self.answered((press(""), of), asked_at, (409, self.no(&why)));
+                    vec![sent(call, (Role::Asked, call.row_idx), answered)]
                 }
             };
-            if last.as_deref() != Some(USED_UP) || is_out_of_reach {
+            let looks_again = fresh.iter().all(|sent| sent.answered.code() == Some(USED_UP));
+            all.extend(fresh);
+            if !looks_again || is_out_of_reach {
                 break;
             }
             tokio::time::sleep(self.looks_again_after).await;

@@ -149,13 +149,11 @@ pub(super) fn double_presses(evidence: &Evidence<'_>) -> Check {
     for double in doubles {
         n_doubles += 1;
         if double.is_from_afar() {
-            // No lock holds there: the same page takes one ticket, however often.
-            let one = evidence
-                .played
-                .sent
-                .iter()
-                .find(|sent| sent.role == Role::Asked && sent.answered.press == double.answered.press);
-            if one.is_none_or(|one| one.answered.issued() != double.answered.issued()) {
+            // No lock holds there: the same page takes one ticket, however often. One of two presses may have come when
+            // nothing was left.
+            let is_twin = |sent: &&Sent| sent.is_from_afar() && sent.answered.press == double.answered.press;
+            let twins = evidence.played.sent.iter().filter(is_twin).filter(|sent| sent.answered.is_done());
+            if twins.flat_map(|sent| sent.answered.issued()).collect::<BTreeSet<_>>().len() > 1 {
                 faults.push(format!("{} took another ticket", double.answered.key));
             }
             continue;
