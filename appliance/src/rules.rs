@@ -239,24 +239,22 @@ fn folded(reader: &Reader, until: AtMs) -> Result<Folded, StoreError> {
     Ok(Folded { clinic, position, awaited })
 }
 
-/// Folds on from the checkpoint; none where it cannot be used.
+/// Folds on from the checkpoint; none where it cannot be used, or where a fact after it belongs before it.
 fn folded_on(reader: &Reader, until: AtMs) -> Result<Option<(Clinic, Vec<Envelope>)>, StoreError> {
     let usable = reader.checkpoint(FOLD)?.filter(|checkpoint| checkpoint.version == FOLD_VERSION);
     let Some(checkpoint) = usable else { return Ok(None) };
     let Ok(mut clinic) = serde_json::from_slice::<Clinic>(&checkpoint.state) else { return Ok(None) };
-    let (mut position, mut awaited) = (checkpoint.position, Vec::new());
+    let (mut position, mut since) = (checkpoint.position, Vec::new());
     loop {
         let kept = reader.facts_after(position, 1_000)?;
-        let Some(last) = kept.last() else { return Ok(Some((clinic, awaited))) };
+        let Some(last) = kept.last() else { break };
         position = last.position;
-        for fact in read(&kept) {
-            if fact.head.at_ms > until {
-                awaited.push(fact);
-            } else if clinic.after(&fact) == Taken::Late {
-                return Ok(None);
-            }
-        }
+        since.extend(read(&kept));
     }
+    since.sort_by_key(|fact| fact.head.canonical());
+    let awaited = since.split_off(since.partition_point(|fact| fact.head.at_ms <= until));
+    let is_late = since.iter().any(|fact| clinic.after(fact) == Taken::Late);
+    Ok((!is_late).then_some((clinic, awaited)))
 }
 
 /// Returns the settings that stand, for the command line.
@@ -448,7 +446,8 @@ impl Rules for ClinicRules {
         if !self.unpublished.is_empty() {
             self.publish();
         }
-        if self.position.0.saturating_sub(self.checkpointed.0) < CHECKPOINT_EVERY {
+        // Whoever folds on from a checkpoint takes all before it for folded in.
+        if !self.awaited.is_empty() || self.position.0.saturating_sub(self.checkpointed.0) < CHECKPOINT_EVERY {
             return Ok(());
         }
         if let Ok(state) = serde_json::to_vec(&self.working) {

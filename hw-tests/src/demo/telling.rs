@@ -50,3 +50,40 @@ impl<'a> Telling<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::demo::facts;
+
+    #[test]
+    fn facts_in_any_order_come_to_the_same() {
+        let rank = |nth: u64| {
+            json!({"origin": "o", "seq": nth, "at_ms": nth, "at_n": 0, "clock": "rehearsal", "line": 1, "by": {},
+                "kind": "Reordered", "body": {"visit": "v", "rank": nth}})
+        };
+        let mut told: Vec<Value> = (2..1_500).map(rank).collect();
+        told.insert(
+            0,
+            json!({"origin": "o", "seq": 1, "at_ms": 1, "at_n": 0, "clock": "rehearsal", "line": 1, "by": {},
+            "kind": "TicketIssued", "body": {"visit": "v", "rank": 0, "label": "1"}}),
+        );
+        let text = |told: &[Value]| told.iter().map(|fact| format!("{fact}\n")).collect::<String>();
+        let in_order = facts::read(&text(&told)).unwrap();
+        // A few come late, one of them very late.
+        told[1_000..1_020].reverse();
+        let last = told.remove(3);
+        told.push(last);
+        let late = facts::read(&text(&told)).unwrap();
+        let told = |facts: &[Fact]| {
+            let mut telling = Telling::default();
+            facts.iter().for_each(|fact| telling.after(fact));
+            let visit = &telling.model().visits["v"];
+            (visit.spot.clone(), visit.acts.iter().map(|act| act.id.1).collect::<Vec<u64>>())
+        };
+        assert_eq!(told(&late), told(&in_order));
+        assert_eq!(told(&in_order).1, (2..1_500).collect::<Vec<u64>>());
+    }
+}

@@ -1,6 +1,9 @@
 //! The hub: it holds what the box does, gave what was leased to it and nothing else, and said no for reasons that were
 //! true of what it could know.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::refusals::is_within;
@@ -120,7 +123,7 @@ fn is_true(evidence: &Evidence<'_>, sent: &Sent) -> bool {
 /// Whether the last business day that anybody had begun may have been over: no number of it is given any more.
 fn is_day_over(evidence: &Evidence<'_>, until_ms: i64) -> bool {
     let is_before = |fact: &&Fact| fact.kind == "DayOpened" && fact.at_ms <= until_ms;
-    let opened = evidence.facts.iter().filter(is_before).next_back();
+    let opened = evidence.facts.iter().rfind(is_before);
     let begins = opened.and_then(|opened| instant_ms(&format!("{}T04:00:00+09:00", opened.text("day"))).ok());
     begins.is_some_and(|begins_ms| until_ms - begins_ms >= DAY_MS)
 }

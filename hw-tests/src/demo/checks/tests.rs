@@ -17,6 +17,8 @@ pub(super) struct Case {
     pub(super) rows: &'static str,
     pub(super) facts: Vec<Value>,
     pub(super) sent: Vec<Sent>,
+    /// What the hub holds, where it is not the same.
+    pub(super) hub: Option<Vec<Value>>,
     boards: Vec<Seen>,
     pub(super) desks: Vec<SeenDesk>,
     papers: Vec<Paper>,
@@ -100,6 +102,7 @@ fn good() -> Case {
         rows: ROWS,
         facts,
         sent,
+        hub: None,
         boards,
         desks: Vec::new(),
         papers: papers.into(),
@@ -124,7 +127,8 @@ pub(super) fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut 
     crate::demo::daemon::write(&folder.path().join("facts.ndjson"), &text).unwrap();
     let played =
         Played { sent: case.sent, boards: case.boards, desks: case.desks, lock_ms: 2_000, ..Played::default() };
-    let both = Both { there: text.lines().map(str::to_owned).collect(), here: text.clone(), n_starts: 0 };
+    let there = case.hub.as_ref().unwrap_or(&case.facts).iter().map(Value::to_string).collect();
+    let both = Both { here: text.clone(), there, n_starts: 0 };
     let (panel, _) = Panel::open(&FontPaths::debian(), None).unwrap();
     let evidence = Evidence {
         rows: &rows,

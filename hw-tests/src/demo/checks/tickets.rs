@@ -70,11 +70,12 @@ pub(super) fn unique(evidence: &Evidence<'_>) -> Check {
     for fact in evidence.of_kind("TicketIssued").map(|(_, fact)| fact).chain(hubs) {
         let (day, label) = (fact.body["day"].to_string(), fact.text("label"));
         let ticket = (day.clone(), fact.line, fact.number("number"), label);
-        match visits.insert(fact.text("visit"), (fact.is_hubs(), ticket.clone())) {
-            // A ticket that the hub gave out of the box's reach stands twice, once by each.
-            Some((by_hub, known)) if by_hub != fact.is_hubs() && known == ticket => continue,
-            Some(_) => faults.push(format!("the visit of {label} has two tickets")),
-            None => {}
+        let of = |by_hub: bool| (fact.text("visit"), by_hub);
+        // A ticket that the hub gave out of the box's reach stands twice, once by each.
+        match (visits.insert(of(fact.is_hubs()), ticket.clone()), visits.get(&of(!fact.is_hubs()))) {
+            (None, None) => {}
+            (None, Some(known)) if *known == ticket => continue,
+            (Some(_), _) | (None, Some(_)) => faults.push(format!("the visit of {label} has two tickets")),
         }
         if !numbers.insert((day.clone(), fact.line, fact.number("number"))) {
             faults.push(format!("number {} stands twice in line {:?}", fact.number("number"), fact.line));
