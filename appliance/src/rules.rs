@@ -245,6 +245,8 @@ fn folded_on(reader: &Reader, until: AtMs) -> Result<Option<(Clinic, Vec<Envelop
     let Some(checkpoint) = usable else { return Ok(None) };
     let Ok(mut clinic) = serde_json::from_slice::<Clinic>(&checkpoint.state) else { return Ok(None) };
     let (mut position, mut since) = (checkpoint.position, Vec::new());
+    // Its text is as large as what was read out of it.
+    drop(checkpoint);
     loop {
         let kept = reader.facts_after(position, 1_000)?;
         let Some(last) = kept.last() else { break };

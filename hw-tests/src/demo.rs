@@ -255,7 +255,7 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
     let played = perform((&stage.api, &cloud.house), &panel, &mut camera, score).await?;
     let n_even = cloud.until_even(&stage.api, stage.daemon.state()).await?;
 
-    let rss_mib = stage.daemon.rss_mib().unwrap_or_default();
+    let memory = stage.daemon.memory().unwrap_or_default();
     let last = stage.api.status().await?;
     let status = stage.daemon.stop().await;
     looking.await.context("the watcher of the board broke off")?;
@@ -279,7 +279,7 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
         span_ms: (midnight_ms + i64::from(starts_s) * 1_000, last.now_ms),
         verified,
         ended: how_it_ended(status),
-        rss_mib,
+        memory,
         places_to_search: vec![
             stage.daemon.state().to_owned(),
             cloud.folder().to_owned(),

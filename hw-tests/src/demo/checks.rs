@@ -17,6 +17,7 @@ use machiai_panel::Panel;
 use serde::Serialize;
 
 use super::cloud::Both;
+use super::daemon::Memory;
 use super::facts::Fact;
 use super::player::Played;
 use super::row::Row;
@@ -86,8 +87,8 @@ pub struct Evidence<'a> {
     pub verified: Result<String, String>,
     /// How the daemon ended.
     pub ended: Result<(), String>,
-    /// The most memory it had, in mebibytes.
-    pub rss_mib: f64,
+    /// Its memory when the morning was over.
+    pub memory: Memory,
     /// Files and folders in which nothing private may stand.
     pub places_to_search: Vec<PathBuf>,
 }

@@ -107,7 +107,7 @@ impl Report {
             leased_used: hub::n_leased_used(evidence.facts),
             ticket_ms: Spread::of(ticket_times(evidence)),
             board_ms: Spread::of(board_times(evidence, frames)),
-            daemon_rss_mib: rounded(evidence.rss_mib),
+            daemon_rss_mib: rounded(evidence.memory.most_mib),
             screen: None,
             checks,
         }

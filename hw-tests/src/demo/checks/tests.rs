@@ -24,7 +24,7 @@ pub(super) struct Case {
     papers: Vec<Paper>,
     span_ms: (i64, i64),
     ended: Result<(), String>,
-    rss_mib: f64,
+    memory: Memory,
 }
 
 const ROWS: &str = "at,action,line,who,detail\n08:30:00,open,1,,morning\n08:31:00,take,1,p1,family=2\n\
@@ -108,7 +108,7 @@ fn good() -> Case {
         papers: papers.into(),
         span_ms: (1_000, 2_000),
         ended: Ok(()),
-        rss_mib: 40.0,
+        memory: Memory { most_mib: 60.0, of_files_mib: 30.0, own_mib: 25.0 },
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut 
         span_ms: case.span_ms,
         verified: Ok(format!("{} facts of 1 origins are whole", facts.len())),
         ended: case.ended,
-        rss_mib: case.rss_mib,
+        memory: case.memory,
         places_to_search: vec![folder.path().to_owned()],
         facts: &facts,
     };
@@ -242,6 +242,7 @@ fn what_is_private_is_caught_in_clear() {
 #[test]
 fn a_daemon_that_fails_or_grows_is_caught() {
     catches(journal::ended, |case| case.ended = Err("it ended with 1".to_owned()));
-    catches(journal::memory, |case| case.rss_mib = 65.0);
-    catches(journal::memory, |case| case.rss_mib = 0.0);
+    catches(journal::memory, |case| case.memory.most_mib = 71.0);
+    catches(journal::memory, |case| case.memory.own_mib = 33.0);
+    catches(journal::memory, |case| case.memory = Memory::default());
 }
