@@ -132,7 +132,6 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Check> {
         refusals::explained(evidence),
         hub::same(evidence),
         hub::leased(evidence),
-        hub::refusals(evidence),
         queue::emergencies(evidence),
         queue::families(evidence),
         queue::boards(evidence),

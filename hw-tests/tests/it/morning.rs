@@ -137,7 +137,7 @@ fn a_morning_in_which_the_line_to_the_hub_is_cut_ends_with_the_same_facts_at_bot
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
     assert!(read("facts.ndjson") == read("hub-facts.ndjson"), "the files differ");
     // Out of reach the hub gives what was leased, and then says no.
-    assert!(left.detail("every refusal from afar is explained").contains("lease_used_up"));
+    assert!(left.detail("every refusal is explained").contains("lease_used_up"));
 }
 
 #[test]

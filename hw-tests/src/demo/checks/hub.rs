@@ -1,5 +1,5 @@
-//! The hub: it holds what the box does, gave what was leased to it and nothing else, and said no for reasons that were
-//! true of what it could know.
+//! The hub: it holds what the box does, gave what was leased to it and nothing else; and which of its refusals are true
+//! of what it could know.
 
 #[cfg(test)]
 mod tests;
@@ -82,27 +82,8 @@ pub(in crate::demo) fn n_leased_used(facts: &[Fact]) -> usize {
     tickets.filter(|visit| leased.contains_key(visit)).collect::<BTreeSet<_>>().len()
 }
 
-/// Every refusal of the hub's is true of what it could know of the clinic by then.
-pub(super) fn refusals(evidence: &Evidence<'_>) -> Check {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut faults = Vec::new();
-    for sent in evidence.played.sent.iter().filter(|sent| sent.is_from_afar() && !sent.answered.is_done()) {
-        let code = sent.answered.code().unwrap_or_default();
-        *counts.entry(code).or_default() += 1;
-        let row = evidence.rows.get(sent.row_idx).map(|row| (row.clock_face(), row.action.word()));
-        if !is_true(evidence, sent) {
-            faults.push(format!("{code} of {} at {row:?} is not true", sent.answered.press.device));
-        }
-        if sent.answered.answer["title_ja"].as_str().is_none_or(str::is_empty) {
-            faults.push(format!("{code} is not said in words"));
-        }
-    }
-    let counts: Vec<String> = counts.iter().map(|(code, n)| format!("{n} {code}")).collect();
-    let good = if counts.is_empty() { "nobody was refused".to_owned() } else { counts.join(", ") };
-    Check::of("every refusal from afar is explained", &faults, good)
-}
-
-fn is_true(evidence: &Evidence<'_>, sent: &Sent) -> bool {
+/// Whether a refusal of the hub's is true of what it could know of the clinic by then.
+pub(super) fn is_true(evidence: &Evidence<'_>, sent: &Sent) -> bool {
     let Some(line) = sent.answered.press.body["line"].as_u64() else { return false };
     match sent.answered.code().unwrap_or_default() {
         "lease_used_up" => {

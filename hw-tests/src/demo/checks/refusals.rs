@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Check, Evidence};
+use super::{Check, Evidence, hub};
 use crate::demo::model::{Line, Model, Stand, Visit};
 use crate::demo::player::{Off, Role, Sent};
 use crate::demo::row::Action;
@@ -41,14 +41,17 @@ pub(super) fn explained(evidence: &Evidence<'_>) -> Check {
             }
         }
     }
+    let at_hub = evidence.played.sent.iter().filter(|sent| sent.is_from_afar() && !sent.answered.is_done());
+    // What the hub refuses is judged by what the hub could know.
+    let at_hub = at_hub.map(|sent| (sent, hub::is_true(evidence, sent)));
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut faults = Vec::new();
-    for refusal in &refusals {
-        let answered = &refusal.sent.answered;
+    for (sent, explained) in refusals.iter().map(|refusal| (refusal.sent, refusal.explained)).chain(at_hub) {
+        let answered = &sent.answered;
         let code = answered.code().unwrap_or_default();
         *counts.entry(code).or_default() += 1;
-        if !refusal.explained {
-            let row = evidence.rows.get(refusal.sent.row_idx).map(|row| (row.clock_face(), row.action.word()));
+        if !explained {
+            let row = evidence.rows.get(sent.row_idx).map(|row| (row.clock_face(), row.action.word()));
             faults.push(format!("{code} of {} at {row:?} is not true", answered.press.path));
         }
         if answered.answer["title_ja"].as_str().is_none_or(|told| told.is_empty() || told == code) {
@@ -104,7 +107,6 @@ fn given<'a>(evidence: &Evidence<'a>) -> Vec<Given<'a>> {
         .filter(|sent| sent.answered.is_done() && sent.role != Role::Repeat)
         .map(|sent| (sent.answered.sent, sent.answered.answered, first(sent), last(sent)))
         .collect();
-    // What the hub refuses is judged by what the hub knew.
     let refused = evidence.played.sent.iter().filter(|sent| !sent.answered.is_done() && !sent.is_from_afar());
     refused
         .map(|sent| {
@@ -137,7 +139,6 @@ fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
         "unknown_session" => !knows_session(model, &sent.answered.press.body["session"]),
         "line_open" => line.is_some_and(|line| line.is_open),
         "line_closed" => line.is_some_and(|line| !line.is_open || !is_within(model, line, "desk", sent.clock_ms)),
-        "remote_closed" => line.is_some_and(|line| !is_within(model, line, "remote", sent.clock_ms)),
         "full_for_now" => line.is_some_and(|line| limits_end(&line.settings)),
         "numbers_used_up" => line_no.is_some_and(|line| are_used_up(model, line, family)),
         "family_size" => family == 0 || family > model.rules["family_most"].as_u64().unwrap_or(FAMILY_MOST),

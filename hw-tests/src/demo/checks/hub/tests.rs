@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::refusals::explained;
 use super::super::tests::{Case, fact, held, sent};
 use super::super::{acts, queue, tickets};
 use super::*;
@@ -123,19 +124,19 @@ fn a_refusal_from_afar_that_is_not_true_is_caught() {
         let more = json!({"leased": [{"number": 104, "label": "104", "visit": "v104"}]});
         case.facts.insert(LEASED + 1, fact(90, None, "NumbersLeased", more));
     };
-    catches(refusals, leased_more);
+    catches(explained, leased_more);
     // The hub cannot have known of it yet.
-    assert!(held(refusals, |case| {
+    assert!(held(explained, |case| {
         told(case);
         leased_more(case);
         case.sent[4].reach = Some(Reach { least: (3, 0), most: None });
     }));
-    catches(refusals, |case| {
+    catches(explained, |case| {
         // The number was given after the refusal alone.
         case.facts[GIVEN]["at_ms"] = json!(900_000);
     });
-    catches(refusals, |case| case.sent[4].answered.answer["code"] = json!("remote_closed_for_good"));
-    catches(refusals, |case| case.sent[4].answered.answer["title_ja"] = json!(""));
+    catches(explained, |case| case.sent[4].answered.answer["code"] = json!("remote_closed_for_good"));
+    catches(explained, |case| case.sent[4].answered.answer["title_ja"] = json!(""));
 }
 
 #[test]
