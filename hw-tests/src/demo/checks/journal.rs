@@ -8,7 +8,7 @@ use crate::demo::daemon::Memory;
 
 /// The most memory of its own that the daemon may have had, and may have when the morning is over. While it folds a day
 /// anew, for what came late, it holds what it folds beside what it shows.
-const MOST_OWN_MIB: f64 = 40.0;
+const MOST_OWN_MIB: f64 = 32.0;
 const OWN_MIB: f64 = 32.0;
 /// Shorter words stand by chance in any file.
 const LEAST_PRIVATE_BYTES: usize = 6;
