@@ -31,13 +31,14 @@ test: test-packages tools decoder axe voice conformance fmt-check lint docs core
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
 # make demo MORNING=FILE SPEED=600 OUT=DIR      plays a recorded morning and ends by itself
 # make demo MORNING=random SEED=7 PATIENTS=400  plays one drawn at random, which it leaves as morning.csv
+# make demo MORNING=random OFFLINE=10:00-11:30   cuts the line between box and hub for that span of the morning
 # make demo SCREEN=alone OUT=DIR                shows the monitor alone; SCREEN=never leaves it out after a morning
 # make demo SCREEN=alone FILMS=DIR OUT=DIR      plays the films of a folder on it
-demo: build-packages screen-packages ## run the appliance with an emulated printer; MORNING= SPEED= OUT= plays a recorded morning
+demo: build-packages screen-packages ## run the appliance with an emulated printer; MORNING= SPEED= OFFLINE= OUT= plays a recorded morning
 	@$(CARGO) build --quiet --locked -p machiai -p machiai-hw-tests --bins
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- \
 	    $(if $(MORNING),--morning '$(MORNING)') $(if $(SPEED),--speed '$(SPEED)') $(if $(OUT),--out '$(OUT)') \
-	    $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)') \
+	    $(if $(OFFLINE),--offline '$(OFFLINE)') $(if $(SEED),--seed '$(SEED)') $(if $(PATIENTS),--patients '$(PATIENTS)') \
 	    $(if $(SCREEN),--screen '$(SCREEN)') $(if $(FILMS),--films '$(FILMS)')
 
 # make bench                         every figure with its limit; express is installed with npm where there is one

@@ -38,8 +38,9 @@ use held::Held;
 use identity::IdentityError;
 use line::Line;
 
-/// How long the thread waits at most before it looks again.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How long the thread waits at most before it looks again, in milliseconds of the clinic's clock: numbers are leased
+/// when the hours of reception begin, and nothing else may happen then.
+const LOOK_EVERY_MS: i64 = 60_000;
 
 /// Lines for which numbers are leased in one go; more have their turn at the next look.
 const MOST_LINES: usize = 32;
@@ -171,7 +172,9 @@ impl Channel {
     }
 
     fn until_look(&self) -> Duration {
-        Duration::from_millis(self.machine.look_at_ms().saturating_sub(self.now_ms())).min(LOOK_EVERY)
+        let clock = &self.app.gate.clock;
+        let due = clock.until(clock.now().0.plus_ms(LOOK_EVERY_MS));
+        Duration::from_millis(self.machine.look_at_ms().saturating_sub(self.now_ms())).min(due)
     }
 
     /// Steps the machine with what came, until it has nothing more to do.

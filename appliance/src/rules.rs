@@ -229,33 +229,34 @@ fn opens(fact: &Fact) -> Option<Day> {
 /// Folds from the checkpoint where one can be used, else the standing kinds of all time and the facts of the last days.
 fn folded(reader: &Reader, until: AtMs) -> Result<Folded, StoreError> {
     let position = reader.newest_position()?;
-    match folded_on(reader, until)? {
-        Some((clinic, awaited)) => Ok(Folded { clinic, position, awaited }),
-        None => {
-            let (clinic, awaited) = folded_anew(reader, until)?;
-            Ok(Folded { clinic, position, awaited })
-        }
-    }
+    let (mut clinic, awaited) = match folded_on(reader, until)? {
+        Some(folded) => folded,
+        None => folded_anew(reader, until)?,
+    };
+    // A fold that left out what no longer matters counts it all the same: a board that is drawn from so many facts must
+    // not be taken for the one that was drawn from as many before facts came late.
+    clinic.n_facts = position.0.saturating_sub(u64::try_from(awaited.len()).unwrap_or(0));
+    Ok(Folded { clinic, position, awaited })
 }
 
-/// Folds on from the checkpoint; none where it cannot be used.
+/// Folds on from the checkpoint; none where it cannot be used, or where a fact after it belongs before it.
 fn folded_on(reader: &Reader, until: AtMs) -> Result<Option<(Clinic, Vec<Envelope>)>, StoreError> {
     let usable = reader.checkpoint(FOLD)?.filter(|checkpoint| checkpoint.version == FOLD_VERSION);
     let Some(checkpoint) = usable else { return Ok(None) };
     let Ok(mut clinic) = serde_json::from_slice::<Clinic>(&checkpoint.state) else { return Ok(None) };
-    let (mut position, mut awaited) = (checkpoint.position, Vec::new());
+    let (mut position, mut since) = (checkpoint.position, Vec::new());
+    // Its text is as large as what was read out of it.
+    drop(checkpoint);
     loop {
         let kept = reader.facts_after(position, 1_000)?;
-        let Some(last) = kept.last() else { return Ok(Some((clinic, awaited))) };
+        let Some(last) = kept.last() else { break };
         position = last.position;
-        for fact in read(&kept) {
-            if fact.head.at_ms > until {
-                awaited.push(fact);
-            } else if clinic.after(&fact) == Taken::Late {
-                return Ok(None);
-            }
-        }
+        since.extend(read(&kept));
     }
+    since.sort_by_key(|fact| fact.head.canonical());
+    let awaited = since.split_off(since.partition_point(|fact| fact.head.at_ms <= until));
+    let is_late = since.iter().any(|fact| clinic.after(fact) == Taken::Late);
+    Ok((!is_late).then_some((clinic, awaited)))
 }
 
 /// Returns the settings that stand, for the command line.
@@ -277,7 +278,11 @@ pub(crate) fn clinic_at(reader: &Reader, at: AtMs) -> Result<Clinic, StoreError>
 /// Folds the standing kinds of all time and the facts of the last days, up to an instant; returns those after it too.
 fn folded_anew(reader: &Reader, until: AtMs) -> Result<(Clinic, Vec<Envelope>), StoreError> {
     let mut facts: BTreeMap<_, Envelope> = BTreeMap::new();
-    let mut add = |kept: Vec<Kept>| facts.extend(read(&kept).map(|fact| (fact.head.canonical(), fact)));
+    // Each is let go of as it is read: a day is some thousands.
+    let mut add = |kept: Vec<Kept>| {
+        let read = kept.into_iter().filter_map(|kept| kept.envelope().ok());
+        facts.extend(read.map(|fact| (fact.head.canonical(), fact)));
+    };
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
     add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
     let days = days_to_fold(reader, until)?;
@@ -443,7 +448,8 @@ impl Rules for ClinicRules {
         if !self.unpublished.is_empty() {
             self.publish();
         }
-        if self.position.0.saturating_sub(self.checkpointed.0) < CHECKPOINT_EVERY {
+        // Whoever folds on from a checkpoint takes all before it for folded in.
+        if !self.awaited.is_empty() || self.position.0.saturating_sub(self.checkpointed.0) < CHECKPOINT_EVERY {
             return Ok(());
         }
         if let Ok(state) = serde_json::to_vec(&self.working) {

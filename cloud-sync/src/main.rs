@@ -205,7 +205,7 @@ struct OpenStreams {
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
-    match carry_out(Cli::parse().action).await {
+    match Box::pin(carry_out(Cli::parse().action)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = %with_causes(error.as_ref()), "the hub ended");

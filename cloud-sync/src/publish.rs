@@ -66,7 +66,7 @@ impl Publisher {
     /// No random bytes.
     pub fn new(store: Store, clock: Clock) -> Result<Self, NoChance> {
         let streams = Streams::new(store, now_s, LONG_POLL_FOR, CancellationToken::new());
-        Ok(Self { remote: Remote::new(streams, clock, Origin::from_bytes(chance::bytes()?)) })
+        Ok(Self { remote: Remote::new(streams, (clock, None), Origin::from_bytes(chance::bytes()?)) })
     }
 
     /// Lets a site's box know of a piece of content, whose file lies in the store of content.

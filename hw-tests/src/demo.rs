@@ -6,10 +6,13 @@ pub mod api;
 pub mod camera;
 pub mod checks;
 pub mod clock;
+pub mod cloud;
 pub mod daemon;
 pub mod facts;
+pub mod far;
 pub mod frames;
 pub mod model;
+pub mod outage;
 pub mod player;
 pub mod press;
 pub mod progress;
@@ -20,21 +23,29 @@ pub mod row;
 pub mod screen;
 pub mod stage;
 pub mod stopwatch;
+pub mod telling;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use machiai_panel::{FontPaths, Panel};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::hub::house::House;
+use crate::hub::phone::Phone;
 use crate::printer;
+use api::Api;
 use camera::Camera;
 use checks::{Check, Evidence, Paper};
+use cloud::HERE;
 use daemon::{Program, write};
 use facts::Fact;
-use player::{Played, Player};
+use far::Telephones;
+use outage::Span;
+use player::{Played, Player, Score};
 use progress::out;
 use random::Plan;
 use report::Report;
@@ -46,8 +57,9 @@ use stage::{Clinic, Stage, Wanted};
 const DAY: &str = "2026-11-24";
 /// How fast a morning is played unless told.
 const USUAL_SPEED: u32 = 600;
-/// Real time from the start of the rehearsal's clock until the first row, so that the daemon is ready for it.
-const LEAD_MS: u32 = 1_500;
+/// Real time from the start of the rehearsal's clock until the first row, so that the daemon is ready for it, and has
+/// found the hub: it rests for a second or three where it found nobody there.
+const LEAD_MS: u32 = 5_000;
 /// A business day begins at 4:00, and no rehearsal before it.
 const EARLIEST_S: u32 = 4 * 3_600 + 600;
 /// The hour that a visitor finds on the clock.
@@ -112,6 +124,8 @@ pub struct Options {
     pub morning: Option<Morning>,
     /// How many times faster than real time.
     pub speed: Option<u32>,
+    /// When the line between box and hub is cut in a morning.
+    pub offline: Option<Span>,
     /// Where everything is left.
     pub out: Option<PathBuf>,
 }
@@ -175,6 +189,7 @@ async fn visit(options: &Options, stop: &mut Stop) -> Result<bool> {
         rehearsal: (starts(VISIT_S), options.speed.unwrap_or(1)),
         papers: Some(papers.clone()),
         has_lan: false,
+        hub: None,
     };
     let mut stage = Stage::set(wanted).await?;
     stage::furnish(&stage.api).await?;
@@ -229,45 +244,48 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
         rehearsal: (starts(starts_s), speed),
         papers: None,
         has_lan: false,
+        hub: Some(&options.this),
     };
     let mut stage = Stage::set(wanted).await?;
+    let cloud = stage.cloud.take().context("a stage without the hub that was wanted")?;
     let (frames, looking) = frames::look(&stage.api).await?;
     let mut camera = Camera::new(stage.api.clone(), &panel);
     let midnight_ms = instant_ms(&starts(0))?;
-    let player = Player::new(stage.api.clone(), &rows, &mut camera, speed, midnight_ms).await?;
-    let played = player.play().await?;
+    let score = Score { rows: &rows, speed, midnight_ms, offline: options.offline };
+    let played = perform((&stage.api, &cloud.house), &panel, &mut camera, score).await?;
+    let n_even = cloud.until_even(&stage.api, stage.daemon.state()).await?;
 
-    let rss_mib = stage.daemon.rss_mib().unwrap_or_default();
+    let memory = stage.daemon.memory().unwrap_or_default();
     let last = stage.api.status().await?;
     let status = stage.daemon.stop().await;
     looking.await.context("the watcher of the board broke off")?;
-    let exported = folder.join("facts.ndjson");
-    stage.daemon.ask(&["journal", "export", &exported.to_string_lossy()]).await?;
+    let both = cloud.reconcile(&mut stage.daemon, n_even, &folder).await?;
     let verified = stage.daemon.ask(&["journal", "verify"]).await.map_err(|cause| format!("{cause:#}"));
-    let facts = facts::read(&std::fs::read_to_string(&exported).context("cannot read the export")?)?;
+    let facts = facts::read(&both.here)?;
     let papers = name_papers(&facts, &stage.printer.papers());
     keep_papers(&papers, &folder.join("tickets"))?;
     let (moments, n_pictures) = camera.develop(&panel, &folder)?;
     out(&format!("{n_pictures} pictures of the board: {}\n", moments.join(", ")));
 
-    let ended = match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(format!("it ended with {status}")),
-        Err(cause) => Err(format!("{cause:#}")),
-    };
     let evidence = Evidence {
         rows: &rows,
         played: &played,
         facts: &facts,
         places: facts::by_key(&facts),
-        n_uncounted: (facts.len() as u64).saturating_sub(last.n_facts),
+        both: &both,
+        speed,
         papers: &papers,
         panel: &panel,
         span_ms: (midnight_ms + i64::from(starts_s) * 1_000, last.now_ms),
         verified,
-        ended,
-        rss_mib,
-        places_to_search: vec![stage.daemon.state().to_owned(), exported.clone(), folder.join(stage::LOG)],
+        ended: how_it_ended(status),
+        memory,
+        places_to_search: vec![
+            stage.daemon.state().to_owned(),
+            cloud.folder().to_owned(),
+            folder.join(HERE),
+            folder.join(stage::LOG),
+        ],
     };
     let mut report = Report::of(&evidence, &frames.so_far(), checks::all(&evidence));
     if options.monitor == Monitor::After {
@@ -278,6 +296,21 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
     write(&folder.join("report.json"), serde_json::to_vec_pretty(&report).context("cannot write the report")?)?;
     say(&report, &folder, &played);
     Ok(report.failed().next().is_none())
+}
+
+/// Plays the acts of a morning, those of patients from afar on telephones.
+async fn perform((api, house): (&Api, &House), panel: &Panel, camera: &mut Camera, score: Score<'_>) -> Result<Played> {
+    let phone = Phone::new(house.patients.address())?;
+    let telephones = Telephones::new(phone, api.clone(), panel, score.speed).await?;
+    Player::new(api.clone(), (&house.boxes, telephones), camera, score).await?.play().await
+}
+
+fn how_it_ended(status: Result<ExitStatus>) -> Result<(), String> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("it ended with {status}")),
+        Err(cause) => Err(format!("{cause:#}")),
+    }
 }
 
 fn say(report: &Report, folder: &Path, played: &Played) {

@@ -112,7 +112,7 @@ fn operators_publish_a_film_and_its_table_and_a_bad_one_is_refused_with_the_reas
     let folder = tempfile::tempdir().unwrap();
     let (state, path) = (folder.path().join("hub"), |name: &str| folder.path().join(name).display().to_string());
     let write = |name: &str, text: &str| {
-        std::fs::File::create(path(name)).unwrap().write_all(text.as_bytes()).unwrap();
+        File::create(path(name)).unwrap().write_all(text.as_bytes()).unwrap();
         path(name)
     };
     said(&["site", "add", "1001"], &state);

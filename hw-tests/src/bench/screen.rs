@@ -149,6 +149,7 @@ impl Shop {
             rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
             papers: None,
             has_lan: false,
+            hub: None,
         };
         let stage = runtime.block_on(Stage::set(wanted))?;
         let shop = Self { runtime, stage, screen, _folder: folder };

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use machiai_hw_tests::demo::daemon::{Program, write};
+use machiai_hw_tests::demo::outage::Span;
 use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
 use machiai_hw_tests::demo::{self, Monitor, Morning, Options, row};
@@ -36,6 +37,9 @@ struct Arguments {
     /// How many times faster than real time the rehearsal's clock runs.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     speed: Option<u32>,
+    /// When the line between box and hub is cut in a morning, as `10:00-11:30` on the rehearsal's clock.
+    #[arg(long)]
+    offline: Option<Span>,
     /// The folder in which tickets, boards, facts and the report are left; `out` unless told.
     #[arg(long)]
     out: Option<PathBuf>,
@@ -142,6 +146,7 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
                 films: arguments.films,
                 morning: arguments.morning.map(|file| Morning::named(file, plan)),
                 speed: arguments.speed,
+                offline: arguments.offline,
                 out: arguments.out,
             };
             runtime()?.block_on(demo::run(&options))

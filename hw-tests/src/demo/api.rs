@@ -67,8 +67,17 @@ impl Answered {
     }
 }
 
+/// How the channel to the hub does.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+pub struct Channel {
+    /// How the box hears of the hub's facts; none while it does not.
+    pub mode: Option<String>,
+    /// Facts that the hub is not known to hold.
+    pub n_pending: u64,
+}
+
 /// How the daemon does.
-#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 pub struct Status {
     /// The instant on the daemon's clock, milliseconds of UTC.
     pub now_ms: i64,
@@ -80,6 +89,8 @@ pub struct Status {
     pub n_printing: u64,
     /// Facts that could not be followed.
     pub n_remarks: u64,
+    /// How the channel to the hub does; none where there is no hub.
+    pub hub: Option<Channel>,
 }
 
 /// The way to the daemon.

@@ -1,13 +1,14 @@
 //! What must hold after a morning, found in what it left behind and not by asking the daemon.
 
 pub(super) mod acts;
+pub(super) mod hub;
 mod journal;
 mod paper;
 mod queue;
 mod refusals;
 #[cfg(test)]
 mod tests;
-mod tickets;
+pub(super) mod tickets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ use std::path::PathBuf;
 use machiai_panel::Panel;
 use serde::Serialize;
 
+use super::cloud::Both;
+use super::daemon::Memory;
 use super::facts::Fact;
 use super::player::Played;
 use super::row::Row;
@@ -66,12 +69,14 @@ pub struct Evidence<'a> {
     pub rows: &'a [Row],
     /// What came of them.
     pub played: &'a Played,
-    /// Every fact, in the order in which they were written.
+    /// Every fact, in the order in which the box came to know it.
     pub facts: &'a [Fact],
+    /// What the box and the hub hold.
+    pub both: &'a Both,
+    /// How many times faster than real time the rehearsal's clock ran.
+    pub speed: u32,
     /// The places of the facts of each command.
     pub places: BTreeMap<&'a str, Vec<u64>>,
-    /// How many facts the daemon had not counted when it told how many it knew.
-    pub n_uncounted: u64,
     /// The papers.
     pub papers: &'a [Paper],
     /// What draws.
@@ -82,13 +87,20 @@ pub struct Evidence<'a> {
     pub verified: Result<String, String>,
     /// How the daemon ended.
     pub ended: Result<(), String>,
-    /// The most memory it had, in mebibytes.
-    pub rss_mib: f64,
+    /// Its memory when the morning was over.
+    pub memory: Memory,
     /// Files and folders in which nothing private may stand.
     pub places_to_search: Vec<PathBuf>,
 }
 
 impl<'a> Evidence<'a> {
+    /// Returns every fact, in the one order that every machine folds in.
+    fn in_order(&self) -> Vec<&'a Fact> {
+        let mut facts: Vec<&Fact> = self.facts.iter().collect();
+        facts.sort_by_key(|fact| fact.canonical());
+        facts
+    }
+
     /// Returns the facts of a kind with their places, from 1.
     fn of_kind(&self, kind: &'a str) -> impl Iterator<Item = (u64, &'a Fact)> {
         (1..).zip(self.facts).filter(move |(_, fact)| fact.kind == kind)
@@ -118,6 +130,8 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Check> {
         paper::numbers(evidence),
         paper::codes(evidence),
         refusals::explained(evidence),
+        hub::same(evidence),
+        hub::leased(evidence),
         queue::emergencies(evidence),
         queue::families(evidence),
         queue::boards(evidence),

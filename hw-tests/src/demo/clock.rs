@@ -13,7 +13,7 @@ const DAY_ENDS_MS: i64 = 28 * 3_600_000;
 const DAY_MS: i64 = 24 * 3_600_000;
 
 /// What the daemon's clock said, and between which instants of real time it said so.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Clock {
     /// The answer.
     pub status: Status,
@@ -28,17 +28,17 @@ pub struct Clock {
 impl Clock {
     /// Returns what the clock shows at least at an instant of real time, milliseconds of UTC.
     #[must_use]
-    pub fn now_ms(self, at: Duration) -> i64 {
+    pub fn now_ms(&self, at: Duration) -> i64 {
         self.after(at.saturating_sub(self.read_at))
     }
 
     /// Returns the instants between which a press was decided, milliseconds of UTC.
     #[must_use]
-    pub fn around(self, answered: &Answered) -> (i64, i64) {
+    pub fn around(&self, answered: &Answered) -> (i64, i64) {
         (self.now_ms(answered.sent), self.after(answered.answered.saturating_sub(self.asked_at)))
     }
 
-    fn after(self, span: Duration) -> i64 {
+    fn after(&self, span: Duration) -> i64 {
         let passed = (span * self.speed).as_millis();
         self.status.now_ms.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
     }
@@ -64,7 +64,7 @@ impl Pace {
     /// Returns whether what waits for the printer might not be out before the business day ends: a ticket of another
     /// day cannot be drawn any more.
     #[must_use]
-    pub fn is_behind(&self, clock: Clock, midnight_ms: i64) -> bool {
+    pub fn is_behind(&self, clock: &Clock, midnight_ms: i64) -> bool {
         let n_printing = clock.status.n_printing;
         let n_out = self.n_begun.saturating_sub(n_printing);
         let since = clock.read_at.saturating_sub(self.first_at.unwrap_or(clock.read_at)).as_secs_f64();
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     fn clock(now_ms: i64, n_printing: u64) -> Clock {
-        let status = Status { now_ms, n_facts: 0, n_waiting: 0, n_printing, n_remarks: 0 };
+        let status = Status { now_ms, n_facts: 0, n_waiting: 0, n_printing, n_remarks: 0, hub: None };
         Clock { status, asked_at: Duration::from_secs(1), read_at: Duration::from_secs(2), speed: 600 }
     }
 
@@ -95,9 +95,9 @@ mod tests {
     fn a_printer_is_behind_when_the_day_would_end_before_the_paper_is_out() {
         let pace = Pace::default();
         let (nine, three) = (9 * 3_600_000, 27 * 3_600_000);
-        assert!(!pace.is_behind(clock(nine, 100), 0));
-        assert!(pace.is_behind(clock(nine, 120), 0));
-        assert!(pace.is_behind(clock(three, 20), 0));
-        assert!(!pace.is_behind(clock(three, 0), 0));
+        assert!(!pace.is_behind(&clock(nine, 100), 0));
+        assert!(pace.is_behind(&clock(nine, 120), 0));
+        assert!(pace.is_behind(&clock(three, 20), 0));
+        assert!(!pace.is_behind(&clock(three, 0), 0));
     }
 }

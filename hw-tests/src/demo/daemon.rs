@@ -84,6 +84,18 @@ pub struct Setting<'a> {
     pub log: &'a Path,
 }
 
+/// A daemon's memory, in mebibytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// The most that was resident.
+    pub most_mib: f64,
+    /// What of that is pages of files, its program's above all: they are as many as the build makes them, and the system
+    /// takes them back when it needs room.
+    pub of_files_mib: f64,
+    /// What it holds of its own now.
+    pub own_mib: f64,
+}
+
 /// A running daemon; it is ended when dropped.
 pub struct Daemon {
     child: Option<Child>,
@@ -159,12 +171,15 @@ impl Daemon {
         &self.state
     }
 
-    /// Returns the most memory it has had resident, in mebibytes.
+    /// Returns how much memory it has and has had.
     #[must_use]
-    pub fn rss_mib(&self) -> Option<f64> {
+    pub fn memory(&self) -> Option<Memory> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.as_ref()?.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+        let mib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
+        };
+        Some(Memory { most_mib: mib("VmHWM:")?, of_files_mib: mib("RssFile:")?, own_mib: mib("RssAnon:")? })
     }
 
     /// Waits until it has ended by itself.

@@ -8,6 +8,12 @@ use serde_json::Value;
 /// The journal opening that wrote a fact, and the fact's place there.
 pub type Id = (String, u64);
 
+/// A place in the one order of facts: when, which of that millisecond, and what breaks ties.
+pub type Canonical<'a> = (i64, u64, &'a str, u64);
+
+/// The device by which the hub acts.
+const HUB: &str = "hub";
+
 /// A fact with what the checks need of its envelope.
 #[derive(Clone, Debug)]
 pub struct Fact {
@@ -17,6 +23,8 @@ pub struct Fact {
     pub seq: u64,
     /// When, milliseconds of UTC.
     pub at_ms: i64,
+    /// Which among the facts of the same millisecond.
+    pub at_n: u64,
     /// How far the clock could be trusted.
     pub clock: String,
     /// The line it concerns.
@@ -48,6 +56,18 @@ impl Fact {
     #[must_use]
     pub fn id(&self) -> Id {
         (self.origin.clone(), self.seq)
+    }
+
+    /// Returns its place in the one order that every machine folds in.
+    #[must_use]
+    pub fn canonical(&self) -> Canonical<'_> {
+        (self.at_ms, self.at_n, &self.origin, self.seq)
+    }
+
+    /// Whether the hub wrote it, on behalf of a patient.
+    #[must_use]
+    pub fn is_hubs(&self) -> bool {
+        self.device == HUB
     }
 
     /// Returns the identities of the facts that it takes back.
@@ -87,6 +107,7 @@ fn read_fact(line: &str) -> Result<Fact> {
         origin: text("origin").context("no origin")?,
         seq: value["seq"].as_u64().context("no seq")?,
         at_ms: value["at_ms"].as_i64().context("no instant")?,
+        at_n: value["at_n"].as_u64().context("no counter")?,
         clock: text("clock").context("no clock")?,
         line: value["line"].as_u64(),
         key: text("cmd").and_then(|cmd| cmd.split_once('#').map(|(key, _)| key.to_owned())),

@@ -1,6 +1,7 @@
 //! A second reading of the facts, so plain that it can be trusted: who stands where, which line is open.
 //!
-//! It shares nothing with the daemon's own fold. It knows the acts of a morning and no others.
+//! It takes facts in the one order of facts (`telling.rs`), and shares nothing with the daemon's own fold. It knows the
+//! acts of a morning and no others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,6 +97,8 @@ pub struct Line {
     pub is_open: bool,
     /// The session it was opened for last.
     pub session: String,
+    /// Numbers leased to the hub, each with its visit, whether it was given or not.
+    pub leased: BTreeMap<u64, String>,
 }
 
 /// What is true after some facts.
@@ -129,6 +132,11 @@ impl Model {
                 line.session = fact.text("session").to_owned();
             }
             "LineClosed" => self.lines.entry(line).or_default().is_open = false,
+            "NumbersLeased" => {
+                let leases = fact.body["leased"].as_array().into_iter().flatten();
+                let lease = |lease: &Value| Some((lease["number"].as_u64()?, lease["visit"].as_str()?.to_owned()));
+                self.lines.entry(line).or_default().leased.extend(leases.filter_map(lease));
+            }
             "TicketIssued" => self.issue(fact, line),
             "Arrived" | "Returned" => self.act(fact, |spot| {
                 spot.stand = Stand::Waiting;
@@ -145,7 +153,14 @@ impl Model {
                 spot.line = fact.number("to");
                 spot.room = String::new();
             }),
+            "Reordered" => self.act(fact, |spot| spot.rank = rank(fact)),
             "Cancelled" => self.act(fact, |spot| spot.stand = Stand::Cancelled),
+            "LeftLine" => self.act(fact, |spot| {
+                // Who is called already speaks to the desk.
+                if matches!(spot.stand, Stand::NotArrived | Stand::Waiting) {
+                    spot.stand = Stand::Cancelled;
+                }
+            }),
             "Held" => self.act(fact, |spot| spot.stand = Stand::OnHold),
             "Called" => self.in_room_now(fact, Stand::Called),
             "Entered" => self.in_room_now(fact, Stand::InRoom),
@@ -158,10 +173,17 @@ impl Model {
 
     fn open_day(&mut self) {
         self.visits.clear();
-        self.lines.values_mut().for_each(|line| line.is_open = false);
+        for line in self.lines.values_mut() {
+            line.is_open = false;
+            line.leased.clear();
+        }
     }
 
+    /// Takes in a ticket. One that was given out of the box's reach is written down by both: the first counts.
     fn issue(&mut self, fact: &Fact, line: u64) {
+        if self.visits.contains_key(fact.text("visit")) {
+            return;
+        }
         let has_come = fact.body["arrived"].as_bool() == Some(true);
         let stand = if has_come { Stand::Waiting } else { Stand::NotArrived };
         let visit = Visit {

@@ -14,9 +14,12 @@ use tokio::task::JoinSet;
 use super::api::{Answered, Api, Press, Status};
 use super::camera::{Camera, Moment};
 use super::clock::{Clock, Pace};
+use super::far::{Call, Reach, Reaching, Telephones};
+use super::outage::{Outage, Span};
 use super::press::{Clinic, KIOSKS, Meant};
 use super::progress::Progress;
 use super::row::{Action, Row};
+use crate::hub::Line;
 
 /// A board is looked at after every so manieth press in a room.
 const LOOK_EVERY: usize = 3;
@@ -55,6 +58,16 @@ pub struct Sent {
     pub clock_ms: (i64, i64),
     /// The answer.
     pub answered: Answered,
+    /// What the hub can have known of the clinic, where it was asked.
+    pub reach: Option<Reach>,
+}
+
+impl Sent {
+    /// Whether it was pressed on a patient's telephone, at the hub.
+    #[must_use]
+    pub const fn is_from_afar(&self) -> bool {
+        self.reach.is_some()
+    }
 }
 
 /// The board as a browser was told it.
@@ -103,17 +116,32 @@ pub struct Played {
     pub desks: Vec<SeenDesk>,
     /// Milliseconds within which the same press counts once.
     pub lock_ms: i64,
+    /// For how many seconds of the rehearsal's clock the line to the hub was cut.
+    pub offline_s: u64,
+}
+
+/// What is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Score<'a> {
+    /// The acts.
+    pub rows: &'a [Row],
+    /// How many times faster than real time the rehearsal's clock runs.
+    pub speed: u32,
+    /// The instant at which the rows' day begins, milliseconds of UTC.
+    pub midnight_ms: i64,
+    /// When the line to the hub is cut.
+    pub offline: Option<Span>,
 }
 
 /// Everything that a player needs.
 pub struct Player<'a> {
     api: Api,
-    rows: &'a [Row],
+    score: Score<'a>,
     camera: &'a mut Camera,
     clinic: Clinic,
-    speed: u32,
-    /// The instant at which the rows' day begins, milliseconds of UTC.
-    midnight_ms: i64,
+    telephones: Telephones,
+    outage: Option<Outage<'a>>,
+    reaching: Reaching,
     played: Played,
     wanted: BTreeSet<Moment>,
     clock: Option<Clock>,
@@ -132,64 +160,76 @@ struct Lane {
 }
 
 impl<'a> Player<'a> {
-    /// Makes a player of rows on the day that begins at `midnight_ms`.
+    /// Makes a player, with the line from the box to the hub and telephones for patients.
     ///
     /// # Errors
     /// The daemon does not tell its rules.
-    pub async fn new(api: Api, rows: &'a [Row], camera: &'a mut Camera, speed: u32, midnight_ms: i64) -> Result<Self> {
+    pub async fn new(
+        api: Api,
+        (line, telephones): (&'a Line, Telephones),
+        camera: &'a mut Camera,
+        score: Score<'a>,
+    ) -> Result<Self> {
         let settings = api.get("settings").await?;
         let lock_ms = settings["rules"]["double_press_ms"].as_i64().context("the settings name no double press")?;
-        let clinic = Clinic::new(api.clone(), Duration::from_millis(lock_ms.unsigned_abs()) / speed);
+        let clinic = Clinic::new(api.clone(), Duration::from_millis(lock_ms.unsigned_abs()) / score.speed);
         let played = Played { lock_ms, ..Played::default() };
-        let progress = Progress::new(rows.len());
         Ok(Self {
             api,
-            rows,
+            score,
             camera,
             clinic,
-            speed,
-            midnight_ms,
+            telephones,
+            outage: score.offline.map(|span| Outage::new(line, span, score.midnight_ms)),
+            reaching: Reaching::default(),
             played,
             wanted: BTreeSet::new(),
             clock: None,
             n_refused: 0,
             pace: Pace::default(),
-            progress,
+            progress: Progress::new(score.rows.len()),
         })
     }
 
-    /// Plays every row, then waits until the paper is out.
+    /// Plays every row, then waits until the paper is out and the line is whole.
     ///
     /// # Errors
-    /// The daemon cannot be reached; a refusal is no error.
+    /// The daemon or the hub cannot be reached; a refusal is no error.
     pub async fn play(mut self) -> Result<Played> {
         self.camera.shoot(Moment::Before).await?;
+        let rows = self.score.rows;
         let mut next = 0;
-        while next < self.rows.len() {
-            let batch = batch(self.rows, next);
-            let clock = self.wait_for(&self.rows[next]).await?;
+        while next < rows.len() {
+            let batch = batch(rows, next);
+            let clock = self.wait_for(&rows[next]).await?;
             let n_before = self.played.sent.len();
-            self.play_batch(batch.clone(), clock).await?;
+            self.play_batch(batch.clone(), &clock).await?;
             next = batch.end;
             self.look(n_before).await?;
-            self.say(next, clock.status);
+            self.say(next, &clock.status);
         }
+        while let Some(sent) = self.telephones.next().await? {
+            self.note(sent);
+        }
+        self.wait_for_line().await?;
         let status = self.settle().await?;
-        self.say(next, status);
+        self.say(next, &status);
         self.progress.end();
+        self.played.offline_s = self.outage.as_ref().map_or(0, Outage::cut_for_s);
         Ok(self.played)
     }
 
     /// Waits until the daemon's clock has come to a row, and until the printer has caught up.
     async fn wait_for(&mut self, row: &Row) -> Result<Clock> {
-        let at_ms = self.midnight_ms + i64::from(row.at_s) * 1_000;
+        let at_ms = self.score.midnight_ms + i64::from(row.at_s) * 1_000;
         loop {
             let clock = self.clock().await?;
             // Since it was read the clock has gone on, at least so far.
             let now_ms = clock.now_ms(self.api.elapsed());
-            let left = Duration::from_millis((at_ms - now_ms).try_into().unwrap_or(0)) / self.speed;
-            let is_printer_behind = row.action == Action::Take && self.pace.is_behind(clock, self.midnight_ms);
-            if left.is_zero() && !is_printer_behind {
+            let due_ms = self.next_turn_ms().map_or(at_ms, |turn_ms| turn_ms.min(at_ms));
+            let left = Duration::from_millis((due_ms - now_ms).try_into().unwrap_or(0)) / self.score.speed;
+            let is_printer_behind = row.action == Action::Take && self.pace.is_behind(&clock, self.score.midnight_ms);
+            if at_ms <= now_ms && !is_printer_behind {
                 return Ok(clock);
             }
             let least = if is_printer_behind { PAPER_FOR } else { Duration::from_millis(1) };
@@ -198,21 +238,58 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Returns a reading of the daemon's clock that is not old.
+    /// Waits until the line is not cut any more, and will not be.
+    async fn wait_for_line(&mut self) -> Result<()> {
+        loop {
+            let clock = self.clock().await?;
+            let now_ms = clock.now_ms(self.api.elapsed());
+            let Some(due_ms) = self.next_turn_ms() else { return Ok(()) };
+            let left = Duration::from_millis((due_ms - now_ms).try_into().unwrap_or(0)) / self.score.speed;
+            tokio::time::sleep(left.clamp(Duration::from_millis(1), NAP)).await;
+            self.clock = None;
+        }
+    }
+
+    fn next_turn_ms(&self) -> Option<i64> {
+        self.outage.as_ref().and_then(Outage::next_ms)
+    }
+
+    /// Returns a reading of the daemon's clock that is not old, and does to the line what is due by it.
     async fn clock(&mut self) -> Result<Clock> {
-        if let Some(clock) = self.clock.filter(|clock| self.api.elapsed() < clock.read_at + CLOCK_OLD) {
+        if let Some(clock) = self.clock.clone().filter(|clock| self.api.elapsed() < clock.read_at + CLOCK_OLD) {
             return Ok(clock);
         }
-        let asked_at = self.api.elapsed();
-        let status = self.api.status().await?;
-        let clock = Clock { status, asked_at, read_at: self.api.elapsed(), speed: self.speed };
-        self.clock = Some(clock);
+        let mut clock = self.read_clock().await?;
+        let now_ms = clock.status.now_ms;
+        let turn = self.outage.as_mut().and_then(|outage| outage.look(now_ms));
+        if turn.is_some() {
+            // What the box had written by then can be on its way to the hub.
+            clock = self.read_clock().await?;
+        }
+        self.reaching.note(&clock, turn);
+        self.clock = Some(clock.clone());
         Ok(clock)
     }
 
-    async fn play_batch(&mut self, batch: Range<usize>, clock: Clock) -> Result<()> {
-        let first = &self.rows[batch.start];
-        let is_double = batch.len() > 1 && self.rows[batch.clone()].iter().all(|row| row == first);
+    async fn read_clock(&self) -> Result<Clock> {
+        let asked_at = self.api.elapsed();
+        let status = self.api.status().await?;
+        Ok(Clock { status, asked_at, read_at: self.api.elapsed(), speed: self.score.speed })
+    }
+
+    async fn play_batch(&mut self, batch: Range<usize>, clock: &Clock) -> Result<()> {
+        let rows = self.score.rows;
+        let sent = self.telephones.by_now()?;
+        self.note(sent);
+        for row in &rows[batch.clone()] {
+            // Nobody does two things at once.
+            while self.telephones.is_busy(&row.who) {
+                let sent = self.telephones.next().await?.unwrap_or_default();
+                self.note(sent);
+            }
+        }
+        let (first, n_rows) = (&rows[batch.start], batch.len());
+        let is_double = n_rows > 1 && rows[batch.clone()].iter().all(|row| row == first);
         let mut lanes: Vec<Lane> = Vec::new();
         for row_idx in batch {
             // The finger slips on the very same button.
@@ -222,31 +299,59 @@ impl<'a> Player<'a> {
                 continue;
             }
             let lane = |role, presses, key| Lane { row_idx, role, presses, key };
-            match self.clinic.meant(&self.rows[row_idx], is_double).await? {
+            match self.clinic.meant(&rows[row_idx], is_double).await? {
                 Meant::InOrder(presses) => lanes.push(lane(Role::Asked, presses, None)),
                 Meant::Again(press, key) => lanes.push(lane(Role::Repeat, vec![press], Some(key))),
                 Meant::Crossing([one, other]) => {
                     lanes.push(lane(Role::Asked, vec![one], None));
                     lanes.push(lane(Role::Crossing, vec![other], None));
                 }
+                Meant::FromAfar => {
+                    self.telephones.call(self.call(row_idx, if is_double { n_rows } else { 1 }, clock));
+                    if is_double {
+                        break;
+                    }
+                }
+                Meant::FromAfarAgain(press, key) => {
+                    self.telephones.again(self.call(row_idx, 1, clock), press, key);
+                }
                 Meant::Off(looked_at) => self.played.off.push(Off { row_idx, looked_at }),
             }
         }
-        let answered = self.send(lanes, clock).await?;
+        let answered = self.send(lanes, clock.clone()).await?;
+        self.note(answered);
+        self.hand_back(clock).await
+    }
+
+    /// Takes note of what was pressed, and of what came of it.
+    fn note(&mut self, answered: Vec<Sent>) {
         for sent in &answered {
-            self.clinic.note(&self.rows[sent.row_idx], sent);
+            self.clinic.note(&self.score.rows[sent.row_idx], sent);
             self.n_refused += usize::from(!sent.answered.is_done());
             self.pace.note(&sent.answered);
         }
         self.played.sent.extend(answered);
-        self.hand_back(clock).await
+    }
+
+    /// Returns what a patient's finger does from afar, so many times.
+    fn call(&self, row_idx: usize, n_presses: usize, clock: &Clock) -> Call {
+        let row = &self.score.rows[row_idx];
+        Call {
+            row_idx,
+            n_presses,
+            who: row.who.clone(),
+            line: row.line.unwrap_or(0).into(),
+            n_people: row.family(),
+            clock: clock.clone(),
+            reach: self.reaching.now(),
+        }
     }
 
     /// Sends each lane's presses in order, the lanes side by side.
     async fn send(&self, lanes: Vec<Lane>, clock: Clock) -> Result<Vec<Sent>> {
         let mut sending = JoinSet::new();
         for (nth, lane) in lanes.into_iter().enumerate() {
-            let api = self.api.clone();
+            let (api, clock) = (self.api.clone(), clock.clone());
             sending.spawn(async move {
                 let mut sent = Vec::new();
                 for (idx, press) in lane.presses.into_iter().enumerate() {
@@ -257,6 +362,7 @@ impl<'a> Player<'a> {
                         role: lane.role,
                         clock_ms: clock.around(&answered),
                         answered,
+                        reach: None,
                     });
                 }
                 anyhow::Ok(sent)
@@ -271,22 +377,22 @@ impl<'a> Player<'a> {
     }
 
     /// Hands back the second number of a double press so slow that it counted as two.
-    async fn hand_back(&mut self, clock: Clock) -> Result<()> {
+    async fn hand_back(&mut self, clock: &Clock) -> Result<()> {
         for (row_idx, visit) in self.clinic.second_numbers() {
             let press = Clinic::taken_back(&visit);
             let answered = self.api.press(press, format!("demo-{row_idx}-back-{visit}")).await?;
             let clock_ms = clock.around(&answered);
-            self.played.sent.push(Sent { row_idx, role: Role::TakenBack, clock_ms, answered });
+            self.played.sent.push(Sent { row_idx, role: Role::TakenBack, clock_ms, answered, reach: None });
         }
         Ok(())
     }
 
     /// Looks at the board after a press, and takes the pictures that are wanted.
     async fn look(&mut self, n_before: usize) -> Result<()> {
-        let half = self.rows.len() / 2;
+        let half = self.score.rows.len() / 2;
         let fresh = self.played.sent.get(n_before..).unwrap_or_default();
         let Some(last) = fresh.last() else { return Ok(()) };
-        let (row_idx, action) = (last.row_idx, self.rows[last.row_idx].action);
+        let (row_idx, action) = (last.row_idx, self.score.rows[last.row_idx].action);
         let happened = |kind: &str| fresh.iter().any(|sent| sent.answered.happened().contains(&kind));
         let (is_called, is_absent) = (happened("Called"), happened("MarkedAbsent"));
         let is_second_half = row_idx >= half;
@@ -347,8 +453,8 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn say(&mut self, n_done: usize, status: Status) {
-        let face = self.rows[..n_done].last().map(Row::clock_face).unwrap_or_default();
+    fn say(&mut self, n_done: usize, status: &Status) {
+        let face = self.score.rows[..n_done].last().map(Row::clock_face).unwrap_or_default();
         let n_refused = self.n_refused;
         let text = format!(
             "{face}  {} facts, {} waiting, {} printing, {n_refused} refused",

@@ -18,12 +18,19 @@ const RECEPTION: &str = "reception";
 /// A finger leaves the button a little later than the lock ends.
 const SLACK: Duration = Duration::from_millis(1);
 
+/// How long a ticket may be on its way from the hub to the desk, in real time.
+const HEARD_OF_WITHIN: Duration = Duration::from_secs(5);
+
 /// What a row comes to.
 pub enum Meant {
     /// These presses, one after the other.
     InOrder(Vec<Press>),
     /// The last press once more, under the key that it had.
     Again(Press, String),
+    /// A ticket is taken on a patient's telephone.
+    FromAfar,
+    /// The same once more, under the key that it had.
+    FromAfarAgain(Press, String),
     /// One press on each of two tablets, at the same instant.
     Crossing([Press; 2]),
     /// Nothing: the button is off, as a desk of so many facts showed, or the patient never got a number.
@@ -35,6 +42,7 @@ struct Done {
     press: Press,
     key: String,
     visit: Option<String>,
+    is_from_afar: bool,
 }
 
 /// The clinic's devices, and its patients.
@@ -45,6 +53,8 @@ pub struct Clinic {
     last: BTreeMap<String, (Press, Duration)>,
     held: BTreeMap<String, Vec<String>>,
     second: Vec<(usize, String)>,
+    /// Labels of the tickets from afar, by the patient, of which the desk may not have heard.
+    unheard_of: BTreeMap<String, Vec<String>>,
     /// What can be taken back or sent again, by the name that a row gives it.
     done: BTreeMap<String, Done>,
     /// From which line somebody went for a test.
@@ -61,6 +71,7 @@ impl Clinic {
             last: BTreeMap::new(),
             held: BTreeMap::new(),
             second: Vec::new(),
+            unheard_of: BTreeMap::new(),
             done: BTreeMap::new(),
             came_from: BTreeMap::new(),
         }
@@ -72,8 +83,17 @@ impl Clinic {
     /// The daemon cannot be reached.
     pub async fn meant(&mut self, row: &Row, is_double: bool) -> Result<Meant> {
         if row.action == Action::Again {
-            let done = self.done.get(&row.slot());
-            return Ok(done.map_or(Meant::Off(None), |done| Meant::Again(done.press.clone(), done.key.clone())));
+            let Some(Done { press, key, is_from_afar, .. }) = self.done.get(&row.slot()) else {
+                return Ok(Meant::Off(None));
+            };
+            let meant = if *is_from_afar { Meant::FromAfarAgain } else { Meant::Again };
+            return Ok(meant(press.clone(), key.clone()));
+        }
+        if row.action == Action::Remote {
+            return Ok(Meant::FromAfar);
+        }
+        if row.action != Action::Arrive {
+            self.until_heard_of(&row.who).await?;
         }
         if row.action == Action::Cross {
             let showing = self.showing(&row.detail).await?;
@@ -110,9 +130,17 @@ impl Clinic {
             self.remember(row, sent);
         }
         let is_replay = sent.answered.answer["replayed"].as_bool().unwrap_or(false);
-        let issued = sent.answered.issued();
+        let held = self.held.get(&row.who);
+        let is_held = |visit: &String| held.is_some_and(|held| held.contains(visit));
+        // The desk writes down the ticket of whoever comes with one from afar that it has not heard of.
+        let issued: Vec<String> = sent.answered.issued().into_iter().filter(|visit| !is_held(visit)).collect();
         if issued.is_empty() || is_replay || sent.role == Role::TakenBack {
             return;
+        }
+        if sent.is_from_afar() {
+            let label = sent.answered.answer["tickets"][0]["label"].as_str().unwrap_or_default();
+            self.unheard_of.entry(row.who.clone()).or_default().push(label.to_owned());
+            return self.held.entry(row.who.clone()).or_default().extend(issued);
         }
         if self.held.contains_key(&row.who) {
             self.second.extend(issued.into_iter().map(|visit| (sent.row_idx, visit)));
@@ -130,7 +158,30 @@ impl Clinic {
         }
         let of_answer = |list: &str| answer[list].as_array()?.last()?["visit"].as_str().map(str::to_owned);
         let visit = of_answer("tickets").or_else(|| of_answer("visits"));
-        self.done.insert(row.slot(), Done { press: press.clone(), key: key.clone(), visit });
+        let is_from_afar = sent.is_from_afar();
+        self.done.insert(row.slot(), Done { press: press.clone(), key: key.clone(), visit, is_from_afar });
+    }
+
+    /// Waits until the desk has heard of the tickets that a patient took from afar, as far as it is in the hub's reach:
+    /// nothing but an arrival can be done with one before.
+    async fn until_heard_of(&mut self, who: &str) -> Result<()> {
+        for label in self.unheard_of.remove(who).unwrap_or_default() {
+            let until = self.api.elapsed() + HEARD_OF_WITHIN;
+            loop {
+                let row = self.api.get(&format!("visits?label={label}")).await?;
+                // A row without a place on coming is that of a number which only the hub can have given.
+                if row["state"] != "not_arrived" || !row["on_coming"].is_null() {
+                    break;
+                }
+                let hub = self.api.status().await?.hub;
+                if hub.is_none_or(|channel| channel.mode.is_none()) || self.api.elapsed() > until {
+                    self.unheard_of.entry(who.to_owned()).or_default().push(label);
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        Ok(())
     }
 
     /// Takes out the numbers that somebody holds who held one already.
@@ -156,10 +207,6 @@ impl Clinic {
                 let body = json!({"channel": "kiosk", "family": row.family()});
                 vec![press("", line("tickets"), body)]
             }
-            Action::Remote => {
-                let body = json!({"channel": "remote", "family": row.family()});
-                vec![press(&format!("phone/{}", row.who), line("tickets"), body)]
-            }
             Action::Arrive => self.of_visits(row, "arrive", &json!({})),
             Action::Cancel => self.of_visits(row, "cancel", &json!({"reason": "patient", "note": row.detail})),
             Action::Call => room("call"),
@@ -173,8 +220,9 @@ impl Clinic {
             Action::Release => self.of_visits(row, "release", &json!({})),
             Action::Move => self.of_visits(row, "move", &json!({"to": row.line})),
             Action::Undo => self.undo(row),
-            // What these mean depends on what was pressed before, or on who is in the room.
-            Action::Test | Action::Back | Action::Pay | Action::Again | Action::Cross => Vec::new(),
+            // What these mean depends on what was pressed before, or on who is in the room; or it is no device of the
+            // clinic's on which they are pressed.
+            Action::Remote | Action::Test | Action::Back | Action::Pay | Action::Again | Action::Cross => Vec::new(),
             Action::Connect => vec![consultation(row, "connect")],
             Action::Disconnect => vec![consultation(row, "disconnect")],
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::checks::{Check, Evidence, acts};
+use super::checks::tickets::asks_for_ticket;
+use super::checks::{Check, Evidence, acts, hub};
 use super::facts::Fact;
 use super::frames::Frame;
 use super::screen::Figures;
@@ -59,6 +60,14 @@ pub struct Report {
     pub refused: usize,
     /// Facts on disk.
     pub facts: usize,
+    /// Facts that the hub holds.
+    pub hub_facts: usize,
+    /// Whether they are the same, by their bytes.
+    pub identical: bool,
+    /// For how many seconds of the rehearsal's clock the line to the hub was cut.
+    pub offline_s: u64,
+    /// Leased numbers that became tickets.
+    pub leased_used: usize,
     /// From the request for a ticket to its answer.
     pub ticket_ms: Spread,
     /// From an answer to the board with its change.
@@ -77,11 +86,10 @@ impl Report {
     #[must_use]
     pub fn of(evidence: &Evidence<'_>, frames: &[Frame], checks: Vec<Check>) -> Self {
         let held = |name: &str| checks.iter().any(|check| check.name == name && check.held);
-        let outcome = |which: &str| {
-            evidence.facts.iter().filter(|fact| fact.kind == "PrintEnded" && fact.text("outcome") == which).count()
-        };
+        let of_kind = |kind: &'static str| evidence.facts.iter().filter(move |fact| fact.kind == kind);
+        let outcome = |which: &str| of_kind("PrintEnded").filter(|fact| fact.text("outcome") == which).count();
         Self {
-            tickets: evidence.facts.iter().filter(|fact| fact.kind == "TicketIssued").count(),
+            tickets: of_kind("TicketIssued").map(|fact| fact.text("visit")).collect::<BTreeSet<&str>>().len(),
             numbers_unique: held("numbers and labels are unique"),
             gaps_explained: held("every gap has its reason"),
             printed: outcome("printed"),
@@ -93,9 +101,13 @@ impl Report {
             undone: acts::kinds_undone(evidence.facts).into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect(),
             refused: evidence.played.sent.iter().filter(|sent| !sent.answered.is_done()).count(),
             facts: evidence.facts.len(),
+            hub_facts: evidence.both.there.len(),
+            identical: evidence.both.are_identical(),
+            offline_s: evidence.played.offline_s,
+            leased_used: hub::n_leased_used(evidence.facts),
             ticket_ms: Spread::of(ticket_times(evidence)),
             board_ms: Spread::of(board_times(evidence, frames)),
-            daemon_rss_mib: rounded(evidence.rss_mib),
+            daemon_rss_mib: rounded(evidence.memory.most_mib),
             screen: None,
             checks,
         }
@@ -112,7 +124,8 @@ fn n_visits(facts: &[Fact], kind: &str) -> usize {
 }
 
 fn ticket_times(evidence: &Evidence<'_>) -> Vec<Duration> {
-    let given = evidence.played.sent.iter().filter(|sent| !sent.answered.issued().is_empty());
+    let asked = evidence.played.sent.iter().filter(|sent| asks_for_ticket(sent));
+    let given = asked.filter(|sent| !sent.answered.issued().is_empty());
     given.map(|sent| sent.answered.answered.saturating_sub(sent.answered.sent)).collect()
 }
 
@@ -121,7 +134,7 @@ fn board_times(evidence: &Evidence<'_>, frames: &[Frame]) -> Vec<Duration> {
     let done = evidence.played.sent.iter().filter(|sent| sent.answered.is_done());
     let shown = done.filter_map(|sent| {
         let place = evidence.places.get(sent.answered.key.as_str())?.last()?;
-        let frame = frames.iter().find(|frame| frame.n_facts + evidence.n_uncounted >= *place)?;
+        let frame = frames.iter().find(|frame| frame.n_facts >= *place)?;
         Some(frame.at.saturating_sub(sent.answered.answered))
     });
     shown.collect()

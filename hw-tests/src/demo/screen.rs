@@ -89,6 +89,7 @@ pub async fn show(show: Show<'_>) -> Result<(Figures, Vec<Check>)> {
         rehearsal: (starts(SHOW_S), 1),
         papers: None,
         has_lan: false,
+        hub: None,
     };
     let stage = Stage::set(wanted).await?;
     furnish(&stage.api).await?;

@@ -1,4 +1,4 @@
-//! The stage on which a morning is played: a daemon, a printer, and the folder that both need.
+//! The stage on which a morning is played: a daemon, a printer, the hub where there is one, and the folder of all.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::api::{Api, Press};
+use super::cloud::Cloud;
 use super::daemon::{Daemon, Program, SITE, Setting};
 use super::row::{Action, Row};
 use super::stopwatch::Stopwatch;
@@ -64,6 +65,8 @@ pub struct Wanted<'a> {
     pub papers: Option<PathBuf>,
     /// Whether the clinic's network is served too.
     pub has_lan: bool,
+    /// This project's own program, of which a hub is made; without one the box is alone.
+    pub hub: Option<&'a Path>,
 }
 
 /// A daemon and a printer that stand until dropped.
@@ -74,11 +77,13 @@ pub struct Stage {
     pub api: Api,
     /// The printer at the kiosk.
     pub printer: Emulator,
+    /// The hub with which the box reconciles.
+    pub cloud: Option<Cloud>,
     _folder: TempDir,
 }
 
 impl Stage {
-    /// Starts a printer and a daemon that prints on it.
+    /// Starts a printer and a daemon that prints on it, and where a hub is wanted that, with the box enrolled.
     ///
     /// # Errors
     /// One of them does not start.
@@ -90,18 +95,26 @@ impl Stage {
         setup.folder = wanted.papers;
         let printer = Emulator::start(setup).context("cannot start the printer")?;
         let settings = settings(wanted.clinic, printer.address())?;
+        let mut cloud = match wanted.hub {
+            Some(program) => Some(Cloud::lay(program, folder.path(), wanted.rehearsal.1).await?),
+            None => None,
+        };
+        let hub = cloud.as_ref().map(|cloud| cloud.house.name());
         let setting = Setting {
             program: wanted.program,
             folder: folder.path(),
             settings: &settings,
             rehearsal: wanted.rehearsal,
             has_lan: wanted.has_lan,
-            hub: None,
+            hub: hub.as_deref(),
             log: &wanted.out.join(LOG),
         };
         let daemon = Daemon::start(&setting).await?;
         let api = Api::new(daemon.address(), Stopwatch::start())?;
-        Ok(Self { daemon, api, printer, _folder: folder })
+        if let Some(cloud) = &mut cloud {
+            cloud.open(&api, &daemon).await?;
+        }
+        Ok(Self { daemon, api, printer, cloud, _folder: folder })
     }
 }
 

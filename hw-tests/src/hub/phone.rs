@@ -15,6 +15,15 @@ pub struct Phone {
     base: String,
 }
 
+/// What the clinic's page offers in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The key of the form by which a ticket is taken, or why there is none, in the page's words.
+    pub key: Result<String, String>,
+    /// Whether the page says that the clinic cannot be reached.
+    pub is_out_of_reach: bool,
+}
+
 /// What came of a press on the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -52,6 +61,20 @@ impl Phone {
         Ok(page.split("<form").skip(1).filter_map(key).collect())
     }
 
+    /// Opens the clinic's page and looks at the part of a line, whose name stands over it in Japanese.
+    ///
+    /// # Errors
+    /// The hub does not answer, or the line does not stand on the page.
+    pub async fn offer(&self, name: &str) -> Result<Offer> {
+        let page = self.page(&format!("/s/{SITE}")).await?;
+        let head = format!("<h2>{name}</h2>");
+        let part = page.split("<section>").find(|part| part.contains(&head));
+        let part = part.with_context(|| format!("{name} is not on the page"))?;
+        let key = part.split("<form").skip(1).find_map(key).map(|(_, key)| key);
+        let why = || between(part, "<p class=\"why\">").unwrap_or_default().to_owned();
+        Ok(Offer { key: key.ok_or_else(why), is_out_of_reach: page.contains("<p class=\"far\"") })
+    }
+
     /// Presses the button of a line under the key of its form.
     ///
     /// # Errors
@@ -82,5 +105,16 @@ fn key(form: &str) -> Option<(u64, String)> {
 /// Returns the label that a ticket's page shows.
 #[must_use]
 pub fn label(page: &str) -> Option<&str> {
-    page.split_once("<p class=\"big\">")?.1.split('<').next()
+    between(page, "<p class=\"big\">")
+}
+
+/// Returns why a page says that nothing was done.
+#[must_use]
+pub fn told(page: &str) -> Option<&str> {
+    between(page, "<p class=\"told\" role=\"alert\">")
+}
+
+/// Returns the text between an opening tag and the next one.
+fn between<'a>(page: &'a str, tag: &str) -> Option<&'a str> {
+    page.split_once(tag)?.1.split('<').next()
 }

@@ -52,6 +52,7 @@ impl Scene {
             rehearsal: (starts, 1),
             papers: None,
             has_lan: false,
+            hub: None,
         };
         let (stage, browser) = tokio::join!(Stage::set(wanted), Browser::start());
         Self::begin(stage.unwrap(), browser.unwrap(), folder.clone()).await

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// What the report tells, and nothing else.
-const FIGURES: [&str; 16] = [
+const FIGURES: [&str; 20] = [
     "tickets",
     "numbers_unique",
     "gaps_explained",
@@ -25,6 +25,10 @@ const FIGURES: [&str; 16] = [
     "undone",
     "refused",
     "facts",
+    "hub_facts",
+    "identical",
+    "offline_s",
+    "leased_used",
     "ticket_ms",
     "board_ms",
     "daemon_rss_mib",
@@ -78,8 +82,14 @@ fn demo(arguments: &[&str]) -> Output {
 /// Plays a morning in a folder and shows that the demo ended well because every check held.
 #[track_caller]
 fn play(morning: &Path, folder: &Path, speed: &str) -> Left {
-    let arguments = ["--own-daemon", "--screen", "never", "--speed", speed, "--morning", morning.to_str().unwrap()];
-    let done = demo(&[arguments.as_slice(), &["--out", folder.to_str().unwrap()]].concat());
+    play_with(morning, folder, &["--speed", speed])
+}
+
+/// The same with more to say about how it is played.
+#[track_caller]
+fn play_with(morning: &Path, folder: &Path, more: &[&str]) -> Left {
+    let arguments = ["--own-daemon", "--screen", "never", "--morning", morning.to_str().unwrap()];
+    let done = demo(&[arguments.as_slice(), &["--out", folder.to_str().unwrap()], more].concat());
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success(), "the demo failed with {}:\n{said}", done.status);
     let report: Value = serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap();
@@ -113,6 +123,31 @@ fn a_recorded_morning_ends_with_every_check_held() {
     let facts = std::fs::read_to_string(folder.path().join("facts.ndjson")).unwrap();
     assert_eq!(facts.lines().count() as u64, left.number("facts"));
     assert!(facts.lines().all(|fact| serde_json::from_str::<Value>(fact).unwrap()["clock"] == "rehearsal"));
+}
+
+#[test]
+fn a_morning_in_which_the_line_to_the_hub_is_cut_ends_with_the_same_facts_at_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let morning = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/morning.csv");
+    let left = play_with(&morning, folder.path(), &["--speed", "400", "--offline", "09:10-10:30"]);
+    assert_eq!(left.report["identical"], true);
+    assert!(left.number("offline_s") > 75 * 60, "{}", left.report["offline_s"]);
+    assert!(left.number("leased_used") > 0);
+    assert_eq!(left.number("hub_facts"), left.number("facts"));
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("facts.ndjson") == read("hub-facts.ndjson"), "the files differ");
+    // Out of reach the hub gives what was leased, and then says no.
+    assert!(left.detail("every refusal is explained").contains("lease_used_up"));
+}
+
+#[test]
+fn a_span_without_the_line_that_cannot_be_read_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = folder.path().join("left");
+    let done =
+        demo(&["--own-daemon", "--morning", "random", "--offline", "11:30-10:00", "--out", left.to_str().unwrap()]);
+    assert!(!done.status.success() && String::from_utf8_lossy(&done.stderr).contains("ends before it begins"));
+    assert!(!left.exists());
 }
 
 #[test]

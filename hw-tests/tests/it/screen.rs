@@ -55,6 +55,7 @@ async fn stage_at(folder: &Path, when: &str) -> Stage {
         rehearsal: (when.to_owned(), 1),
         papers: None,
         has_lan: false,
+        hub: None,
     };
     Stage::set(wanted).await.unwrap()
 }

@@ -1,9 +1,10 @@
 //! Places in a line's order. A place is given once, as a rank in a fact, and never read off a clock.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::facts::Rank;
-use crate::ids::{LineNo, Number};
+use crate::ids::{LineNo, Number, VisitId};
 use crate::queue::Clinic;
 use crate::queue::line::LineDay;
 use crate::queue::visit::{Place, State, Visit};
@@ -45,10 +46,17 @@ pub(super) fn behind(clinic: &Clinic, line: LineNo, n: Option<u32>) -> Rank {
 
 /// Returns the place that a visit of another line gets by the time its ticket was issued.
 pub(super) fn by_issue(clinic: &Clinic, line: LineNo, visit: &Visit) -> Rank {
+    by_issue_among(clinic, line, visit, &BTreeSet::new())
+}
+
+/// Returns the same where others are about to get another place, too, and say nothing by the one that they have: with
+/// equal ranks the time of issue decides.
+pub(super) fn by_issue_among(clinic: &Clinic, line: LineNo, visit: &Visit, moving: &BTreeSet<VisitId>) -> Rank {
     let Some(day) = clinic.lines.get(&line) else {
         return last(clinic, line);
     };
-    let later = day.order().find(|place| place.issued > visit.issued && !is_urgent(clinic, place));
+    let mut staying = day.order().filter(|place| !moving.contains(&place.visit));
+    let later = staying.find(|place| place.issued > visit.issued && !is_urgent(clinic, place));
     later.map_or_else(|| last(clinic, line), |later| before(day, later))
 }
 

@@ -3,6 +3,7 @@
 //! The box leases; the hub alone gives what is leased, also while the two are out of each other's reach. So no number
 //! is given twice, and none has to be changed when they meet again.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::{Context, Draft, Edge, line_of, number, place, reception, visit_in};
@@ -136,18 +137,22 @@ pub(super) fn leave(clinic: &Clinic, visit: VisitId) -> Result<Vec<Draft>, Refus
 pub(super) fn place(clinic: &Clinic) -> Vec<Draft> {
     let by_hub = clinic.visits.values().filter(|visit| visit.channel == Channel::Remote && visit.acts.is_empty());
     let to_come = by_hub.filter(|visit| visit.turn.state == State::NotArrived);
-    to_come.filter_map(|visit| placed(clinic, visit)).collect()
+    let wrong: Vec<&Visit> = to_come.filter(|visit| stands_before_earlier(clinic, visit)).collect();
+    let moving: BTreeSet<VisitId> = wrong.iter().map(|visit| visit.visit).collect();
+    let placed = |visit: &Visit| {
+        let rank = place::by_issue_among(clinic, visit.turn.line, visit, &moving);
+        let placed = Placed { visit: visit.visit, rank, note: None };
+        Draft::of_line(visit.turn.line, Fact::Reordered(placed))
+    };
+    wrong.into_iter().map(placed).collect()
 }
 
-fn placed(clinic: &Clinic, visit: &Visit) -> Option<Draft> {
-    let day = clinic.lines.get(&visit.turn.line)?;
+/// Whether somebody whose ticket is earlier, and on whom nobody has acted, stands behind a visit.
+fn stands_before_earlier(clinic: &Clinic, visit: &Visit) -> bool {
+    let Some(day) = clinic.lines.get(&visit.turn.line) else { return false };
     let mut behind = day.order().skip_while(|place| place.visit != visit.visit).skip(1);
-    let was_before = |place: &crate::queue::visit::Place| {
+    behind.any(|place| {
         let other = clinic.visits.get(&place.visit);
         place.issued < visit.issued && other.is_some_and(|other| !other.is_urgent() && other.acts.is_empty())
-    };
-    behind.find(|place| was_before(place))?;
-    let rank = place::by_issue(clinic, visit.turn.line, visit);
-    let placed = Placed { visit: visit.visit, rank, note: None };
-    Some(Draft::of_line(visit.turn.line, Fact::Reordered(placed)))
+    })
 }

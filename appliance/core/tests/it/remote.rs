@@ -74,6 +74,14 @@ impl Two {
         });
         told.collect()
     }
+
+    /// Returns the labels of all visits, by their places at the box.
+    fn order(&self) -> Vec<String> {
+        let mut places: Vec<_> =
+            self.here.clinic.visits.values().map(|visit| (visit.place(), visit.label.to_string())).collect();
+        places.sort();
+        places.into_iter().map(|(_, label)| label).collect()
+    }
 }
 
 fn folded(facts: &[Envelope]) -> Clinic {
@@ -146,14 +154,19 @@ fn who_took_a_ticket_out_of_reach_stands_where_the_time_of_it_says() {
     let mut two = Two::new();
     two.here(&["8:10 lease", "lease", "8:30 open 1 morning"]).meet();
     two.here(&["9:00 take 1", "9:10 take 1"]).hub(&["9:05 phone 1", "9:20 phone 1"]).meet().here(&["9:30 place"]);
-    let mut places: Vec<_> =
-        two.here.clinic.visits.values().map(|visit| (visit.place(), visit.label.to_string())).collect();
-    places.sort();
-    let labels: Vec<&str> = places.iter().map(|(_, label)| label.as_str()).collect();
-    assert_eq!(labels, ["6", "1", "7", "2"]);
+    assert_eq!(two.order(), ["6", "1", "7", "2"]);
     let n_before = two.here.written.len();
     two.here(&["place"]);
     assert_eq!(two.here.kinds_since(n_before), [""; 0], "once is enough");
+}
+
+#[test]
+fn several_who_took_tickets_out_of_reach_stand_where_the_times_of_them_say() {
+    let mut two = Two::new();
+    two.here(&["8:10 lease", "lease", "8:30 open 1 morning"]).meet();
+    two.here(&["9:00 take 1", "9:01 take 1", "9:02 take 1", "9:03 take 1", "9:04 take 1"]);
+    two.hub(&["9:10 phone 1", "9:11 phone 1", "9:12 phone 1"]).meet().here(&["9:30 place"]);
+    assert_eq!(two.order(), ["6", "7", "8", "9", "10", "1", "2", "3"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::demo::facts::{Fact, Id};
 use crate::demo::model::{Model, Spot, Stand, Visit};
 use crate::demo::player::{Role, Sent};
 use crate::demo::row::Action;
+use crate::demo::telling::Telling;
 
 /// Who can be set aside, or moved as received in the wrong line.
 const BEFORE_THE_ROOM: [Stand; 4] = [Stand::NotArrived, Stand::Waiting, Stand::Called, Stand::Absent];
@@ -20,11 +21,12 @@ const PLACED: [Stand; 2] = [Stand::Waiting, Stand::NotArrived];
 
 /// Every act happened to somebody who stood so that it can, and put them where it must.
 pub(super) fn effects(evidence: &Evidence<'_>) -> Check {
-    let mut model = Model::default();
+    let mut telling = Telling::default();
     let mut faults = Vec::new();
     let mut n_acts = 0;
-    for fact in evidence.facts {
-        let before = placed_before(&model, fact);
+    let mut placed: Vec<(&Fact, Option<Before>)> = Vec::new();
+    for (idx, fact) in evidence.facts.iter().enumerate() {
+        let model = telling.model();
         let may = stands_allowed(fact);
         for of in fact.concerned() {
             let Some((visit, may)) = model.visits.get(of).zip(may) else { continue };
@@ -33,11 +35,18 @@ pub(super) fn effects(evidence: &Evidence<'_>) -> Check {
                 faults.push(format!("{} of {} who was {:?}", fact.kind, visit.label, visit.spot.stand));
             }
         }
-        if fact.kind == "Called" && !is_next(&model, fact) {
+        if fact.kind == "Called" && !is_next(model, fact) {
             faults.push(format!("{:?} were called to {} out of turn", fact.visits(), fact.text("room")));
         }
-        model.after(fact);
-        faults.extend(fact.concerned().iter().filter_map(|of| misplaced(&model, fact, of, before.as_ref())));
+        placed.push((fact, placed_before(model, fact)));
+        telling.after(fact);
+        if evidence.facts.get(idx + 1).is_some_and(|next| are_placed_together(fact, next)) {
+            continue;
+        }
+        for (fact, before) in placed.drain(..) {
+            let misplaced = |of: &&str| misplaced(telling.model(), fact, of, before.as_ref());
+            faults.extend(fact.concerned().iter().filter_map(misplaced));
+        }
     }
     Check::of("every act does what it must", &faults, format!("{n_acts} acts on patients"))
 }
@@ -48,6 +57,9 @@ fn stands_allowed(fact: &Fact) -> Option<&'static [Stand]> {
         [Stand::NotArrived, Stand::Waiting, Stand::Called, Stand::InRoom, Stand::Absent, Stand::OnHold];
     const MOVED: [Stand; 5] = [Stand::NotArrived, Stand::Waiting, Stand::Called, Stand::Absent, Stand::OnHold];
     Some(match fact.kind.as_str() {
+        // By the box alone, for tickets that the hub gave while it was out of reach.
+        "Reordered" => &[Stand::NotArrived],
+        "LeftLine" => &PLACED,
         "Held" => &BEFORE_THE_ROOM,
         "Released" => &[Stand::OnHold],
         "Moved" => &MOVED,
@@ -70,6 +82,12 @@ fn is_next(model: &Model, fact: &Fact) -> bool {
     model.in_room(room).is_empty() && model.next(room).is_some_and(is_called)
 }
 
+/// Whether two get their places in one go, by the box: they stand right when both have.
+fn are_placed_together(one: &Fact, other: &Fact) -> bool {
+    let stamp = |fact: &Fact| (fact.at_ms, fact.at_n);
+    one.kind == "Reordered" && other.kind == "Reordered" && stamp(one) == stamp(other) && one.origin == other.origin
+}
+
 /// The place of somebody set aside, and the lines somebody sent on has been in.
 struct Before {
     rank: i64,
@@ -89,10 +107,10 @@ fn misplaced(model: &Model, fact: &Fact, of: &str, before: Option<&Before>) -> O
     if fact.kind == "Released" && visit.spot.rank != before.rank {
         return wrong("lost the place");
     }
-    if fact.kind != "Moved" && fact.kind != "StageEntered" {
+    if !matches!(fact.kind.as_str(), "Moved" | "StageEntered" | "Reordered") {
         return None;
     }
-    let by_ticket = fact.kind == "Moved" || before.lines.contains(&visit.spot.line);
+    let by_ticket = fact.kind != "StageEntered" || before.lines.contains(&visit.spot.line);
     let order = model.order(visit.spot.line, &PLACED);
     let ahead = order.iter().take_while(|one| one.nth != visit.nth);
     let behind = order.iter().skip_while(|one| one.nth != visit.nth).nth(1);
@@ -111,19 +129,17 @@ fn misplaced(model: &Model, fact: &Fact, of: &str, before: Option<&Before>) -> O
 /// Who is taken back stands as before the press, with everybody else of that press.
 pub(super) fn undone(evidence: &Evidence<'_>) -> Check {
     let mut model = Model::default();
-    let mut stood: BTreeMap<String, BTreeMap<String, Spot>> = BTreeMap::new();
+    let mut stood: Stood = BTreeMap::new();
     let mut faults = Vec::new();
-    for fact in evidence.facts {
+    for fact in evidence.in_order() {
         if fact.kind == "Undone" {
             faults.extend(wrongly_undone(&mut model, fact, &stood, evidence));
             continue;
         }
-        if let Some(key) = &fact.key {
-            let of_press = stood.entry(key.clone()).or_default();
-            for of in fact.concerned() {
-                if let Some(visit) = model.visits.get(of) {
-                    of_press.entry(of.to_owned()).or_insert_with(|| visit.spot.clone());
-                }
+        let of_press = stood.entry(press_of(&fact.id(), fact.key.as_ref())).or_default();
+        for of in fact.concerned() {
+            if let Some(visit) = model.visits.get(of) {
+                of_press.entry(of.to_owned()).or_insert_with(|| visit.spot.clone());
             }
         }
         model.after(fact);
@@ -133,13 +149,16 @@ pub(super) fn undone(evidence: &Evidence<'_>) -> Check {
     Check::of("what is taken back is as before", &faults, good)
 }
 
+/// How everybody of a press stood before it.
+type Stood = BTreeMap<String, BTreeMap<String, Spot>>;
+
+/// Returns by what a press is known: its key, or its fact where nobody pressed.
+fn press_of(id: &Id, key: Option<&String>) -> String {
+    key.cloned().unwrap_or_else(|| format!("{} {}", id.0, id.1))
+}
+
 /// Takes in an undo and returns what is wrong with it.
-fn wrongly_undone(
-    model: &mut Model,
-    fact: &Fact,
-    stood: &BTreeMap<String, BTreeMap<String, Spot>>,
-    evidence: &Evidence<'_>,
-) -> Vec<String> {
+fn wrongly_undone(model: &mut Model, fact: &Fact, stood: &Stood, evidence: &Evidence<'_>) -> Vec<String> {
     let pressed = evidence.played.sent.iter().find(|sent| fact.key.as_ref() == Some(&sent.answered.key));
     let of = pressed.and_then(|sent| sent.answered.press.path.split('/').nth(1)).unwrap_or_default();
     let Some(visit) = model.visits.get(of) else { return vec![format!("{of} was taken back and nobody asked")] };
@@ -150,13 +169,14 @@ fn wrongly_undone(
                 let newest = visit.acts.iter().rev();
                 newest.take_while(|act| act.id == last.id || (act.key.is_some() && act.key == last.key))
             });
-            (last.key.clone(), with_it.map(|act| act.id.clone()).collect::<BTreeSet<Id>>())
+            (press_of(&last.id, last.key.as_ref()), with_it.map(|act| act.id.clone()).collect::<BTreeSet<Id>>())
         }
         None => {
-            let key = visit.issued_by.1.clone();
-            let of_press = model.visits.values().filter(|one| one.acts.is_empty() && one.issued_by.1 == key);
+            let press = |visit: &Visit| press_of(&visit.issued_by.0, visit.issued_by.1.as_ref());
+            let of = press(visit);
+            let of_press = model.visits.values().filter(|one| one.acts.is_empty() && press(one) == of);
             let wanted = of_press.map(|one| one.issued_by.0.clone()).collect();
-            (key, wanted)
+            (of, wanted)
         }
     };
     let mut faults = Vec::new();
@@ -171,7 +191,7 @@ fn wrongly_undone(
     if was_ticket && model.visits.get(of).is_none_or(|visit| visit.spot.stand != Stand::Cancelled) {
         faults.push(format!("the ticket {label} was taken back and still stands"));
     }
-    let before = key.and_then(|key| stood.get(&key));
+    let before = stood.get(&key);
     for of in back {
         let (now, before) = (model.visits.get(&of).map(|visit| &visit.spot), before.and_then(|stood| stood.get(&of)));
         if now != before {
@@ -200,6 +220,12 @@ pub(super) fn again(evidence: &Evidence<'_>) -> Check {
         n_again += 1;
         let key = &again.answered.key;
         let first = evidence.played.sent.iter().find(|sent| sent.answered.key == *key && sent.role != Role::Repeat);
+        if again.is_from_afar() {
+            if first.is_none_or(|first| first.answered.issued() != again.answered.issued()) {
+                faults.push(format!("{key} was answered with {} the second time", again.answered.answer));
+            }
+            continue;
+        }
         let is_replay = again.answered.answer["replayed"].as_bool() == Some(true);
         if !is_replay || first.is_none_or(|first| first.answered.happened() != again.answered.happened()) {
             faults.push(format!("{key} was answered with {} the second time", again.answered.answer));

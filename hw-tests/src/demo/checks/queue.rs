@@ -4,6 +4,7 @@ use super::{Check, Evidence};
 use crate::demo::facts::Fact;
 use crate::demo::model::{Model, Stand};
 use crate::demo::player::SeenDesk;
+use crate::demo::telling::Telling;
 
 /// Whoever comes as an emergency is the next to be called in the line.
 pub(super) fn emergencies(evidence: &Evidence<'_>) -> Check {
@@ -49,10 +50,11 @@ fn is_out_of_line(later: &Fact, visit: &str, issued: &Fact) -> bool {
 
 /// A family that waits is called as one.
 pub(super) fn families(evidence: &Evidence<'_>) -> Check {
-    let mut model = Model::default();
+    let mut telling = Telling::default();
     let mut faults = Vec::new();
     let mut n_calls = 0;
     for fact in evidence.facts {
+        let model = telling.model();
         if fact.kind == "Called" {
             let called = fact.visits();
             let families = called.iter().filter_map(|visit| model.visits.get(*visit)?.family.clone());
@@ -64,25 +66,25 @@ pub(super) fn families(evidence: &Evidence<'_>) -> Check {
                 faults.extend(left.map(|(_, one)| format!("{} was left behind by the family", one.label)));
             }
         }
-        model.after(fact);
+        telling.after(fact);
     }
     Check::of("a family is called together", &faults, format!("{n_calls} calls of families"))
 }
 
 /// No board showed a label in a room where it was not.
 pub(super) fn boards(evidence: &Evidence<'_>) -> Check {
-    let mut model = Model::default();
+    let mut telling = Telling::default();
     let mut faults = Vec::new();
     let mut n_folded = 0;
     let mut boards: Vec<_> = evidence.played.boards.iter().collect();
     boards.sort_by_key(|board| board.n_facts);
     for board in &boards {
-        let until = usize::try_from(board.n_facts + evidence.n_uncounted).unwrap_or(usize::MAX);
+        let until = usize::try_from(board.n_facts).unwrap_or(usize::MAX);
         for fact in evidence.facts.get(n_folded..until.min(evidence.facts.len())).unwrap_or_default() {
-            model.after(fact);
+            telling.after(fact);
         }
         n_folded = n_folded.max(until);
-        let wrong = board.rooms.iter().filter(|(room, tile)| !model.is_true(room, tile));
+        let wrong = board.rooms.iter().filter(|(room, tile)| !telling.model().is_true(room, tile));
         faults.extend(wrong.map(|(room, tile)| format!("{room} showed {tile:?} after {} facts", board.n_facts)));
     }
     Check::of("the board tells the truth", &faults, format!("{} boards compared", boards.len()))
@@ -90,18 +92,18 @@ pub(super) fn boards(evidence: &Evidence<'_>) -> Check {
 
 /// No desk showed anybody elsewhere than the facts have them: in the rooms, in the order of the lines, set aside, away.
 pub(super) fn desks(evidence: &Evidence<'_>) -> Check {
-    let mut model = Model::default();
+    let mut telling = Telling::default();
     let mut faults = Vec::new();
     let mut n_folded = 0;
     let mut desks: Vec<_> = evidence.played.desks.iter().collect();
     desks.sort_by_key(|desk| desk.n_facts);
     for desk in &desks {
-        let until = usize::try_from(desk.n_facts + evidence.n_uncounted).unwrap_or(usize::MAX);
+        let until = usize::try_from(desk.n_facts).unwrap_or(usize::MAX);
         for fact in evidence.facts.get(n_folded..until.min(evidence.facts.len())).unwrap_or_default() {
-            model.after(fact);
+            telling.after(fact);
         }
         n_folded = n_folded.max(until);
-        faults.extend(lies(&model, desk).into_iter().map(|lie| format!("after {} facts {lie}", desk.n_facts)));
+        faults.extend(lies(telling.model(), desk).into_iter().map(|lie| format!("after {} facts {lie}", desk.n_facts)));
     }
     Check::of("the desk tells the truth", &faults, format!("{} desks compared", desks.len()))
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Check, Evidence};
+use super::{Check, Evidence, hub};
 use crate::demo::model::{Line, Model, Stand, Visit};
 use crate::demo::player::{Off, Role, Sent};
 use crate::demo::row::Action;
+use crate::demo::telling::Telling;
 
 /// Minutes of a day, and Asia/Tokyo's distance from UTC in minutes.
 const DAY_MIN: i64 = 24 * 60;
@@ -28,26 +29,29 @@ struct Given<'a> {
 /// Every refusal is true of some state between the answers before it and the presses after it.
 pub(super) fn explained(evidence: &Evidence<'_>) -> Check {
     let mut refusals = given(evidence);
-    let mut model = Model::default();
+    let mut telling = Telling::default();
     for place in 0..=evidence.facts.len() {
         if let Some(fact) = place.checked_sub(1).and_then(|idx| evidence.facts.get(idx)) {
-            model.after(fact);
+            telling.after(fact);
         }
         let place = place as u64;
         for refusal in refusals.iter_mut().filter(|refusal| !refusal.explained) {
             if (refusal.from..=refusal.to).contains(&place) {
-                refusal.explained = is_true(&model, refusal.sent, evidence);
+                refusal.explained = is_true(telling.model(), refusal.sent, evidence);
             }
         }
     }
+    let at_hub = evidence.played.sent.iter().filter(|sent| sent.is_from_afar() && !sent.answered.is_done());
+    // What the hub refuses is judged by what the hub could know.
+    let at_hub = at_hub.map(|sent| (sent, hub::is_true(evidence, sent)));
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut faults = Vec::new();
-    for refusal in &refusals {
-        let answered = &refusal.sent.answered;
+    for (sent, explained) in refusals.iter().map(|refusal| (refusal.sent, refusal.explained)).chain(at_hub) {
+        let answered = &sent.answered;
         let code = answered.code().unwrap_or_default();
         *counts.entry(code).or_default() += 1;
-        if !refusal.explained {
-            let row = evidence.rows.get(refusal.sent.row_idx).map(|row| (row.clock_face(), row.action.word()));
+        if !explained {
+            let row = evidence.rows.get(sent.row_idx).map(|row| (row.clock_face(), row.action.word()));
             faults.push(format!("{code} of {} at {row:?} is not true", answered.press.path));
         }
         if answered.answer["title_ja"].as_str().is_none_or(|told| told.is_empty() || told == code) {
@@ -75,10 +79,10 @@ fn is_off(evidence: &Evidence<'_>, off: &Off) -> bool {
     let of_row = |sent: &&Sent| evidence.rows.get(sent.row_idx).is_some_and(|other| other.slot() == row.slot());
     let mut of_slot = evidence.played.sent.iter().filter(|sent| sent.row_idx < off.row_idx).filter(of_row);
     if let Some(n_facts) = off.looked_at {
-        let mut model = Model::default();
-        let until = usize::try_from(n_facts + evidence.n_uncounted).unwrap_or(usize::MAX);
-        evidence.facts.iter().take(until).for_each(|fact| model.after(fact));
-        return model.in_room(&row.detail).is_empty();
+        let mut telling = Telling::default();
+        let until = usize::try_from(n_facts).unwrap_or(usize::MAX);
+        evidence.facts.iter().take(until).for_each(|fact| telling.after(fact));
+        return telling.model().in_room(&row.detail).is_empty();
     }
     if matches!(row.action, Action::Undo | Action::Again) {
         let concerns_nobody =
@@ -87,7 +91,9 @@ fn is_off(evidence: &Evidence<'_>, off: &Off) -> bool {
         let last = of_slot.rfind(|sent| sent.role == Role::Asked);
         return last.is_none_or(|last| !last.answered.is_done() || concerns_nobody(last) || is_undo(last));
     }
-    of_slot.any(|sent| sent.answered.press.path.starts_with("lines/") && !sent.answered.is_done())
+    let asks = |sent: &&Sent| sent.is_from_afar() || sent.answered.press.path.starts_with("lines/");
+    let mut asked = of_slot.filter(asks).peekable();
+    asked.peek().is_some() && asked.all(|sent| !sent.answered.is_done())
 }
 
 fn given<'a>(evidence: &Evidence<'a>) -> Vec<Given<'a>> {
@@ -101,7 +107,7 @@ fn given<'a>(evidence: &Evidence<'a>) -> Vec<Given<'a>> {
         .filter(|sent| sent.answered.is_done() && sent.role != Role::Repeat)
         .map(|sent| (sent.answered.sent, sent.answered.answered, first(sent), last(sent)))
         .collect();
-    let refused = evidence.played.sent.iter().filter(|sent| !sent.answered.is_done());
+    let refused = evidence.played.sent.iter().filter(|sent| !sent.answered.is_done() && !sent.is_from_afar());
     refused
         .map(|sent| {
             let before = done.iter().filter(|done| done.1 <= sent.answered.sent).filter_map(|done| done.3);
@@ -127,10 +133,12 @@ fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
         "screen_was_old" => kind == Some("rooms") && was_old(model, of, &sent.answered.press.body),
         "unknown_line" => kind == Some("lines") && line.is_none(),
         "unknown_room" => kind == Some("rooms") && !model.rooms.contains_key(of),
+        "unknown_visit" => {
+            kind == Some("visits") && !model.visits.contains_key(of) && was_given_from_afar(evidence, of)
+        }
         "unknown_session" => !knows_session(model, &sent.answered.press.body["session"]),
         "line_open" => line.is_some_and(|line| line.is_open),
         "line_closed" => line.is_some_and(|line| !line.is_open || !is_within(model, line, "desk", sent.clock_ms)),
-        "remote_closed" => line.is_some_and(|line| !is_within(model, line, "remote", sent.clock_ms)),
         "full_for_now" => line.is_some_and(|line| limits_end(&line.settings)),
         "numbers_used_up" => line_no.is_some_and(|line| are_used_up(model, line, family)),
         "family_size" => family == 0 || family > model.rules["family_most"].as_u64().unwrap_or(FAMILY_MOST),
@@ -145,6 +153,11 @@ fn is_true(model: &Model, sent: &Sent, evidence: &Evidence<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a visit is that of a ticket which the hub gave, of which the box can have heard later.
+fn was_given_from_afar(evidence: &Evidence<'_>, of: &str) -> bool {
+    evidence.of_kind("TicketIssued").any(|(_, fact)| fact.is_hubs() && fact.text("visit") == of)
 }
 
 /// Whether another press of the same button, of the same row or just before, was done.
@@ -203,12 +216,13 @@ fn limits_end(line: &Value) -> bool {
 
 fn are_used_up(model: &Model, line: u64, family: u64) -> bool {
     let last = model.lines.get(&line).and_then(|line| line.settings["last_number"].as_u64()).unwrap_or(u64::MAX);
-    let top = model.visits.values().filter(|visit| visit.home == line).map(|visit| visit.number).max();
-    top.unwrap_or(0).saturating_add(family) > last
+    let given = model.visits.values().filter(|visit| visit.home == line).map(|visit| visit.number);
+    let leased = model.lines.get(&line).into_iter().flat_map(|line| line.leased.keys().copied());
+    given.chain(leased).max().unwrap_or(0).saturating_add(family) > last
 }
 
 /// Whether two instants both lie within the hours of a session as a line's window widens them.
-fn is_within(model: &Model, line: &Line, window: &str, (from_ms, to_ms): (i64, i64)) -> bool {
+pub(super) fn is_within(model: &Model, line: &Line, window: &str, (from_ms, to_ms): (i64, i64)) -> bool {
     let minute = |at_ms: i64| (at_ms.div_euclid(MINUTE_MS) + TOKYO_MIN).rem_euclid(DAY_MIN);
     let wider = |end: &str| line.settings[window][end].as_i64().unwrap_or(0);
     // A kiosk gives numbers of the session that the line was opened for, a telephone those of any.

@@ -17,12 +17,14 @@ pub(super) struct Case {
     pub(super) rows: &'static str,
     pub(super) facts: Vec<Value>,
     pub(super) sent: Vec<Sent>,
+    /// What the hub holds, where it is not the same.
+    pub(super) hub: Option<Vec<Value>>,
     boards: Vec<Seen>,
     pub(super) desks: Vec<SeenDesk>,
     papers: Vec<Paper>,
     span_ms: (i64, i64),
     ended: Result<(), String>,
-    rss_mib: f64,
+    memory: Memory,
 }
 
 const ROWS: &str = "at,action,line,who,detail\n08:30:00,open,1,,morning\n08:31:00,take,1,p1,family=2\n\
@@ -30,7 +32,7 @@ const ROWS: &str = "at,action,line,who,detail\n08:30:00,open,1,,morning\n08:31:0
     08:36:00,start,1,,room2\n";
 
 pub(super) fn fact(seq: u64, key: Option<usize>, kind: &str, body: Value) -> Value {
-    let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "clock": "rehearsal",
+    let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "at_n": 0, "clock": "rehearsal",
         "by": {"device": "d"}, "kind": kind, "body": body});
     if let Some(row) = key {
         fact["cmd"] = json!(format!("{row}#digest"));
@@ -52,7 +54,7 @@ pub(super) fn sent(row_idx: usize, (path, body): (&str, Value), (status, answer)
     let press = Press { device: "d".to_owned(), path: path.to_owned(), body };
     let answered =
         Answered { press, key: row_idx.to_string(), sent: at, answered: at + Duration::from_millis(5), status, answer };
-    Sent { row_idx, role: Role::Asked, clock_ms: (0, 0), answered }
+    Sent { row_idx, role: Role::Asked, clock_ms: (0, 0), answered, reach: None }
 }
 
 /// Two patients together, one alone, an emergency called first, then the two; a room that has called nobody.
@@ -100,12 +102,13 @@ fn good() -> Case {
         rows: ROWS,
         facts,
         sent,
+        hub: None,
         boards,
         desks: Vec::new(),
         papers: papers.into(),
         span_ms: (1_000, 2_000),
         ended: Ok(()),
-        rss_mib: 40.0,
+        memory: Memory { most_mib: 60.0, of_files_mib: 30.0, own_mib: 25.0 },
     }
 }
 
@@ -124,18 +127,21 @@ pub(super) fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut 
     crate::demo::daemon::write(&folder.path().join("facts.ndjson"), &text).unwrap();
     let played =
         Played { sent: case.sent, boards: case.boards, desks: case.desks, lock_ms: 2_000, ..Played::default() };
+    let there = case.hub.as_ref().unwrap_or(&case.facts).iter().map(Value::to_string).collect();
+    let both = Both { here: text.clone(), there, n_starts: 0 };
     let (panel, _) = Panel::open(&FontPaths::debian(), None).unwrap();
     let evidence = Evidence {
         rows: &rows,
         played: &played,
         places: facts::by_key(&facts),
-        n_uncounted: 0,
+        both: &both,
+        speed: 600,
         papers: &case.papers,
         panel: &panel,
         span_ms: case.span_ms,
         verified: Ok(format!("{} facts of 1 origins are whole", facts.len())),
         ended: case.ended,
-        rss_mib: case.rss_mib,
+        memory: case.memory,
         places_to_search: vec![folder.path().to_owned()],
         facts: &facts,
     };
@@ -236,6 +242,7 @@ fn what_is_private_is_caught_in_clear() {
 #[test]
 fn a_daemon_that_fails_or_grows_is_caught() {
     catches(journal::ended, |case| case.ended = Err("it ended with 1".to_owned()));
-    catches(journal::memory, |case| case.rss_mib = 65.0);
-    catches(journal::memory, |case| case.rss_mib = 0.0);
+    catches(journal::memory, |case| case.memory.most_mib = 71.0);
+    catches(journal::memory, |case| case.memory.own_mib = 33.0);
+    catches(journal::memory, |case| case.memory = Memory::default());
 }

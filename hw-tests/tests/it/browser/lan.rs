@@ -63,6 +63,7 @@ async fn set() -> (Scene, Told) {
         rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
         papers: None,
         has_lan: true,
+        hub: None,
     };
     let stage = Stage::set(wanted).await.unwrap();
     let told = pairing(&stage).await;
