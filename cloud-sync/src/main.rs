@@ -232,10 +232,10 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         },
         Action::Backup { kept, to } => back_up(&kept.open().await?, &kept.state, &to).await?,
         Action::Restore { state, from } => {
-            let aside = restore(&from, &state, AtMs(now_ms()))?;
+            let aside = restore(&from, &state, new_clock()?.now())?;
             say(&format!("restored; what was there lies in {}", aside.display()))?;
         }
-        Action::Restored(kept) => kept.open().await?.begin_life(AtMs(now_ms())).await?,
+        Action::Restored(kept) => kept.open().await?.begin_life(new_clock()?.now()).await?,
         Action::Content { work: ContentWork::Add(In { order, kept }) } => {
             say(&order.carry_out(&kept.publisher().await?.0, &kept.blobs()?).await?)?;
         }
@@ -306,10 +306,6 @@ impl Together {
     fn nodes(self) -> Nodes {
         Nodes { look_every: Duration::from_millis(self.look_every_ms.max(1)), nats: self.nats }
     }
-}
-
-fn now_ms() -> i64 {
-    i64::try_from(now_s()).unwrap_or(i64::MAX).saturating_mul(1_000)
 }
 
 fn say(line: &str) -> io::Result<()> {

@@ -165,7 +165,8 @@ pub(crate) async fn serve(listener: UnixListener, app: Shared) {
                 }
                 Err(cause) => {
                     tracing::warn!(error = %cause, "a screen could not connect");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    // The end is not waited for.
+                    app.stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(100))).await;
                 }
             },
             Some(_ended) = talks.join_next() => {}

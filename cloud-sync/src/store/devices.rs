@@ -57,6 +57,31 @@ pub enum CodeUse {
     HasABox,
 }
 
+/// A code as it was drawn and stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Drawn {
+    pub(super) site: SiteId,
+    /// Whether its use raises the site's generation.
+    pub(super) replaces: bool,
+    pub(super) until_s: u64,
+    pub(super) is_used: bool,
+}
+
+impl Drawn {
+    /// Says why it cannot be used; none where it can. `now_s` is in seconds since 1970.
+    pub(super) const fn refused(&self, now_s: u64) -> Option<CodeUse> {
+        if self.is_used {
+            return Some(CodeUse::Used);
+        }
+        if self.until_s < now_s { Some(CodeUse::Old) } else { None }
+    }
+
+    /// Returns the generation that it enrols a box for, at a site that stands at another.
+    pub(super) const fn enrols(&self, current: Generation) -> Generation {
+        if self.replaces { Generation(current.0.saturating_add(1)) } else { current }
+    }
+}
+
 /// How a certificate stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {

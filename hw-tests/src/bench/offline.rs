@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use machiai_core::time::AtMs;
 
 use super::Bench;
 use super::client::{Client, Presses};
@@ -13,11 +14,11 @@ use super::figures::{Report, Samples, shown};
 use super::history;
 use super::hub::Hub;
 use super::relay::Relay;
-use super::start::now;
 use super::sync::{enrol, until};
 use crate::demo::daemon::SITE;
 use crate::demo::progress::out;
 use crate::demo::stopwatch::Stopwatch;
+use crate::servers::hub::real_ms;
 
 /// The line, in bits a second each way.
 const BITS_PER_S: u32 = 64_000;
@@ -39,7 +40,7 @@ const N_FRESH: u64 = 8;
 /// The journal cannot be written, or box and hub do not come even.
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let (folder, at_hub) = (bench.folder()?, bench.folder()?);
-    let (n_queue, n_aired) = history::write_days(folder.path(), (N_DAYS, N_ITEMS), now()?)?;
+    let (n_queue, n_aired) = history::write_days(folder.path(), (N_DAYS, N_ITEMS), AtMs(real_ms()))?;
     out(&format!("{} facts of {N_DAYS} days, {n_queue} of them the queue's\n", n_queue + n_aired));
     let hub = Hub::start(bench, at_hub.path(), None)?;
     let line = Relay::open(hub.boxes(), Some(BITS_PER_S))?;

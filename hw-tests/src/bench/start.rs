@@ -1,7 +1,6 @@
 //! A start on the journal of years: from the program's start until its board answers.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use machiai_core::time::AtMs;
@@ -16,6 +15,7 @@ use super::figures::{Report, Samples, shown};
 use super::history;
 use crate::demo::progress::out;
 use crate::demo::stopwatch::Stopwatch;
+use crate::servers::hub::real_ms;
 
 /// Facts in the journal: several years of a busy clinic.
 const N_FACTS: usize = 500_000;
@@ -30,7 +30,7 @@ const N_STARTS: usize = 7;
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let folder = bench.folder()?;
     out(&format!("writing a journal of {N_FACTS} facts\n"));
-    let n_facts = history::write(folder.path(), N_FACTS, now()?)?;
+    let n_facts = history::write(folder.path(), N_FACTS, AtMs(real_ms()))?;
     let mut starts = Samples::default();
     for _ in 0..N_STARTS {
         forget(&journal(folder.path()))?;
@@ -58,11 +58,4 @@ fn forget(path: &Path) -> Result<()> {
     let file = std::fs::File::open(path).context("cannot open the journal")?;
     file.sync_all().context("cannot sync the journal")?;
     fadvise(&file, 0, None, Advice::DontNeed).context("cannot have the journal forgotten")
-}
-
-/// Returns the real time.
-#[expect(clippy::disallowed_methods, reason = "the daemon runs on the real clock, and its history ends there")]
-pub(super) fn now() -> Result<AtMs> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
-    Ok(AtMs(i64::try_from(since.as_millis())?))
 }

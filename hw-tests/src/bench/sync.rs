@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use machiai_core::time::AtMs;
 use serde_json::Value;
 
 use super::Bench;
@@ -14,11 +15,11 @@ use super::figures::Limit::{AtLeast, AtMost};
 use super::figures::{Report, shown};
 use super::hub::Hub;
 use super::relay::Relay;
-use super::start::now;
 use super::{history, jetstream, pouch};
 use crate::demo::daemon::SITE;
 use crate::demo::progress::out;
 use crate::demo::stopwatch::Stopwatch;
+use crate::servers::hub::real_ms;
 use crate::servers::postgres::Postgres;
 
 /// Facts that the box holds and the hub lacks.
@@ -43,7 +44,7 @@ struct Took {
 pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     let folder = bench.folder()?;
     out(&format!("writing a journal of {N_FACTS} facts\n"));
-    let n_facts = history::write(folder.path(), N_FACTS, now()?)?;
+    let n_facts = history::write(folder.path(), N_FACTS, AtMs(real_ms()))?;
     let took = send(bench, folder.path(), (None, None))?;
     let per_s = n_facts as f64 / took.wall.as_secs_f64();
     let cpu = took.of_box + took.of_hub;

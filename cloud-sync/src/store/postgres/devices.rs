@@ -9,7 +9,7 @@ use machiai_wire::enrol::Generation;
 
 use super::server::{Answer, Tried as _, Value, begin, begin_to_read, change, commit, number, row, signed};
 use super::{Postgres, StoreError};
-use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, NewCertificate, NewCode, Replaces, Serial};
+use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, Drawn, NewCertificate, NewCode, Replaces, Serial};
 
 impl Postgres {
     pub(crate) async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
@@ -98,14 +98,6 @@ async fn keep_code(tx: &Transaction<'_>, code: &NewCode) -> Result<bool, StoreEr
     Ok(true)
 }
 
-/// A code as it stands.
-struct Drawn {
-    site: SiteId,
-    replaces: bool,
-    until_s: u64,
-    is_used: bool,
-}
-
 async fn drawn(tx: &Transaction<'_>, hash: &[u8]) -> Answer<Option<Drawn>> {
     let sql = "SELECT site, replaces, until_s, used_s IS NOT NULL FROM codes WHERE hash = $1 FOR UPDATE";
     let Some(row) = row(tx, sql, &[&hash]).await? else { return Ok(None) };
@@ -121,14 +113,11 @@ async fn use_code(
 ) -> Result<CodeUse, StoreError> {
     let step = "use an enrolment code";
     let Some(code) = drawn(tx, &hash).await.tried(step)? else { return Ok(CodeUse::Unknown) };
-    if code.is_used {
-        return Ok(CodeUse::Used);
-    }
-    if code.until_s < now_s {
-        return Ok(CodeUse::Old);
+    if let Some(refused) = code.refused(now_s) {
+        return Ok(refused);
     }
     let current = lock(tx, code.site).await?.ok_or(StoreError::Lacks { what: "an enrolment code's site" })?;
-    let enrolled = if code.replaces { Generation(current.0.saturating_add(1)) } else { current };
+    let enrolled = code.enrols(current);
     if code.replaces {
         raise(tx, code.site, enrolled).await?;
     } else if has_a_box(tx, (code.site, current)).await? {

@@ -5,7 +5,7 @@ use machiai_wire::enrol::Generation;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Sqlite, StoreError, Tried as _};
-use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, NewCertificate, NewCode, Replaces, Serial};
+use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, Drawn, NewCertificate, NewCode, Replaces, Serial};
 
 impl Sqlite {
     pub(crate) async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
@@ -67,30 +67,24 @@ fn use_code(db: &Connection, hash: [u8; 32], now_s: u64, certificate: NewCertifi
     let sql = "SELECT site, replaces, until_s, used_s FROM codes WHERE hash = ?1";
     let mut statement = db.prepare_cached(sql).tried(step)?;
     let read = |row: &rusqlite::Row<'_>| {
-        Ok((SiteId(row.get(0)?), row.get::<_, bool>(1)?, row.get::<_, u64>(2)?, row.get::<_, Option<u64>>(3)?))
+        let (site, is_used) = (SiteId(row.get(0)?), row.get::<_, Option<u64>>(3)?.is_some());
+        Ok(Drawn { site, replaces: row.get(1)?, until_s: row.get(2)?, is_used })
     };
-    let Some((site, replaces, until_s, used_s)) = statement.query_row([hash], read).optional().tried(step)? else {
+    let Some(code) = statement.query_row([hash], read).optional().tried(step)? else {
         return Ok(CodeUse::Unknown);
     };
-    if used_s.is_some() {
-        return Ok(CodeUse::Used);
+    if let Some(refused) = code.refused(now_s) {
+        return Ok(refused);
     }
-    if until_s < now_s {
-        return Ok(CodeUse::Old);
+    let current = generation(db, code.site)?.ok_or(StoreError::Lacks { what: "an enrolment code's site" })?;
+    let enrolled = code.enrols(current);
+    if code.replaces {
+        raise(db, code.site, enrolled)?;
+    } else if has_a_box(db, (code.site, current))? {
+        return Ok(CodeUse::HasABox);
     }
-    let current = generation(db, site)?.ok_or(StoreError::Lacks { what: "an enrolment code's site" })?;
-    let enrolled = if replaces {
-        let next = Generation(current.0.saturating_add(1));
-        raise(db, site, next)?;
-        next
-    } else {
-        if has_a_box(db, (site, current))? {
-            return Ok(CodeUse::HasABox);
-        }
-        current
-    };
     db.execute("UPDATE codes SET used_s = ?2 WHERE hash = ?1", params![hash, now_s]).tried(step)?;
-    keep_certificate(db, (site, enrolled), certificate)?;
+    keep_certificate(db, (code.site, enrolled), certificate)?;
     Ok(CodeUse::Enrolled(enrolled))
 }
 
