@@ -30,6 +30,10 @@ pub struct Config {
     /// The hub with which this box reconciles: `https://` and its name; none for a box that stands alone.
     #[serde(default)]
     pub hub: Option<String>,
+    /// The clinic's proxy on the way there, `http://` with its name and port, and `user:password@` where it asks for them;
+    /// one that opens TLS is in the way and is not put up with.
+    #[serde(default)]
+    pub hub_proxy: Option<String>,
     /// How fast content comes from the hub at most, in kilobits a second; as fast as the line by default.
     #[serde(default)]
     pub hub_kbit_s: Option<u32>,
@@ -122,6 +126,9 @@ pub enum ConfigError {
         /// The address.
         hub: String,
     },
+    /// A proxy that is no address.
+    #[error("hub_proxy must be `http://`, a host's name and a port, as `http://proxy.clinic.example:3128`")]
+    Proxy,
     /// A line over which nothing would come.
     #[error("hub_kbit_s = 0 lets no content through: leave it out for no bound")]
     NoPace,
@@ -170,6 +177,9 @@ impl Config {
         }
         if let Some(hub) = self.hub.as_ref().filter(|hub| !is_hub(hub)) {
             return Err(ConfigError::Hub { hub: hub.clone() });
+        }
+        if self.hub_proxy.as_ref().is_some_and(|proxy| !is_proxy(proxy)) {
+            return Err(ConfigError::Proxy);
         }
         if self.hub_kbit_s == Some(0) {
             return Err(ConfigError::NoPace);
@@ -242,6 +252,13 @@ fn is_hub(text: &str) -> bool {
     is_bare && url.host().is_some() && (url.scheme() == "https" || url.scheme() == "http" && is_here)
 }
 
+/// Whether a text is a proxy's address.
+fn is_proxy(text: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else { return false };
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    url.scheme() == "http" && url.host().is_some() && is_bare
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +315,20 @@ mod tests {
         let more_than_that = ["http://hub.example", "https://me@hub", "https://hub/x", "https://hub?x"];
         for bad in unreadable.into_iter().chain(more_than_that) {
             assert!(matches!(with(bad), Err(ConfigError::Hub { .. })), "{bad:?} was taken for a hub");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_spoken_to_in_clear_and_is_a_host_and_nothing_else() {
+        let with = |proxy: &str| read(&format!("site = 1\nstate = \"/s\"\nhub_proxy = \"{proxy}\""));
+        for good in ["http://proxy.clinic.example:3128", "http://me:word@192.0.2.1:8080", "http://proxy/"] {
+            assert_eq!(with(good).unwrap().hub_proxy.as_deref(), Some(good));
+        }
+        for bad in ["", "proxy:3128", "https://proxy:3128", "http://", "http://proxy/x", "http://proxy?x", "socks5://p"]
+        {
+            let refused = with(bad).unwrap_err();
+            assert!(matches!(refused, ConfigError::Proxy), "{bad:?} was taken for a proxy");
+            assert!(!refused.to_string().contains("word"), "a password is not told");
         }
     }
 

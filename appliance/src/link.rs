@@ -8,7 +8,7 @@ mod fetch;
 mod held;
 pub mod hub_clock;
 pub mod identity;
-mod line;
+pub mod line;
 mod pace;
 pub(crate) mod told;
 mod trust;

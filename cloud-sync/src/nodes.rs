@@ -74,7 +74,7 @@ async fn look_on(streams: &Streams) {
     let every = streams.nodes.look_every;
     let mut due = interval_at(Instant::now() + every, every);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut known, mut is_blind) = (Known::default(), false);
+    let (mut known, mut is_blind, mut is_changed) = (Known::default(), false, true);
     loop {
         due.tick().await;
         let waited_for = streams.wakes.waited_for();
@@ -82,9 +82,14 @@ async fn look_on(streams: &Streams) {
             known = Known::default();
             continue;
         }
-        match streams.store.tails(waited_for.clone()).await {
-            Ok(tails) => {
-                is_blind = false;
+        let tails = async {
+            is_changed |= streams.store.is_changed_elsewhere().await?;
+            if is_changed { streams.store.tails(waited_for.clone()).await.map(Some) } else { Ok(None) }
+        };
+        match tails.await {
+            Ok(None) => is_blind = false,
+            Ok(Some(tails)) => {
+                (is_blind, is_changed) = (false, false);
                 known.grown(waited_for, &tails).iter().for_each(|path| streams.wakes.wake_here(path));
             }
             Err(error) => {

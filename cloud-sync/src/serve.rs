@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::{Handle, Server};
+use hyper_util::rt::TokioTimer;
 use machiai_core::clock::Reading;
 use machiai_core::time::AtMs;
 use thiserror::Error;
@@ -25,6 +28,9 @@ pub const LONG_POLL_FOR: Duration = Duration::from_secs(25);
 
 /// How often a node does what is due.
 const HOUSE_EVERY: Duration = Duration::from_secs(10);
+
+/// How long requests that have begun may take when the hub is to stop.
+const DRAIN_FOR: Duration = Duration::from_secs(10);
 
 /// Why the hub does not serve.
 #[derive(Debug, Error)]
@@ -172,7 +178,7 @@ pub async fn hub_on_loopback(
     }
     let routes = spoken(hub.for_boxes()).merge(hub.for_all());
     tokio::select! {
-        served = serve(address, (routes, hub.streams().clone()), stopping, ready) => served,
+        served = Box::pin(serve(address, (routes, hub.streams().clone()), stopping, ready)) => served,
         () = keep_house(&hub) => Ok(()),
     }
 }
@@ -206,20 +212,43 @@ async fn serve(
 }
 
 /// Begins to listen; returns where.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+async fn listen(address: SocketAddr) -> Result<(std::net::TcpListener, SocketAddr), ServeError> {
     let failed = |source| ServeError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = TcpListener::bind(address).await.and_then(TcpListener::into_std).map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;
     Ok((listener, at))
 }
 
 /// Answers in clear until told to stop.
 async fn answer(
-    (listener, address): (TcpListener, SocketAddr),
+    (listener, address): (std::net::TcpListener, SocketAddr),
     routes: Router,
     stopping: &CancellationToken,
 ) -> Result<(), ServeError> {
-    let stop = stopping.clone().cancelled_owned();
-    let served = axum::serve(listener, routes).with_graceful_shutdown(stop).await;
-    served.map_err(|source| ServeError::Listen { address, source })
+    let failed = |source| ServeError::Listen { address, source };
+    let server = axum_server::from_tcp(listener).map_err(failed)?.acceptor(NoDelayAcceptor::new());
+    let (server, stop) = http1(server, Limits::USUAL.head_for, stopping);
+    tokio::select! {
+        served = server.serve(routes.into_make_service()) => served.map_err(failed),
+        () = stop => Ok(()),
+    }
+}
+
+/// Has a server speak HTTP/1.1 alone, give up a connection whose next head does not come whole in time, and stop when it
+/// is told to; what is returned beside it tells it so and never ends.
+pub(crate) fn http1<A>(
+    server: Server<SocketAddr, A>,
+    head_for: Duration,
+    stopping: &CancellationToken,
+) -> (Server<SocketAddr, A>, impl Future<Output = ()>) {
+    let handle = Handle::new();
+    let mut server = server.http1_only().handle(handle.clone());
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(head_for);
+    let stopping = stopping.clone();
+    let stop = async move {
+        stopping.cancelled().await;
+        handle.graceful_shutdown(Some(DRAIN_FOR));
+        std::future::pending::<()>().await;
+    };
+    (server, stop)
 }

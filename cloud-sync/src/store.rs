@@ -188,6 +188,18 @@ impl Store {
         }
     }
 
+    /// Returns whether streams may have grown by another node or program since this was last asked.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn is_changed_elsewhere(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.is_changed_elsewhere().await,
+            // Nodes share the server, and what any of them does is a change.
+            Self::Postgres(_) => Ok(true),
+        }
+    }
+
     /// Makes a site's two streams; returns whether it is new.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod desk;
 pub mod express;
 pub mod figures;
+pub mod fleet;
 pub mod history;
 pub mod hub;
 pub mod jetstream;
@@ -63,6 +64,8 @@ pub enum Job {
     Sync,
     /// A box that comes back after two weeks, on a slow line.
     Offline,
+    /// Ten thousand boxes on one hub, and a thousand that come back together.
+    Fleet,
 }
 
 /// What the bench works with.
@@ -108,6 +111,7 @@ impl Bench {
                 Job::Screen => screen::measure(self, &mut report),
                 Job::Sync => sync::measure(self, &mut report),
                 Job::Offline => offline::measure(self, &mut report),
+                Job::Fleet => fleet::measure(self, &mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);
@@ -135,6 +139,7 @@ impl Job {
             Self::Screen => "screen",
             Self::Sync => "sync",
             Self::Offline => "offline",
+            Self::Fleet => "fleet",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The hub from outside: lines to its nodes that can be cut, patients' telephones, and how a test waits for what comes
 //! about by itself.
 
+pub mod between;
 pub mod house;
 pub mod phone;
 
@@ -23,8 +24,16 @@ struct Leads {
     to: Vec<SocketAddr>,
     /// Not at all.
     is_cut: bool,
+    /// How often it was cut: what was open then breaks, even if it is mended at once.
+    n_cuts: u64,
     /// When so many bytes have come down it in all, it cuts itself.
     cuts_at_bytes: Option<u64>,
+}
+
+impl Leads {
+    const fn cut(&mut self) {
+        (self.is_cut, self.n_cuts) = (true, self.n_cuts.saturating_add(1));
+    }
 }
 
 /// A line that can be led to the first of several addresses that answers, cut, and mended: what goes through it is not
@@ -70,7 +79,7 @@ impl Line {
 
     /// Cuts it: what is open breaks, and nothing comes about.
     pub fn cut(&self) {
-        self.leads.send_modify(|leads| leads.is_cut = true);
+        self.leads.send_modify(Leads::cut);
     }
 
     /// Has it cut itself once so many bytes more have come down it; nothing beyond them does.
@@ -109,7 +118,7 @@ async fn carry(mut from: TcpStream, (cutting, came_bytes): (watch::Sender<Leads>
     if leads.is_cut {
         return;
     }
-    for to in leads.to {
+    for to in &leads.to {
         let Ok(mut onward) = TcpStream::connect(to).await else { continue };
         let ((mut up_from, mut down_to), (mut down_from, mut up_to)) = (from.split(), onward.split());
         tokio::select! {
@@ -121,7 +130,7 @@ async fn carry(mut from: TcpStream, (cutting, came_bytes): (watch::Sender<Leads>
                 };
                 tokio::try_join!(up, carry_down((&mut down_from, &mut down_to), (&cutting, &came_bytes)))
             } => {}
-            _cut = watched.wait_for(|leads| leads.is_cut) => {}
+            _cut = watched.wait_for(|now| now.n_cuts > leads.n_cuts) => {}
         }
         return;
     }
@@ -142,7 +151,7 @@ async fn carry_down(
         let n_before = came_bytes.fetch_add(n_more, Ordering::SeqCst);
         let ends_at = cutting.borrow().cuts_at_bytes.unwrap_or(u64::MAX);
         if n_before.saturating_add(n_more) > ends_at {
-            cutting.send_modify(|leads| leads.is_cut = true);
+            cutting.send_modify(Leads::cut);
         }
         to.write_all(piece.get(..n_read).unwrap_or_default()).await?;
     }

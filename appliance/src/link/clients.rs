@@ -27,8 +27,8 @@ const REST_AFTER_FAULT: Duration = Duration::from_secs(600);
 /// The clients of one hub.
 #[derive(Clone)]
 pub(super) enum Clients {
-    /// The hub is on this machine.
-    Clear(reqwest::Client),
+    /// One, for as long as it is spoken: the hub is on this machine.
+    One(reqwest::Client),
     /// The hub knows the box.
     Known(Arc<Known>),
 }
@@ -36,6 +36,7 @@ pub(super) enum Clients {
 /// The client as whom the box was enrolled.
 pub(super) struct Known {
     state: PathBuf,
+    proxy: Option<String>,
     clock: HubClock,
     newest: Mutex<Option<(Version, reqwest::Client)>>,
 }
@@ -56,10 +57,11 @@ impl Clients {
         if hub.starts_with("http://") {
             let client = super::on_this_machine().map_err(IdentityError::Tls).map_err(LinkError::Client)?;
             let client = client.connect_timeout(CONNECT_FOR).redirect(reqwest::redirect::Policy::none()).build();
-            return client.map(Self::Clear).map_err(|cause| LinkError::Client(IdentityError::Client(cause)));
+            return client.map(Self::One).map_err(|cause| LinkError::Client(IdentityError::Client(cause)));
         }
         let clock = hub_clock();
-        Ok(Self::Known(Arc::new(Known { state: config.state.clone(), clock, newest: Mutex::default() })))
+        let (state, proxy) = (config.state.clone(), config.hub_proxy.clone());
+        Ok(Self::Known(Arc::new(Known { state, proxy, clock, newest: Mutex::default() })))
     }
 
     /// Returns the client of now.
@@ -68,7 +70,7 @@ impl Clients {
     /// [`Failure::NoCertificate`].
     pub(super) fn client(&self) -> Result<reqwest::Client, Failure> {
         match self {
-            Self::Clear(client) => Ok(client.clone()),
+            Self::One(client) => Ok(client.clone()),
             Self::Known(known) => known.client(),
         }
     }
@@ -118,7 +120,7 @@ impl Known {
 
     fn read(&self) -> Result<reqwest::Client, IdentityError> {
         let identity = Identity::read(&self.state)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
-        identity.client(&self.clock)
+        identity.client(&self.clock, self.proxy.as_deref())
     }
 
     /// Renews the certificate when it is due.

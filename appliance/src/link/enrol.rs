@@ -88,18 +88,31 @@ pub async fn enrol(config: &Config, typed: &str, clock: &HubClock) -> Result<Ide
         return Err(EnrolError::OtherSite { of: code.site, own });
     }
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
+    let identity = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?;
+    identity.keep(&config.state).map_err(EnrolError::Given)?;
+    Ok(identity)
+}
+
+/// Makes a key and has the hub that drew a code certify it, through a proxy if there is one; nothing is kept.
+///
+/// # Errors
+/// [`EnrolError`].
+pub async fn identity_for(
+    (hub, proxy): (&str, Option<&str>),
+    code: &Code,
+    clock: &HubClock,
+) -> Result<Identity, EnrolError> {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let trusted = Arc::new(ByFingerprint::new(code.fingerprint, ring));
     let tls = tls(clock).map_err(EnrolError::Given)?.dangerous().with_custom_certificate_verifier(trusted);
-    let client = client(tls.with_no_client_auth()).map_err(EnrolError::Given)?;
+    let client = client(tls.with_no_client_auth(), proxy).map_err(EnrolError::Given)?;
     let (key, csr) = key()?;
     let given = ask(&client, (hub, ENROL_PATH), &Enrol { code: code.to_string(), csr }).await?;
     let identity = Identity::new(key, given).map_err(EnrolError::Given)?;
-    if identity.authority() != Some(code.fingerprint) || identity.name().site != own {
+    if identity.authority() != Some(code.fingerprint) || identity.name().site != code.site {
         let what = "is another site's or another hub's";
         return Err(EnrolError::Given(IdentityError::Wrong { what }));
     }
-    identity.keep(&config.state).map_err(EnrolError::Given)?;
     Ok(identity)
 }
 
@@ -109,7 +122,7 @@ pub async fn enrol(config: &Config, typed: &str, clock: &HubClock) -> Result<Ide
 /// [`EnrolError`]; the certificate that was is kept then.
 pub async fn renew(config: &Config, before: &Identity, clock: &HubClock) -> Result<Identity, EnrolError> {
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
-    let client = before.client(clock).map_err(EnrolError::Given)?;
+    let client = before.client(clock, config.hub_proxy.as_deref()).map_err(EnrolError::Given)?;
     let (key, csr) = key()?;
     let given = ask(&client, (hub, &renew_path(before.name().site)), &Renew { csr }).await?;
     let identity = Identity::new(key, given).map_err(EnrolError::Given)?;

@@ -150,18 +150,19 @@ impl Identity {
         certificate(&self.given.authority).ok().and_then(|der| fingerprint_of(&der))
     }
 
-    /// Makes a client that speaks as this box to its hub alone: TLS 1.3, judged by the hub's own time.
+    /// Makes a client that speaks as this box to its hub alone, through a proxy if there is one: TLS 1.3, judged by the
+    /// hub's own time.
     ///
     /// # Errors
     /// [`IdentityError`].
-    pub fn client(&self, clock: &HubClock) -> Result<reqwest::Client, IdentityError> {
+    pub fn client(&self, clock: &HubClock, proxy: Option<&str>) -> Result<reqwest::Client, IdentityError> {
         let mut roots = RootCertStore::empty();
         roots.add(certificate(&self.given.authority)?).map_err(IdentityError::Tls)?;
         let own = PrivateKeyDer::try_from(self.key.serialize_der());
         let own = own.map_err(|_unknown| IdentityError::Wrong { what: "has a key of an unknown kind" })?;
         let config = tls(clock)?.with_root_certificates(roots);
         let chain = vec![certificate(&self.given.certificate)?];
-        client(config.with_client_auth_cert(chain, own).map_err(IdentityError::Tls)?)
+        client(config.with_client_auth_cert(chain, own).map_err(IdentityError::Tls)?, proxy)
     }
 }
 
@@ -177,9 +178,13 @@ pub(super) fn tls(
 }
 
 /// Makes a client; it follows nobody elsewhere, as those do who open lines.
-pub(super) fn client(mut config: ClientConfig) -> Result<reqwest::Client, IdentityError> {
+pub(super) fn client(mut config: ClientConfig, proxy: Option<&str>) -> Result<reqwest::Client, IdentityError> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let client = reqwest::Client::builder().tls_backend_preconfigured(config).https_only(true).no_proxy();
+    let client = match proxy {
+        Some(proxy) => client.proxy(reqwest::Proxy::https(proxy).map_err(IdentityError::Client)?),
+        None => client,
+    };
     client.redirect(Policy::none()).connect_timeout(CONNECT_FOR).build().map_err(IdentityError::Client)
 }
 
@@ -243,7 +248,7 @@ mod tests {
         assert_eq!(read.authority(), kept.authority());
         let mode = std::fs::metadata(file(state.path())).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(read.client(&HubClock::new(|| 0)).is_ok());
+        assert!(read.client(&HubClock::new(|| 0), None).is_ok());
         assert!(!format!("{read:?}").contains("PRIVATE"));
     }
 

@@ -1,6 +1,7 @@
 //! One question to the hub, over HTTP: what is asked goes out, and what comes back is told as it comes.
 
-use std::io::Write as _;
+use std::error::Error;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,15 +11,17 @@ use machiai_core::ids::SiteId;
 use machiai_wire::http::{self, Answer, Events, MAX_ANSWER_BYTES, Request};
 use machiai_wire::said::{Ask, Came, Failure, Mode};
 use reqwest::header::HeaderMap;
+use rustls::CertificateError;
 
 use super::clients::Clients;
+use crate::causes::with_causes;
 
 /// Bodies below this gain nothing by being compressed.
 const WORTH_COMPRESSING: usize = 512;
 
 /// The way to a hub.
 #[derive(Clone)]
-pub(super) struct Line {
+pub struct Line {
     clients: Clients,
     /// The hub's address, without a path.
     hub: String,
@@ -34,11 +37,17 @@ impl Line {
         Self { clients, hub, site, is_plain: Arc::default() }
     }
 
+    /// Makes the way to a hub over one client, whoever that speaks as.
+    #[must_use]
+    pub fn over(client: reqwest::Client, hub: &str, site: SiteId) -> Self {
+        Self::new((Clients::One(client), hub), site)
+    }
+
     /// Asks, and returns what came last; on a line of events, everything before that is told by `hear`.
     ///
     /// # Errors
     /// [`Failure`].
-    pub(super) async fn ask(&self, ask: &Ask, hear: impl Fn(Came)) -> Result<Came, Failure> {
+    pub async fn ask(&self, ask: &Ask, hear: impl Fn(Came)) -> Result<Came, Failure> {
         let request = http::write(self.site, ask);
         let packed = Some(request.body.as_slice()).filter(|body| body.len() >= WORTH_COMPRESSING);
         let packed = packed.filter(|_| !self.is_plain.load(Ordering::Relaxed)).and_then(gzip);
@@ -87,10 +96,39 @@ impl Line {
     }
 }
 
-/// Why a line failed is for the log; the machine does the same whatever it was.
+/// Why a line failed is for the log; the machine does the same whatever it was, but for whoever speaks in the hub's stead:
+/// a proxy that opens TLS, or a page to sign in at.
 fn no_line(cause: reqwest::Error) -> Failure {
-    tracing::debug!(error = %cause, "the hub is not reached");
-    Failure::NoLine
+    tracing::debug!(error = %with_causes(&cause), "the hub is not reached");
+    if is_somebody_else(&cause) { Failure::NotTheHub } else { Failure::NoLine }
+}
+
+/// Whether TLS failed because of who answered.
+fn is_somebody_else(cause: &(dyn Error + 'static)) -> bool {
+    use rustls::Error::{InvalidCertificate, InvalidMessage};
+    match tls_of(cause) {
+        Some(InvalidMessage(_)) => true,
+        Some(InvalidCertificate(bad)) => matches!(
+            bad,
+            CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. }
+        ),
+        Some(_) | None => false,
+    }
+}
+
+/// Finds what TLS said among the causes of an error.
+fn tls_of<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(said) = cause.downcast_ref() {
+        return Some(said);
+    }
+    // What the operating system's error wraps is not among its sources.
+    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => tls_of(wrapped),
+        None => tls_of(cause.source()?),
+    }
 }
 
 fn gzip(body: &[u8]) -> Option<Vec<u8>> {

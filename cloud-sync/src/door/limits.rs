@@ -52,7 +52,7 @@ impl Limits {
         bytes: Rate { per_minute: 8 * MIB * 60, at_once: 64 * MIB },
         content: Rate { per_minute: 4 * MIB * 60, at_once: 256 * MIB },
         tries: Rate { per_minute: 10, at_once: 10 },
-        connections: 4_096,
+        connections: 16_384,
         connections_of_one: 512,
         head_for: Duration::from_secs(15),
     };

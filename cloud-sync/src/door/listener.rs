@@ -3,20 +3,16 @@
 use std::io;
 use std::time::Duration;
 
-use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use hyper_util::rt::TokioTimer;
 use tokio_util::sync::CancellationToken;
 
 use super::Door;
 use super::authority::{AuthorityError, NowS, is_old};
 use super::peer::{Bounded, Knowing, Most};
+use crate::serve::http1;
 
 /// How long a box may take to shake hands.
 const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
-
-/// How long requests that have begun may take when the hub is to stop.
-const DRAIN_FOR: Duration = Duration::from_secs(10);
 
 /// How often the hub looks whether its certificate is old.
 const LOOK_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -68,18 +64,13 @@ pub(crate) async fn serve(
     (door, tls): (Door, Tls),
     stopping: CancellationToken,
 ) -> io::Result<()> {
-    let (handle, limits) = (Handle::new(), door.gauge.limits);
+    let limits = door.gauge.limits;
     let most = Most { connections: limits.connections, of_one: limits.connections_of_one };
     let shaking = RustlsAcceptor::new(tls.config.clone()).handshake_timeout(HANDSHAKE_FOR);
     let acceptor = Knowing::new(shaking.acceptor(Bounded::new(most)));
-    let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().handle(handle.clone());
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(limits.head_for);
+    let server = axum_server::from_tcp(listener)?.acceptor(acceptor);
+    let (server, stop) = http1(server, limits.head_for, &stopping);
     let service = door.routes().into_make_service();
-    let stop = async {
-        stopping.cancelled().await;
-        handle.graceful_shutdown(Some(DRAIN_FOR));
-        std::future::pending::<()>().await;
-    };
     tokio::select! {
         served = server.serve(service) => served,
         () = tls.renew(door) => Ok(()),

@@ -108,7 +108,9 @@ async fn append(
     let origin = producer.parse().map_err(|_bad| Refused::Malformed { what: "Producer-Id" })?;
     let hash = head.headers.get(http::header::HASH).and_then(|hash| hash.to_str().ok()?.parse().ok());
     let hash = hash.ok_or(Refused::Malformed { what: "Machiai-Hash" })?;
-    let body = plain(&head.headers, whole(body).await?).await?;
+    let body = whole(body).await?;
+    let _turn = streams.turn().await?;
+    let body = plain(&head.headers, body).await?;
     let lines = json::cut(&body).map_err(|_bad| Refused::NotJson)?.into_iter().map(<[u8]>::to_vec).collect();
     let judged = streams.store.keep(site, Run { origin, turn, hash, lines }).await?.ok_or(Refused::NoStream)?;
     match judged {

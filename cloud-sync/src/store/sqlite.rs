@@ -22,14 +22,15 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Before, Lines, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
+use tokio::sync::Semaphore;
 use writer::Writer;
 
 mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
 }
 
-/// Connections that are kept open for readers.
-const MOST_KEPT: usize = 4;
+/// Connections for readers; who finds none free waits for one.
+const MOST_READERS: usize = 4;
 
 /// How long a connection waits for another's lock.
 const BUSY_FOR: std::time::Duration = std::time::Duration::from_secs(5);
@@ -39,11 +40,14 @@ const BUSY_FOR: std::time::Duration = std::time::Duration::from_secs(5);
 pub struct Sqlite {
     writer: Writer,
     readers: Arc<Readers>,
+    /// What was last seen of other programs' changes to the file.
+    version: Arc<Mutex<Option<i64>>>,
 }
 
 #[derive(Debug)]
 struct Readers {
     path: PathBuf,
+    free: Semaphore,
     kept: Mutex<Vec<Connection>>,
 }
 
@@ -66,8 +70,9 @@ impl Sqlite {
     /// [`StoreError`] when it is no store of ours, or of a later version.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let db = opened(path)?;
-        let readers = Readers { path: path.to_owned(), kept: Mutex::default() };
-        Ok(Self { writer: Writer::start(db)?, readers: Arc::new(readers) })
+        let (free, kept) = (Semaphore::new(MOST_READERS), Mutex::default());
+        let readers = Readers { path: path.to_owned(), free, kept };
+        Ok(Self { writer: Writer::start(db)?, readers: Arc::new(readers), version: Arc::default() })
     }
 
     pub(crate) async fn make(&self, path: &str, content_type: &str, first: Vec<Bytes>) -> Result<Made, StoreError> {
@@ -98,6 +103,15 @@ impl Sqlite {
 
     pub(crate) async fn tails(&self, paths: Vec<String>) -> Result<BTreeMap<String, Offset>, StoreError> {
         self.ask(move |db| rows::tails(db, paths)).await
+    }
+
+    /// Returns whether another program has changed the file since this was last asked; the first time, it may have.
+    pub(crate) async fn is_changed_elsewhere(&self) -> Result<bool, StoreError> {
+        // The number changes with what other connections commit, and the writer's own are the only others of this program.
+        let ask = |db: &Connection| db.query_row("PRAGMA data_version", [], |row| row.get(0)).tried("ask for changes");
+        let version = self.writer.write(ask).await?;
+        let before = self.version.lock().unwrap_or_else(PoisonError::into_inner).replace(version);
+        Ok(before != Some(version))
     }
 
     pub(crate) async fn add_site(&self, site: SiteId) -> Result<bool, StoreError> {
@@ -149,6 +163,8 @@ impl Sqlite {
         question: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let readers = Arc::clone(&self.readers);
+        // A thread for each who waits would cost more than the wait.
+        let _turn = self.readers.free.acquire().await.map_err(|_closed| StoreError::Stopped)?;
         let asked = tokio::task::spawn_blocking(move || readers.ask(question)).await;
         asked.unwrap_or(Err(StoreError::Stopped))
     }
@@ -163,9 +179,7 @@ impl Readers {
         };
         let answer = in_one_view(&db, question)?;
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < MOST_KEPT {
-            kept.push(db);
-        }
+        kept.push(db);
         Ok(answer)
     }
 
@@ -203,4 +217,37 @@ fn in_one_view<T>(
 /// A pragma may answer with a row or none.
 fn none(cause: rusqlite::Error) -> rusqlite::Result<()> {
     if matches!(cause, rusqlite::Error::QueryReturnedNoRows) { Ok(()) } else { Err(cause) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_another_program_changes_is_told_once_and_what_this_one_does_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let (own, other) = (Sqlite::open(&path).unwrap(), Sqlite::open(&path).unwrap());
+        assert!(own.is_changed_elsewhere().await.unwrap(), "nobody knows what was before");
+        assert!(!own.is_changed_elsewhere().await.unwrap());
+        own.add_site(SiteId(1)).await.unwrap();
+        assert!(!own.is_changed_elsewhere().await.unwrap(), "its own change");
+        other.add_site(SiteId(2)).await.unwrap();
+        assert!(own.is_changed_elsewhere().await.unwrap());
+        assert!(!own.is_changed_elsewhere().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn many_questions_at_once_share_a_few_connections() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open(&folder.path().join("hub.db")).unwrap();
+        let mut asking = tokio::task::JoinSet::new();
+        for site in 0..200 {
+            let store = store.clone();
+            asking.spawn(async move { store.seen_ms(SiteId(site)).await.unwrap() });
+        }
+        assert_eq!(asking.join_all().await, vec![None; 200]);
+        let kept = store.readers.kept.lock().unwrap().len();
+        assert!((1..=MOST_READERS).contains(&kept), "{kept}");
+    }
 }

@@ -15,6 +15,9 @@ use crate::blobs::BlobError;
 use crate::causes::with_causes;
 use crate::store::StoreError;
 
+/// For how long a writer is to stay away when too many write, in seconds.
+const BUSY_S: u64 = 30;
+
 /// Why a request is not carried out.
 #[derive(Debug)]
 pub(crate) enum Refused {
@@ -52,6 +55,8 @@ pub(crate) enum Refused {
     BadRun { is_divergence: bool, why: String },
     /// The place is not in this life of the stream.
     Gone,
+    /// Too many wait for the store.
+    Busy,
     /// There is no such content for the site.
     NoContent,
     /// Content cannot be read.
@@ -94,6 +99,7 @@ impl Refused {
             Self::BadRun { is_divergence: true, why } => (StatusCode::CONFLICT, "diverged", why.clone()),
             Self::BadRun { is_divergence: false, why } => (bad, "bad_run", why.clone()),
             Self::Gone => (StatusCode::GONE, "gone", "the offset is not in this life of the stream".to_owned()),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "too many append at once, come again".to_owned()),
             Self::NoContent => (StatusCode::NOT_FOUND, "no_content", "the site has no such content".to_owned()),
             Self::Blobs(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "blobs", "content cannot be read, ask again".to_owned())
@@ -108,6 +114,7 @@ impl Refused {
                 vec![(header::EXPECTED_SEQ, *expected), (header::RECEIVED_SEQ, *received)]
             }
             Self::Stale { epoch } => vec![(header::PRODUCER_EPOCH, *epoch)],
+            Self::Busy => vec![("retry-after", BUSY_S)],
             Self::Malformed { .. } | Self::NoBody | Self::NotJson | Self::TooLarge | Self::Torn => Vec::new(),
             Self::OtherEncoding
             | Self::NotKept { .. }

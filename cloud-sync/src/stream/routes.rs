@@ -13,6 +13,7 @@ use axum::routing::any;
 use machiai_core::ids::{Origin, SiteId};
 use machiai_wire::json;
 use machiai_wire::offset::From;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::answers::{self, Refused};
@@ -27,6 +28,11 @@ use crate::wake::Wakes;
 /// How much one answer brings, in bytes.
 const MOST_BYTES: usize = 1024 * 1024;
 
+/// Appends of facts that are unpacked and kept at the same time: each takes some megabytes, and the store takes one after
+/// the other. Who waits longer for a turn than boxes are patient is sent away before that.
+const MOST_AT_ONCE: usize = 16;
+const TURN_WITHIN: Duration = Duration::from_secs(20);
+
 /// Media type of a stream that was made without one.
 const BYTES: &str = "application/octet-stream";
 
@@ -39,6 +45,7 @@ pub struct Streams {
     pub(crate) now_s: Arc<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) stopping: CancellationToken,
     pub(crate) nodes: Nodes,
+    turns: Arc<Semaphore>,
 }
 
 impl Streams {
@@ -51,7 +58,8 @@ impl Streams {
         long_poll_for: Duration,
         stopping: CancellationToken,
     ) -> Self {
-        Self { store, wakes: Wakes::default(), long_poll_for, now_s: Arc::new(now_s), stopping, nodes: Nodes::LOOKING }
+        let (wakes, turns) = (Wakes::default(), Arc::new(Semaphore::new(MOST_AT_ONCE)));
+        Self { store, wakes, long_poll_for, now_s: Arc::new(now_s), stopping, nodes: Nodes::LOOKING, turns }
     }
 
     /// Serves them as one of several nodes on the store.
@@ -69,6 +77,21 @@ impl Streams {
         let is_written = self.store.write_own(site, origin, lines).await?;
         self.wakes.wake(&down_of(site));
         Ok(is_written)
+    }
+
+    /// Waits for a turn to append facts.
+    ///
+    /// # Errors
+    /// [`Refused::Busy`]: too many wait.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Refused> {
+        self.turn_within(TURN_WITHIN).await
+    }
+
+    async fn turn_within(&self, longest: Duration) -> Result<SemaphorePermit<'_>, Refused> {
+        match tokio::time::timeout(longest, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(Refused::Busy),
+        }
     }
 
     pub(crate) async fn about(&self, path: &str) -> Result<About, Refused> {
@@ -217,4 +240,25 @@ fn messages(content_type: &str, body: &Bytes) -> Result<Vec<Bytes>, Refused> {
     }
     let cut = json::cut(body).map_err(|_bad| Refused::NotJson)?;
     Ok(cut.into_iter().map(|message| body.slice_ref(message)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_finds_no_turn_to_append_is_sent_away_and_has_one_when_another_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("hub.db").display())).await.unwrap();
+        let streams = Streams::new(store, || 0, Duration::ZERO, CancellationToken::new());
+        let mut turns = Vec::new();
+        for _ in 0..MOST_AT_ONCE {
+            turns.push(streams.turn().await.unwrap());
+        }
+        let sent_away = streams.turn_within(Duration::from_millis(1)).await.err().unwrap().into_response();
+        assert_eq!(sent_away.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(sent_away.headers()["retry-after"], "30");
+        turns.pop();
+        assert!(streams.turn_within(Duration::from_millis(1)).await.is_ok());
+    }
 }

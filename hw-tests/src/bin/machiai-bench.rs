@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use machiai_hw_tests::bench::{Bench, Job, commits, writer};
+use machiai_hw_tests::bench::machine::allow_many_files;
+use machiai_hw_tests::bench::{Bench, Job, commits, fleet, writer};
 use machiai_hw_tests::demo::daemon::Program;
 use machiai_hw_tests::demo::progress::out;
 
@@ -48,6 +49,9 @@ enum Instead {
         /// How many at a time.
         event_bytes: usize,
     },
+    /// Serves many boxes, and changes something for a site at each line of the input.
+    #[command(hide = true, name = fleet::node::WORD)]
+    FleetHub(fleet::node::Node),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +68,11 @@ fn carry_out(arguments: Arguments) -> Result<()> {
     match arguments.instead {
         Some(Instead::Commits { file }) => commits::serve(&file, stdin().lock(), stdout().lock()),
         Some(Instead::Writer { event_bytes }) => writer::serve(event_bytes, stdin().lock(), stdout().lock()),
+        Some(Instead::FleetHub(node)) => {
+            allow_many_files()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+            runtime.block_on(node.carry_out())
+        }
         None => measure(&arguments),
     }
 }

@@ -1,6 +1,6 @@
 //! `machiai-demo`: the appliance on one machine, for a visitor or through a recorded morning; `make demo` runs it.
 
-use std::io::{stdin, stdout};
+use std::io::{Write as _, stderr, stdin, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -108,7 +108,8 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            out(&format!("machiai-demo: {error:#}\n"));
+            // Nobody may listen any more.
+            drop(writeln!(stderr(), "machiai-demo: {error:#}"));
             ExitCode::FAILURE
         }
     }

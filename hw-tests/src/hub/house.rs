@@ -87,7 +87,8 @@ impl House {
         self.lead();
     }
 
-    fn lead(&self) {
+    /// Leads the lines to its nodes.
+    pub fn lead(&self) {
         let of = |address: fn(&Node) -> SocketAddr| self.nodes.iter().map(address).collect();
         self.boxes.lead_to(of(Node::boxes));
         self.patients.lead_to(of(Node::patients));
@@ -115,7 +116,7 @@ impl House {
     pub async fn facts(&self, state: &Path) -> Result<BTreeSet<String>> {
         let identity = Identity::read(state).context("cannot read who the box is")?.context("the box is nobody")?;
         let clock = HubClock::new(|| u64::try_from(real_ms() / 1_000).unwrap_or_default());
-        let client = identity.client(&clock).context("no client of the box's")?;
+        let client = identity.client(&clock, None).context("no client of the box's")?;
         let mut facts = BTreeSet::new();
         for stream in ["up", "down"] {
             let mut offset = "-1".to_owned();

@@ -1,6 +1,7 @@
 //! The hub: its streams as a public suite judges them, its channel to a box, who may speak, and its nodes; over every
 //! store.
 
+mod between;
 mod channel;
 mod cloud;
 mod conformance;

@@ -125,7 +125,7 @@ impl Box {
     }
 
     pub(super) fn client(&self) -> reqwest::Client {
-        self.identity().client(&self.clock).unwrap()
+        self.identity().client(&self.clock, None).unwrap()
     }
 
     /// Asks what each side lacks of a site.

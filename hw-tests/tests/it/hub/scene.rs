@@ -1,7 +1,7 @@
 //! A whole box, a hub of one or several nodes, the lines that lead there, and a telephone.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machiai_hw_tests::demo::api::{Api, Press};
@@ -29,7 +29,7 @@ pub(super) struct Scene {
     pub(super) daemon: Daemon,
     pub(super) api: Api,
     pub(super) phone: Phone,
-    _folder: TempDir,
+    folder: TempDir,
     pub(super) home: Home,
 }
 
@@ -59,7 +59,12 @@ impl Scene {
             hub.add_node(&api).await.unwrap();
         }
         let phone = Phone::new(hub.patients.address()).unwrap();
-        Self { hub, daemon, api, phone, _folder: folder, home }
+        Self { hub, daemon, api, phone, folder, home }
+    }
+
+    /// Returns the file of the box's configuration.
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.path().join("machiai.toml")
     }
 
     /// Has the box enrolled while it runs.
