@@ -238,10 +238,9 @@ impl Channel {
 
     /// Says how the channel does, for whoever asks the daemon; returns whether it listens to the hub.
     fn tell(&self, came: bool) -> bool {
-        let wall = came.then(|| self.app.gate.clock.shown().0);
         let told = self.machine.told(&self.held);
+        self.app.linked.note(&told, (self.app.gate.clock.shown().0, came));
         let listens = told.mode.is_some();
-        self.app.linked.note(told, wall);
         listens
     }
 }

@@ -123,6 +123,7 @@ fn about_hub(status: &Status, say: impl Fn(&str, &[(&str, &str)]) -> String) -> 
         None => say("never", &[]),
     });
     lines.extend(hub.wrong.map(|wrong| say(wrong.code(), &[("why", hub.why.as_deref().unwrap_or_default())])));
+    lines.extend(hub.pause.as_ref().map(|pause| say("pause", &[("when", pause)])));
     lines
 }
 
@@ -155,9 +156,11 @@ mod tests {
             came_at_ms: Some(AtMs(1_000)),
             wrong: Some(Wrong::NoLine),
             why: None,
+            pause: Some("12/1 2:00–12/1 4:00 点検".to_owned()),
         };
         let status = Status { now_ms: AtMs(601_000), n_waiting: 3, hub: Some(hub), troubles: Vec::new() };
         let (ja, en) = (told(&words, Lang::Ja, &status), told(&words, Lang::En, &status));
+        assert!(ja.contains("点検の予定") && ja.contains("12/1 2:00"), "{ja}");
         assert!(ja.contains("12") && ja.contains("10分前") && ja.contains("受付"), "{ja}");
         assert!(en.contains("12 facts") && en.contains("10 minutes ago"), "{en}");
     }

@@ -25,13 +25,23 @@ pub(crate) enum Wrong {
     Refused,
     /// This box has no certificate that counts.
     NoCertificate,
+    /// The hub does not serve now, as it said before.
+    Resting,
 }
 
 impl Wrong {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 7] =
-        [Self::NoLine, Self::NotTheHub, Self::Busy, Self::Fenced, Self::Diverged, Self::Refused, Self::NoCertificate];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::NoLine,
+        Self::NotTheHub,
+        Self::Busy,
+        Self::Fenced,
+        Self::Diverged,
+        Self::Refused,
+        Self::NoCertificate,
+        Self::Resting,
+    ];
 
     /// Returns its code, under which its words stand.
     pub(crate) const fn code(self) -> &'static str {
@@ -43,6 +53,7 @@ impl Wrong {
             Self::Diverged => "diverged",
             Self::Refused => "refused",
             Self::NoCertificate => "no_certificate",
+            Self::Resting => "resting",
         }
     }
 }
@@ -60,6 +71,9 @@ pub(crate) struct HubStatus {
     pub(crate) wrong: Option<Wrong>,
     /// What the hub says of it, or seconds to wait.
     pub(crate) why: Option<String>,
+    /// The next pause that the hub announced: when, and what for.
+    #[serde(default)]
+    pub(crate) pause: Option<String>,
 }
 
 /// The newest that the channel's thread said; nothing where no hub is configured.
@@ -67,11 +81,15 @@ pub(crate) struct HubStatus {
 pub(crate) struct Linked(Mutex<Option<HubStatus>>);
 
 impl Linked {
-    /// Notes how the channel does.
-    pub(super) fn note(&self, told: Told, came_at: Option<AtMs>) {
+    /// Notes how the channel does at an instant, and whether something just came.
+    pub(super) fn note(&self, told: &Told, (now, came): (AtMs, bool)) {
         let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = newest.as_ref().and_then(|status| status.came_at_ms);
         let (wrong, why) = match (told.failure.as_ref().and_then(wrong), told.diverged.values().next()) {
+            // A hub that is silent when it said that it would be is not in trouble, nor is the line.
+            (Some((Wrong::NoLine | Wrong::Busy, _)), _) if let Some(rest) = told.service.rest(now) => {
+                (Some(Wrong::Resting), Some(span(None, rest.until, rest.why)))
+            }
             (Some((wrong, why)), _) => (Some(wrong), why),
             (None, Some(diverged)) => (Some(Wrong::Diverged), Some(diverged.why.clone())),
             (None, None) => (None, None),
@@ -81,7 +99,10 @@ impl Linked {
             Mode::LongPoll => "long_poll".to_owned(),
             Mode::Poll => "poll".to_owned(),
         });
-        *newest = Some(HubStatus { mode, n_pending: told.n_pending, came_at_ms: came_at.or(before), wrong, why });
+        let (n_pending, came_at_ms) = (told.n_pending, came.then_some(now).or(before));
+        let pause = told.service.next_pause(now);
+        let pause = pause.map(|pause| span(Some(pause.from_ms), pause.until_ms, &pause.why));
+        *newest = Some(HubStatus { mode, n_pending, came_at_ms, wrong, why, pause });
     }
 
     /// Whether the box listens to the hub, which holds all its facts.
@@ -98,6 +119,15 @@ impl Linked {
     pub(crate) fn status(&self) -> Option<HubStatus> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Writes a span of the clinic's time as any reader has it, and what it is for.
+fn span(from: Option<AtMs>, until: AtMs, why: &str) -> String {
+    let shown = |at: AtMs| {
+        let wall = at.in_tokyo();
+        format!("{}/{} {}", wall.month(), wall.day(), at.clock_face())
+    };
+    format!("{}–{} {why}", from.map(shown).unwrap_or_default(), shown(until)).trim_end().to_owned()
 }
 
 /// Returns what is wrong after a failure, and what was said of it; nothing for what mends itself at once.
@@ -119,6 +149,32 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use machiai_wire::service::{Pause, Service};
+
+    fn told() -> Told {
+        let (failure, diverged, service) = (None, BTreeMap::new(), Service::default());
+        Told { mode: None, n_pending: 0, came_at_ms: None, failure, diverged, service }
+    }
+
+    #[test]
+    fn a_hub_that_is_silent_when_it_said_so_rests_and_is_in_trouble_before_and_after() {
+        let (hour_ms, why) = (3_600_000, "点検".to_owned());
+        let pause = Pause { from_ms: AtMs(hour_ms), until_ms: AtMs(2 * hour_ms), why };
+        let service = Service { hours: None, pauses: vec![pause] };
+        let linked = Linked::default();
+        let after = |at_ms, failure| {
+            linked.note(&Told { failure: Some(failure), service: service.clone(), ..told() }, (AtMs(at_ms), false));
+            let status = linked.status().unwrap();
+            (status.wrong.unwrap(), status.why, status.pause)
+        };
+        let announced = Some("1/1 10:00–1/1 11:00 点検".to_owned());
+        assert_eq!(after(hour_ms - 1, Failure::NoLine), (Wrong::NoLine, None, announced));
+        for failure in [Failure::NoLine, Failure::Busy { after_ms: Some(60_000) }] {
+            assert_eq!(after(hour_ms, failure), (Wrong::Resting, Some("–1/1 11:00 点検".to_owned()), None));
+        }
+        assert_eq!(after(hour_ms, Failure::NotTheHub).0, Wrong::NotTheHub, "whoever answers is not the hub at rest");
+        assert_eq!(after(2 * hour_ms, Failure::NoLine).0, Wrong::NoLine);
+    }
 
     #[test]
     fn content_comes_only_while_the_hub_listens_and_holds_every_fact() {
@@ -131,7 +187,7 @@ mod tests {
             (Some(Mode::Events), 0, (true, false)),
             (Some(Mode::Poll), 0, (true, false)),
         ] {
-            linked.note(Told { mode, n_pending, came_at_ms: None, failure: None, diverged: BTreeMap::new() }, None);
+            linked.note(&Told { mode, n_pending, ..told() }, (AtMs(0), false));
             assert_eq!((linked.is_even(), linked.has_pending()), expected, "{mode:?} {n_pending}");
         }
     }

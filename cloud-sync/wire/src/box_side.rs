@@ -15,6 +15,7 @@ use machiai_core::ids::{Origin, Seq, SiteId};
 use crate::chain::Hash;
 use crate::run::Heads;
 use crate::said::{Ask, Came, Failure, Mode};
+use crate::service::Service;
 use session::Session;
 
 /// The first rest after a failure, and the longest, in milliseconds; each is twice the one before, give or take a half.
@@ -134,6 +135,8 @@ pub struct Told {
     pub failure: Option<Failure>,
     /// Origins that are left out, until a vector finds both sides alike.
     pub diverged: BTreeMap<Origin, Diverged>,
+    /// When the hub serves, as it last said.
+    pub service: Service,
 }
 
 /// Where the channel stands.
@@ -163,6 +166,7 @@ pub struct Machine {
     /// Facts that one append takes for now.
     most: Most,
     diverged: BTreeMap<Origin, Diverged>,
+    service: Service,
 }
 
 impl Machine {
@@ -181,6 +185,7 @@ impl Machine {
             mode: (Mode::Events, 0, 0),
             most: MOST,
             diverged: BTreeMap::new(),
+            service: Service { hours: None, pauses: Vec::new() },
         }
     }
 
@@ -209,6 +214,7 @@ impl Machine {
             came_at_ms: self.came_at_ms,
             failure: self.failure.clone(),
             diverged: self.diverged.clone(),
+            service: self.service.clone(),
         }
     }
 
@@ -235,6 +241,7 @@ impl Machine {
         (self.came_at_ms, self.failure) = (Some(now_ms), None);
         if let Came::Vector(answer) = &came {
             self.epoch = self.epoch.max(answer.epoch.saturating_add(1));
+            self.service.clone_from(&answer.service);
         }
         if matches!(came, Came::Kept) {
             let is_quick = session.asked_ms().is_some_and(|asked_ms| now_ms.saturating_sub(asked_ms) <= QUICK_MS);

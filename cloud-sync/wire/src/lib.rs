@@ -19,5 +19,6 @@ pub mod offset;
 pub mod producer;
 pub mod run;
 pub mod said;
+pub mod service;
 pub mod token;
 pub mod vector;

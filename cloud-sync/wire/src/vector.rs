@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::Hash;
 use crate::run::{Head, Heads};
+use crate::service::Service;
 
 /// The version that is spoken.
 pub const VERSION: u8 = 1;
@@ -75,6 +76,9 @@ pub struct Answer {
     pub epoch: u64,
     /// Where the hub's own facts go on: what is before it stands in the entries.
     pub down: String,
+    /// When the hub serves; left out where it always does.
+    #[serde(default, skip_serializing_if = "Service::is_always")]
+    pub service: Service,
 }
 
 /// Whether a text can begin an origin's figures.
@@ -160,7 +164,8 @@ pub fn answer(heads: &Heads, question: &Question, (epoch, down): (u64, String)) 
         };
         Some((part.prefix.clone(), differs))
     });
-    Some(Answer { v: VERSION, open: held, closed: differing.collect(), epoch, down })
+    let service = Service::default();
+    Some(Answer { v: VERSION, open: held, closed: differing.collect(), epoch, down, service })
 }
 
 /// What a box learns from an answer about the closed origins.
