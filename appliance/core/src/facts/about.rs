@@ -83,6 +83,7 @@ impl Fact {
             Self::AiringBegun(_) => "AiringBegun",
             Self::AiringContinued(_) => "AiringContinued",
             Self::AiringEnded(_) => "AiringEnded",
+            Self::HealthReported(_) => "HealthReported",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -184,6 +185,7 @@ impl Fact {
             | Self::AiringBegun(_)
             | Self::AiringContinued(_)
             | Self::AiringEnded(_)
+            | Self::HealthReported(_)
             | Self::Unknown(_) => &[],
         }
     }

@@ -59,11 +59,11 @@ impl Cloud {
         let streams = Streams::new(store.clone(), clock, LONG_POLL_FOR, stopping.clone());
         let (listen, state) = ("127.0.0.1:0".parse().unwrap(), folder.path().to_owned());
         let (tell, told) = oneshot::channel();
-        let open = Open { listen, public: None, state, names: Vec::new(), limits };
+        let open = Open { listen, public: None, operators: None, state, names: Vec::new(), limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
         let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
         let hub = hub.giving(blobs.clone());
-        let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at, _| tell.send(at.to_string()).unwrap()));
+        let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at| tell.send(at.boxes.to_string()).unwrap()));
         Self { address: told.await.unwrap(), store, blobs, now_s, folder, _home: home, stopping, serving }
     }
 
