@@ -19,7 +19,7 @@ use machiai_hub::door::{draw_code, limits::Limits};
 use machiai_hub::folder::make_private;
 use machiai_hub::hub::Hub;
 use machiai_hub::nodes::Nodes;
-use machiai_hub::operator::orders::{OperatorOrder, ShowAudit};
+use machiai_hub::operator::orders::{AddOperator, RemoveOperator, ShowAudit, list};
 use machiai_hub::publish::Publisher;
 use machiai_hub::publish::orders::{Add, HoursOrder, Message, SendTable, ShowProgram, Withdraw, read_site};
 use machiai_hub::serve::{Desk, LONG_POLL_FOR, Listening, Open, now_s, open_streams, reading, sites};
@@ -97,9 +97,7 @@ enum Action {
     Operator {
         /// What to do.
         #[command(subcommand)]
-        order: OperatorOrder,
-        #[command(flatten)]
-        kept: Kept,
+        work: OperatorWork,
     },
     /// Prints who signed in, tried to, and did what.
     Audit(In<ShowAudit>),
@@ -185,6 +183,17 @@ struct In<T: Args> {
     kept: Kept,
 }
 
+/// What is done with operators.
+#[derive(Debug, Subcommand)]
+enum OperatorWork {
+    /// Adds an account, and prints once what its authenticator needs.
+    Add(In<AddOperator>),
+    /// Removes an account, and ends its sign-ins at once.
+    Remove(In<RemoveOperator>),
+    /// Lists the accounts.
+    List(Kept),
+}
+
 /// What is done with content.
 #[derive(Debug, Subcommand)]
 enum ContentWork {
@@ -268,7 +277,7 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         }
         Action::Message(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Hours(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
-        Action::Operator { order, kept } => say(&order.carry_out(&kept.open().await?).await?)?,
+        Action::Operator { work } => say(&operators(work).await?)?,
         Action::Audit(In { order, kept }) => say(&order.carry_out(&kept.open().await?).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
@@ -276,6 +285,14 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+async fn operators(work: OperatorWork) -> Result<String, Box<dyn Error>> {
+    match work {
+        OperatorWork::Add(In { order, kept }) => order.carry_out(&kept.open().await?).await,
+        OperatorWork::Remove(In { order, kept }) => order.carry_out(&kept.open().await?).await,
+        OperatorWork::List(kept) => Ok(list(&kept.open().await?).await?),
+    }
 }
 
 async fn serve_sites(serve: Serve) -> Result<(), Box<dyn Error>> {

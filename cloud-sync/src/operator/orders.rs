@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Read as _;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use machiai_core::time::{AtMs, Day};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -12,38 +12,27 @@ use qrcode::render::unicode::Dense1x2;
 use super::account::{MAX_PASSWORD_BYTES, OperatorName, make};
 use super::totp::{uri, written};
 use crate::serve::now_s;
-use crate::store::Store;
 use crate::store::operators::Entry;
+use crate::store::{Store, StoreError};
 
 /// The most entries of the audit that are printed at once.
 const MOST_ENTRIES: u32 = 100_000;
 
-/// An account.
-#[derive(Debug, Args)]
-pub struct Named {
-    /// By what the operator signs in.
-    name: OperatorName,
-}
-
 /// An account to be added.
 #[derive(Debug, Args)]
 pub struct AddOperator {
-    #[command(flatten)]
-    of: Named,
+    /// By what the operator signs in.
+    name: OperatorName,
     /// A file whose first line is the password; the standard input by default.
     #[arg(long)]
     password_file: Option<PathBuf>,
 }
 
-/// What is done with operators.
-#[derive(Debug, Subcommand)]
-pub enum OperatorOrder {
-    /// Adds an account, and prints once what its authenticator needs.
-    Add(AddOperator),
-    /// Removes an account, and ends its sign-ins at once.
-    Remove(Named),
-    /// Lists the accounts.
-    List,
+/// An account to be removed.
+#[derive(Debug, Args)]
+pub struct RemoveOperator {
+    /// By what the operator signs in.
+    name: OperatorName,
 }
 
 /// The audit: who signed in, tried to, and did what.
@@ -54,33 +43,38 @@ pub struct ShowAudit {
     since: Option<Day>,
 }
 
-impl OperatorOrder {
+/// Lists the accounts, a line each.
+///
+/// # Errors
+/// [`StoreError`]: ask again.
+pub async fn list(store: &Store) -> Result<String, StoreError> {
+    let line = |(name, locked_until_s): (String, u64)| {
+        if locked_until_s > now_s() { format!("{name} (locked)") } else { name }
+    };
+    Ok(store.operators().await?.into_iter().map(line).collect::<Vec<_>>().join("\n"))
+}
+
+impl RemoveOperator {
     /// Carries it out, and returns what is said.
     ///
     /// # Errors
     /// What went wrong.
     pub async fn carry_out(self, store: &Store) -> Result<String, Box<dyn Error>> {
-        match self {
-            Self::Add(add) => add.carry_out(store).await,
-            Self::Remove(Named { name }) => {
-                if !store.remove_operator(name.as_str(), now_s()).await? {
-                    return Err(format!("there is no operator {}", name.as_str()).into());
-                }
-                Ok(format!("operator {} removed", name.as_str()))
-            }
-            Self::List => {
-                let line = |(name, locked_until_s): (String, u64)| {
-                    if locked_until_s > now_s() { format!("{name} (locked)") } else { name }
-                };
-                Ok(store.operators().await?.into_iter().map(line).collect::<Vec<_>>().join("\n"))
-            }
+        let name = self.name.as_str();
+        if !store.remove_operator(name, now_s()).await? {
+            return Err(format!("there is no operator {name}").into());
         }
+        Ok(format!("operator {name} removed"))
     }
 }
 
 impl AddOperator {
-    async fn carry_out(self, store: &Store) -> Result<String, Box<dyn Error>> {
-        let name = self.of.name.as_str();
+    /// Carries it out, and returns what is said: the only time that what the codes follow from is.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub async fn carry_out(self, store: &Store) -> Result<String, Box<dyn Error>> {
+        let name = self.name.as_str();
         let account = make(&read_password(self.password_file)?)?;
         let (uri, secret) = (uri(name, &account.totp), written(&account.totp));
         if !store.add_operator(name, account, now_s()).await? {

@@ -103,7 +103,7 @@ impl Pages {
         let rows: Vec<Value> = rows.into_iter().map(|site| self.signs(about.lang, site)).collect();
         let page = context! {
             counts, rows, n_all => sites.len(), show => looked.show.clone(), q => looked.q.clone(),
-            columns => self.columns(about.lang), title => self.say(about.lang, "fleet", &[]), refreshes => true,
+            columns => self.columns(about.lang), title => self.say(about.lang, "fleet", &[]), again => again(about.lang, looked),
             ..self.around(about)
         };
         self.env.get_template("fleet.html")?.render(page)
@@ -239,6 +239,22 @@ impl Pages {
             other_name => if lang == Lang::Ja { "English" } else { "日本語" },
         }
     }
+}
+
+/// Returns the address under which the page of the fleet loads itself again.
+fn again(lang: Lang, looked: &Looked) -> String {
+    let given =
+        [("show", looked.show.as_deref()), ("q", looked.q.as_deref()), ("lang", (lang == Lang::En).then_some("en"))];
+    let more = given.iter().filter_map(|(name, value)| Some(format!("&{name}={}", escaped((*value)?))));
+    ["/fleet?auto=1".to_owned()].into_iter().chain(more).collect()
+}
+
+/// Writes a text as part of an address (RFC 3986, section 2.1).
+fn escaped(text: &str) -> String {
+    let sign = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(sign).collect()
 }
 
 const fn end_key(end: End) -> &'static str {

@@ -11,6 +11,7 @@ mod link;
 mod lives;
 mod network;
 mod nodes;
+mod operators;
 mod phone;
 mod scene;
 

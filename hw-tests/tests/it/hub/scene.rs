@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use machiai_hw_tests::demo::api::{Api, Press};
-use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
+use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting, write};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::hub::house::{House, Shared};
 use machiai_hw_tests::hub::phone::{Phone, Taken};
@@ -29,7 +29,7 @@ pub(super) struct Scene {
     pub(super) daemon: Daemon,
     pub(super) api: Api,
     pub(super) phone: Phone,
-    _folder: TempDir,
+    folder: TempDir,
     pub(super) home: Home,
 }
 
@@ -59,7 +59,14 @@ impl Scene {
             hub.add_node(&api).await.unwrap();
         }
         let phone = Phone::new(hub.patients.address()).unwrap();
-        Self { hub, daemon, api, phone, _folder: folder, home }
+        Self { hub, daemon, api, phone, folder: folder, home }
+    }
+
+    /// Leaves a file where it goes with the scene, and returns its path.
+    pub(super) fn home_file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        write(&path, text).unwrap();
+        path.display().to_string()
     }
 
     /// Has the box enrolled while it runs.
