@@ -136,7 +136,7 @@ impl Pages {
             .collect();
         let told_at = site.told_at.map(|at| at.in_tokyo().strftime("%-m/%-d %-H:%M").to_string());
         context! {
-            site => site.site.0, cells, told_at, version => site.version.clone(), grade => site.grade.code(),
+            site => site.site.0, cells, told_at, is_stale => site.is_stale(), version => site.version.clone(), grade => site.grade.code(),
             grade_name => self.say(lang, site.grade.code(), &[]),
             name => site.name.as_ref().map_or_else(|| self.say(lang, "no_name", &[]), |name| name.get(lang).to_owned()),
             others => site.others.iter().map(|sign| self.sign(lang, sign)).collect::<Vec<_>>(),
@@ -191,7 +191,7 @@ impl Pages {
     }
 
     fn table(&self, lang: Lang, table: &TableOutlook) -> Value {
-        let day = |at: AtMs| at.in_tokyo().strftime("%-m/%-d %-H:%M").to_string();
+        let day = |at: AtMs| at.in_tokyo().strftime("%Y/%-m/%-d %-H:%M").to_string();
         let approved = table.approved.as_ref().map(|approved| {
             let who = approved.staff.as_ref().map_or_else(|| self.say(lang, "somebody", &[]), ToString::to_string);
             self.say(lang, "approved_by", &[("who", &who), ("at", &day(approved.at))])

@@ -100,9 +100,9 @@ impl SiteSigns {
 
 /// Judges a site; `age_s` is how many seconds ago it was heard of, `now_s` in seconds since 1970.
 pub(super) fn judge(row: &FleetRow, age_s: Option<u64>, now_s: u64) -> SiteSigns {
-    let name = row.clinic.as_deref().and_then(|line| match Envelope::read(line).ok()?.fact {
-        Fact::SiteSet(site) => Some(site.name),
-        _other => None,
+    let name = row.clinic.as_deref().and_then(|line| {
+        let Envelope { fact, .. } = Envelope::read(line).ok()?;
+        if let Fact::SiteSet(site) = fact { Some(site.name) } else { None }
     });
     let health = row.health.as_deref().and_then(|line| {
         let Envelope { head, fact } = Envelope::read(line).ok()?;

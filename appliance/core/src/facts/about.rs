@@ -116,6 +116,7 @@ impl Fact {
 
     /// Returns the visits that the fact is about; none for settings, lines and what an undo names by its acts.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one arm a kind of fact")]
     pub fn visits(&self) -> &[VisitId] {
         match self {
             Self::TicketIssued(fact) => slice::from_ref(&fact.visit),

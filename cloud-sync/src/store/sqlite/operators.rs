@@ -152,3 +152,22 @@ fn newest(db: &Connection, since_s: u64, most: u32) -> Result<Vec<Entry>, StoreE
     };
     query.query_map(params![since_s, most], read).tried(step)?.collect::<rusqlite::Result<_>>().tried(step)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_takes_a_line_out_of_the_audit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hub.db");
+        let store = Sqlite::open(&path).unwrap();
+        store.note_audit(entry(7, "sato", ("message_set", "x"))).await.unwrap();
+        let db = Connection::open(&path).unwrap();
+        for sql in ["DELETE FROM audit", "UPDATE audit SET operator = 'nobody'"] {
+            assert!(db.execute(sql, []).unwrap_err().to_string().contains("append-only"), "{sql}");
+        }
+        assert_eq!(store.audit(7, 10).await.unwrap(), [entry(7, "sato", ("message_set", "x"))]);
+        assert_eq!(store.audit(8, 10).await.unwrap(), []);
+    }
+}

@@ -10,6 +10,7 @@ use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::hub::house::{House, Shared};
 use machiai_hw_tests::hub::phone::{Phone, Taken};
 use machiai_hw_tests::hub::{soon, within};
+use machiai_hw_tests::printer::Emulator;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -59,7 +60,7 @@ impl Scene {
             hub.add_node(&api).await.unwrap();
         }
         let phone = Phone::new(hub.patients.address()).unwrap();
-        Self { hub, daemon, api, phone, folder: folder, home }
+        Self { hub, daemon, api, phone, folder, home }
     }
 
     /// Leaves a file where it goes with the scene, and returns its path.
@@ -67,6 +68,14 @@ impl Scene {
         let path = self.folder.path().join(name);
         write(&path, text).unwrap();
         path.display().to_string()
+    }
+
+    /// Puts a printer of 80 mm at the kiosk.
+    pub(super) async fn connect(&self, printer: &Emulator) {
+        let address = printer.address();
+        let table = format!("\n[[printers]]\nprinter = \"kiosk\"\naddress = \"{address}\"\nprofile = \"epson-80\"\n");
+        let file = self.home_file("settings.toml", &format!("{SETTINGS}{table}"));
+        self.daemon.ask(&["settings", "import", &file]).await.unwrap();
     }
 
     /// Has the box enrolled while it runs.

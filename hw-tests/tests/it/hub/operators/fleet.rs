@@ -1,9 +1,10 @@
 //! What operators see of the fleet, from what its boxes sent.
 
 use machiai_core::envelope::{By, Envelope, Head, Trust};
-use machiai_core::facts::Fact;
+use machiai_core::facts::{CallEnd, Fact};
 use machiai_core::health::{Disk, HealthReported, Line, PrinterHealth};
-use machiai_core::ids::{BootId, Origin, Seq, SiteId};
+use machiai_core::ids::{BootId, FactId, Origin, Seq, SiteId};
+use machiai_core::program::as_run::{AiringBegun, AiringEnded, Seen};
 use machiai_core::program::content::{Content, ContentKind};
 use machiai_core::settings::{Site, Text};
 use machiai_core::time::AtMs;
@@ -90,11 +91,12 @@ async fn the_fleet_shows_who_is_in_trouble_first_and_a_name_is_text_alone(#[case
     let page = office.page("/fleet").await;
     assert!(!page.contains("<script"), "{page}");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;"), "{page}");
-    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not on {page}"));
-    let (bad, coming, good) = (at("/fleet/1001\""), at("/fleet/1003\""), at("/fleet/1002\""));
-    assert!(bad < coming && coming < good, "the worst is not first");
-    assert!(page[bad..coming].contains("p1 用紙切れ") && page[coming..good].contains("登録コードなし"));
-    assert!(page[good..].contains("p1 正常"), "{page}");
+    let rows: Vec<&str> = page.split("<tr class=").skip(1).collect();
+    let told = [("1001", "p1 用紙切れ"), ("1003", "登録コードなし"), ("1002", "p1 正常")];
+    assert_eq!(rows.len(), told.len());
+    for (row, (site, says)) in rows.iter().zip(told) {
+        assert!(row.contains(&format!("/fleet/{site}\"")) && row.contains(says), "{site}, the worst first: {row}");
+    }
     assert!(page.contains("むかし医院") && !page.contains("みどり医院"), "the newer name is not shown");
     let some = office.page("/fleet?show=trouble&lang=en").await;
     assert!(some.contains("out of paper") && !some.contains("むかし医院"), "{some}");
@@ -102,9 +104,6 @@ async fn the_fleet_shows_who_is_in_trouble_first_and_a_name_is_text_alone(#[case
     assert!(!found.contains("/fleet/1001\"") && found.contains("/fleet/1003\""), "{found}");
     let hostile = office.page("/fleet?q=%22%3E%3Cscript%3E&show=%22%3Ex").await;
     assert!(!hostile.contains("\"><script"), "{hostile}");
-
-    // Nobody hears of 1002 any more: it is in trouble, too.
-    assert_eq!(office.get("/fleet/1001").await.status(), StatusCode::OK);
 }
 
 pub(super) const FILM: &str = "3217beb492efa6ed8ec048662ac4f98ae65686a45f0f194c32dc3761739516b3";
@@ -179,4 +178,46 @@ async fn a_table_is_taken_from_a_file_and_a_bad_one_is_refused_with_the_reason()
     assert_eq!(long.status(), StatusCode::CONFLICT);
     let nowhere = office.post("/fleet/7/message", &format!("token={token}&text=x")).send().await.unwrap();
     assert_eq!(nowhere.status(), StatusCode::NOT_FOUND);
+}
+
+/// A consultation call of a reservation, from its connection to its end where it has one.
+fn call(reservation: &str, has_ended: bool) -> Vec<Fact> {
+    let end = CallEnd { reservation: reservation.parse().unwrap(), endpoint: "room1".parse().unwrap() };
+    let ended = has_ended.then(|| Fact::CallDisconnected(end.clone()));
+    [Fact::CallConnected(end)].into_iter().chain(ended).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_shows_what_aired_and_who_called_today_and_nothing_of_the_day_before() {
+    let mut office = Office::open(Home::folder()).await;
+    let store = office.cloud.store.clone();
+    let clock = Clock::new(BootId::from_bytes([2; 16]), reading());
+    let now_ms = clock.now().0;
+    Publisher::new(store.clone(), clock).unwrap().content(SiteId(1001), &film("健康体操")).await.unwrap();
+    let begun = |seq| FactId { origin: Origin::from_bytes([1; 16]), seq: Seq(seq) };
+    let begins = Fact::AiringBegun(AiringBegun {
+        monitor: "hall".parse().unwrap(),
+        content: FILM.parse().unwrap(),
+        kind: ContentKind::Provided,
+        duration_ms: 15_000,
+        place: None,
+        seen: Seen::Lit,
+    });
+    let ends = |seq| Fact::AiringEnded(AiringEnded { begun: begun(seq), frames: 450, seen: Seen::Lit, cut: None });
+    let before_ms = now_ms - 48 * 3_600_000;
+    let mut facts = vec![(before_ms, begins.clone()), (before_ms + 15_000, ends(1))];
+    facts.extend([(now_ms, begins.clone()), (now_ms, ends(3)), (now_ms + 1, begins), (now_ms + 1, Fact::LinePaused)]);
+    facts.extend(call("r-old", true).into_iter().map(|fact| (before_ms, fact)));
+    facts.extend([call("r-1", true), call("r-2", false)].concat().into_iter().map(|fact| (now_ms + 2, fact)));
+    send(&store, 1001, 1, facts).await;
+
+    office.sign_in().await;
+    let page = office.page("/fleet/1001").await;
+    assert!(page.contains("<th scope=\"row\">健康体操</th><td class=\"n\">2</td>"), "{page}");
+    assert_eq!(page.matches("最後まで").count(), 1, "{page}");
+    let calls = page.split_once("id=\"calls\"").unwrap().1;
+    assert!(calls.contains("r-1") && calls.contains("r-2") && !calls.contains("r-old"), "{calls}");
+    assert_eq!(calls.matches("終了の記録なし").count(), 1, "{calls}");
+    let other = office.page("/fleet/1002").await;
+    assert!(!other.contains("健康体操") && !other.contains("r-1"), "one clinic's day on another's page");
 }

@@ -13,6 +13,8 @@ use machiai_hub::store::Store;
 use machiai_hw_tests::browser::Browser;
 use machiai_hw_tests::demo::daemon::SITE;
 use machiai_hw_tests::hub::soon;
+use machiai_hw_tests::printer::{Emulator, Line, Setup};
+use serde_json::json;
 
 use super::super::scene::Scene;
 use super::fleet::{film, health, named, send, table};
@@ -53,9 +55,47 @@ async fn add_neighbours(store: &Store, now_ms: i64) {
     store.add_site(SiteId(2_100)).await.unwrap();
 }
 
+/// Opens the operators' pages in a browser and signs in.
+async fn sign_in(scene: &Scene, totp: &[u8; 20]) -> (Browser, String) {
+    let browser = Browser::start().await.unwrap();
+    browser.size(SCREEN_PX.0, SCREEN_PX.1).await.unwrap();
+    let base = format!("http://{}", scene.hub.operators().unwrap());
+    browser.open(&base).await.unwrap();
+    browser.until("location.pathname === '/sign-in'").await.unwrap();
+    browser.picture(&picture("sign-in")).await.unwrap();
+    browser.write("input[name=name]", "sato").await.unwrap();
+    browser.write("input[name=password]", PASSWORD).await.unwrap();
+    browser.write("input[name=code]", &code(totp, step_of(now_s()))).await.unwrap();
+    browser.press("button.go").await.unwrap();
+    browser.until("location.pathname === '/fleet'").await.unwrap();
+    (browser, base)
+}
+
+/// Lets the box's printer run out of paper, which the box tells by itself, and then lets the box die.
+async fn fall_into_trouble(scene: &mut Scene, (browser, base): (&Browser, &str)) {
+    let printer = Emulator::start(Setup::new(Line::Tcp, 576)).unwrap();
+    printer.turn(|knobs| knobs.paper_out = true);
+    scene.connect(&printer).await;
+    scene.press("reception", &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
+    scene.press("kiosk", &format!("lines/{SITE}-1/tickets"), json!({"channel": "kiosk"})).await;
+    let row = format!("document.querySelector('tr.trouble a[href=\"/fleet/{SITE}\"]')?.closest('tr')");
+    let comes_to = async |expected: &str| {
+        let question = format!("return {row}?.textContent.includes('{expected}')");
+        let comes = async || {
+            browser.open(&format!("{base}/fleet")).await.unwrap();
+            browser.run(&question).await.unwrap().as_bool().filter(|comes| *comes)
+        };
+        soon(expected, comes).await.unwrap();
+    };
+    comes_to("kiosk 用紙切れ").await;
+    scene.daemon.kill().unwrap();
+    comes_to("分前").await;
+    browser.picture(&picture("silent")).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_sees_who_is_in_trouble_publishes_a_table_that_the_box_gets_and_is_gone_after_signing_out() {
-    let scene = Scene::set(Home::folder(), 1).await;
+    let mut scene = Scene::set(Home::folder(), 1).await;
     scene.enrol().await;
     scene.until_even().await;
     let (publisher, _) = scene.hub.publisher(&scene.api).await.unwrap();
@@ -67,17 +107,7 @@ async fn an_operator_sees_who_is_in_trouble_publishes_a_table_that_the_box_gets_
     let now_ms = scene.api.get("status").await.unwrap()["now_ms"].as_i64().unwrap();
     add_neighbours(&store, now_ms + 3_600_000).await;
 
-    let browser = Browser::start().await.unwrap();
-    browser.size(SCREEN_PX.0, SCREEN_PX.1).await.unwrap();
-    let base = format!("http://{}", scene.hub.operators().unwrap());
-    browser.open(&base).await.unwrap();
-    browser.until("location.pathname === '/sign-in'").await.unwrap();
-    browser.picture(&picture("sign-in")).await.unwrap();
-    browser.write("input[name=name]", "sato").await.unwrap();
-    browser.write("input[name=password]", PASSWORD).await.unwrap();
-    browser.write("input[name=code]", &code(&totp, step_of(now_s()))).await.unwrap();
-    browser.press("button.go").await.unwrap();
-    browser.until("location.pathname === '/fleet'").await.unwrap();
+    let (browser, base) = sign_in(&scene, &totp).await;
     // The box has told of itself by its own, and stands among those that are well.
     let own = format!("document.querySelector('tr.good a[href=\"/fleet/{SITE}\"]')");
     let told = async || {
@@ -110,6 +140,8 @@ async fn an_operator_sees_who_is_in_trouble_publishes_a_table_that_the_box_gets_
         program["tables"].as_array()?.iter().any(|table| table["table"] == "w1").then_some(())
     };
     soon("the box has the table", has_come).await.unwrap();
+
+    fall_into_trouble(&mut scene, (&browser, &base)).await;
 
     // Nobody is in any more, whatever page is gone back to.
     browser.open(&format!("{base}/audit")).await.unwrap();
