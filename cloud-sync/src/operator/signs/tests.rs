@@ -1,3 +1,5 @@
+//! What is said of a site, by what its box told and when it was heard of.
+
 use machiai_core::envelope::{By, Head};
 use machiai_core::ids::{BootId, Origin, Seq};
 use rstest::rstest;

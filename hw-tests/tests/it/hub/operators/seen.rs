@@ -79,8 +79,10 @@ async fn fall_into_trouble(scene: &mut Scene, (browser, base): (&Browser, &str))
     scene.press("reception", &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
     scene.press("kiosk", &format!("lines/{SITE}-1/tickets"), json!({"channel": "kiosk"})).await;
     let row = format!("document.querySelector('tr.trouble a[href=\"/fleet/{SITE}\"]')?.closest('tr')");
+    // What is wrong is said as such, in the row of the box.
     let comes_to = async |expected: &str| {
-        let question = format!("return {row}?.textContent.includes('{expected}')");
+        let signs = format!("[...({row}?.querySelectorAll('.sign.trouble') ?? [])]");
+        let question = format!("return {signs}.some((sign) => sign.textContent.includes('{expected}'))");
         let comes = async || {
             browser.open(&format!("{base}/fleet")).await.unwrap();
             browser.run(&question).await.unwrap().as_bool().filter(|comes| *comes)
@@ -124,6 +126,12 @@ async fn an_operator_sees_who_is_in_trouble_publishes_a_table_that_the_box_gets_
     browser.open(&format!("{base}/fleet?lang=en&show=trouble")).await.unwrap();
     browser.until("document.querySelectorAll('tbody tr').length === 5").await.unwrap();
     browser.picture(&picture("fleet-en")).await.unwrap();
+    for narrow_px in [1024, 390] {
+        browser.size(narrow_px, 844).await.unwrap();
+        browser.until(FITS).await.unwrap();
+    }
+    browser.picture(&picture("fleet-narrow")).await.unwrap();
+    browser.size(SCREEN_PX.0, SCREEN_PX.1).await.unwrap();
     browser.open(&format!("{base}/fleet/2001")).await.unwrap();
     browser.picture(&picture("site-in-trouble")).await.unwrap();
 
