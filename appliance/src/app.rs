@@ -17,6 +17,7 @@ use crate::access::Access;
 use crate::config::Config;
 use crate::contents::Contents;
 use crate::gate::{Gate, GateError};
+use crate::health::Printers;
 use crate::link::told::Linked;
 use crate::rehearsal::Rehearsals;
 use crate::rules::Done;
@@ -132,6 +133,8 @@ pub(crate) struct App {
     pub(crate) rehearsals: Rehearsals,
     /// How the channel to the hub does.
     pub(crate) linked: Linked,
+    /// How the printers do.
+    pub(crate) printers: Printers,
 }
 
 impl App {
@@ -151,6 +154,7 @@ impl App {
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
             linked: Linked::default(),
+            printers: Printers::default(),
         }
     }
 

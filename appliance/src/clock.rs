@@ -98,6 +98,12 @@ impl Clock {
         self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).shown(self.source.read())
     }
 
+    /// Returns the monotonic milliseconds since the start.
+    #[must_use]
+    pub(crate) fn mono_ms(&self) -> u64 {
+        self.source.read().mono_ms
+    }
+
     /// Heeds the stamp of another machine's fact, so that facts made here come after it; returns whether it did.
     #[must_use]
     pub(crate) fn hear(&self, peer: Stamp) -> bool {

@@ -30,7 +30,7 @@ use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper, screen};
 use crate::token::{TOKEN_PURPOSE, Tokens};
-use crate::{house, http, lan, rehearsal};
+use crate::{health, house, http, lan, rehearsal};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
 const STOP_FOR: Duration = Duration::from_secs(8);
@@ -132,6 +132,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
+    let telling = tokio::spawn(health::tell(Arc::clone(&app), config.clone()));
     let content = keep_content(&app, config);
     let linking = link(&app, config);
 
@@ -151,6 +152,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("screens", showing).await;
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
+    end("telling the hub", telling).await;
     stop_link(linking).await;
     stop_content(content).await;
     stop_printing(printing).await;

@@ -17,6 +17,7 @@ mod contents;
 pub mod daemon;
 mod ending;
 mod gate;
+mod health;
 mod house;
 mod http;
 mod intake;

@@ -1,5 +1,7 @@
 //! What all listeners of a hub share, and the routes that each of them has.
 
+use std::sync::Arc;
+
 use axum::Router;
 use machiai_core::ids::Origin;
 use thiserror::Error;
@@ -7,6 +9,7 @@ use thiserror::Error;
 use crate::blobs::Blobs;
 use crate::chance::{self, NoChance};
 use crate::clock::Clock;
+use crate::operator::Operators;
 use crate::patient::Patients;
 use crate::public;
 use crate::site::content::Shelf;
@@ -40,6 +43,7 @@ pub struct Hub {
     seen: Seen,
     remote: Remote,
     patients: Patients,
+    operators: Operators,
     blobs: Option<Blobs>,
 }
 
@@ -55,7 +59,9 @@ impl Hub {
         let began = streams.store.life_began().await.map_err(HubError::Store)?;
         let remote = Remote::new(streams.clone(), (clock, began), origin);
         let patients = Patients::new((remote.clone(), seen.clone()), secret).map_err(HubError::Pages)?;
-        Ok(Self { streams, seen, remote, patients, blobs: None })
+        let of_operators = (streams.store.clone(), Arc::clone(&streams.now_s));
+        let operators = Operators::new(of_operators, (remote.clone(), seen.clone())).map_err(HubError::Pages)?;
+        Ok(Self { streams, seen, remote, patients, operators, blobs: None })
     }
 
     /// Has it give boxes the content that lies in a place; without one it has none.
@@ -87,6 +93,11 @@ impl Hub {
     pub(crate) fn for_all(&self) -> Router {
         let public = public::routes(public::Public { remote: self.remote.clone(), seen: self.seen.clone() });
         self.patients.clone().routes().merge(public)
+    }
+
+    /// Returns the routes of operators, who sign in there.
+    pub(crate) fn for_operators(&self) -> Router {
+        self.operators.clone().routes()
     }
 
     /// Does what is due now and then: other nodes learn who was heard of here.

@@ -19,9 +19,10 @@ use machiai_hub::door::{draw_code, limits::Limits};
 use machiai_hub::folder::make_private;
 use machiai_hub::hub::Hub;
 use machiai_hub::nodes::Nodes;
+use machiai_hub::operator::orders::{AddOperator, RemoveOperator, ShowAudit, list};
 use machiai_hub::publish::Publisher;
 use machiai_hub::publish::orders::{Add, HoursOrder, Message, SendTable, ShowProgram, Withdraw, read_site};
-use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, open_streams, reading, sites};
+use machiai_hub::serve::{Desk, LONG_POLL_FOR, Listening, Open, now_s, open_streams, reading, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
 use machiai_hub::stream::routes::Streams;
@@ -92,6 +93,14 @@ enum Action {
     Message(In<Message>),
     /// Sets the hours of a site, or writes those that stand.
     Hours(In<HoursOrder>),
+    /// Adds, removes and lists the vendor's people who may look after the fleet.
+    Operator {
+        /// What to do.
+        #[command(subcommand)]
+        work: OperatorWork,
+    },
+    /// Prints who signed in, tried to, and did what.
+    Audit(In<ShowAudit>),
     /// Serves streams that anybody on this machine may use, for conformance tests.
     Streams(OpenStreams),
 }
@@ -133,6 +142,12 @@ struct Serve {
     /// telephones trust.
     #[arg(long)]
     public: Option<SocketAddr>,
+    /// Where to listen for operators, in clear, on this machine alone: for a proxy that speaks TLS.
+    #[arg(long)]
+    operators: Option<SocketAddr>,
+    /// The proxy is on another machine, over a network of the hub's own: operators' pages may listen elsewhere.
+    #[arg(long, requires = "operators")]
+    operators_behind_proxy: bool,
     #[command(flatten)]
     kept: Kept,
     #[command(flatten)]
@@ -166,6 +181,17 @@ struct In<T: Args> {
     order: T,
     #[command(flatten)]
     kept: Kept,
+}
+
+/// What is done with operators.
+#[derive(Debug, Subcommand)]
+enum OperatorWork {
+    /// Adds an account, and prints once what its authenticator needs.
+    Add(In<AddOperator>),
+    /// Removes an account, and ends its sign-ins at once.
+    Remove(In<RemoveOperator>),
+    /// Lists the accounts.
+    List(Kept),
 }
 
 /// What is done with content.
@@ -251,6 +277,8 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         }
         Action::Message(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Hours(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
+        Action::Operator { work } => say(&operators(work).await?)?,
+        Action::Audit(In { order, kept }) => say(&order.carry_out(&kept.open().await?).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
             open_streams((listen, &store), how, stop_on_signals()?, say_ready).await?;
@@ -259,17 +287,30 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn serve_sites(Serve { listen, public, kept, together, names }: Serve) -> Result<(), Box<dyn Error>> {
+async fn operators(work: OperatorWork) -> Result<String, Box<dyn Error>> {
+    match work {
+        OperatorWork::Add(In { order, kept }) => order.carry_out(&kept.open().await?).await,
+        OperatorWork::Remove(In { order, kept }) => order.carry_out(&kept.open().await?).await,
+        OperatorWork::List(kept) => Ok(list(&kept.open().await?).await?),
+    }
+}
+
+async fn serve_sites(serve: Serve) -> Result<(), Box<dyn Error>> {
+    let Serve { listen, public, operators, operators_behind_proxy, kept, together, names } = serve;
     let stopping = stop_on_signals()?;
     make_private(&kept.state)?;
     let _held = if kept.store.is_none() { Some(hold(&kept.state)?) } else { None };
     let streams = Streams::new(kept.open().await?, now_s, LONG_POLL_FOR, stopping.clone()).among(together.nodes());
     let hub = Hub::begin(streams, new_clock()?).await?.giving(kept.blobs()?);
-    let open = Open { listen, public, state: kept.state, names, limits: Limits::USUAL };
-    let ready = |listening: SocketAddr, public: Option<SocketAddr>| {
-        say_ready(listening);
+    let operators = operators.map(|listen| Desk { listen, is_behind_proxy: operators_behind_proxy });
+    let open = Open { listen, public, operators, state: kept.state, names, limits: Limits::USUAL };
+    let ready = |Listening { boxes, public, operators }: Listening| {
+        say_ready(boxes);
         if let Some(public) = public {
             tell(&format!("patients at {public}"));
+        }
+        if let Some(operators) = operators {
+            tell(&format!("operators at {operators}"));
         }
     };
     Ok(sites(open, hub, stopping, ready).await?)

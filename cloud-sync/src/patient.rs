@@ -5,7 +5,6 @@
 mod cookie;
 mod page;
 pub(crate) mod view;
-mod words;
 
 use std::sync::Arc;
 
@@ -27,6 +26,7 @@ use crate::door::limits::{Buckets, Rate};
 use crate::site::remote::{Done, Remote};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
+use crate::words;
 use cookie::Person;
 pub(crate) use page::OUT_OF_REACH_S;
 use page::{About, Pages};
@@ -341,7 +341,7 @@ fn to_ticket(site: SiteId, token: &str, lang: Lang, cookie: Option<&str>) -> Res
     response
 }
 
-fn read_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn read_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| value)

@@ -69,6 +69,11 @@ impl Publisher {
         Ok(Self { remote: Remote::new(streams, (clock, None), Origin::from_bytes(chance::bytes()?)) })
     }
 
+    /// Publishes under the origin of a node that serves.
+    pub(crate) const fn of(remote: Remote) -> Self {
+        Self { remote }
+    }
+
     /// Lets a site's box know of a piece of content, whose file lies in the store of content.
     ///
     /// # Errors
@@ -136,15 +141,14 @@ impl Publisher {
     /// # Errors
     /// [`PublishError`].
     pub async fn outlook(&self, site: SiteId, at: AtMs) -> Result<Outlook, PublishError> {
-        self.read(site, |clinic| {
-            let (on_disk, aired) = (ready(clinic), Aired::default());
-            let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting: 0, now: at };
-            clinic.program.outlook(&ask)
-        })
-        .await
+        self.read(site, |clinic| outlook(clinic, at)).await
     }
 
-    async fn read<T>(&self, site: SiteId, question: impl FnOnce(&Clinic) -> T) -> Result<T, PublishError> {
+    /// Asks something of a site's clinic as it stands here.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub(crate) async fn read<T>(&self, site: SiteId, question: impl FnOnce(&Clinic) -> T) -> Result<T, PublishError> {
         let asked = self.remote.clinics.ask(site, |clinic, _| question(clinic)).await;
         asked.map_err(|source| PublishError::Store { site, source })?.ok_or(PublishError::NoSite(site))
     }
@@ -160,6 +164,13 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         done(site, self.remote.note(site, facts).await)
     }
+}
+
+/// Returns a clinic's program at an instant.
+pub(crate) fn outlook(clinic: &Clinic, at: AtMs) -> Outlook {
+    let (on_disk, aired) = (ready(clinic), Aired::default());
+    let ask = Ask { standing: &clinic.standing, on_disk: &on_disk, aired: &aired, n_waiting: 0, now: at };
+    clinic.program.outlook(&ask)
 }
 
 /// Lists the content that a clinic's box has said to be ready.

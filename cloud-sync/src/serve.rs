@@ -53,6 +53,12 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// Operators' pages in clear for a network.
+    #[error("{address} is not this machine alone: operators' pages go in clear, for a proxy with TLS in front")]
+    OperatorsInClear {
+        /// Which.
+        address: SocketAddr,
+    },
     /// An address that others can reach.
     #[error("{address} is not this machine alone: streams open to all are for conformance tests")]
     NotLoopback {
@@ -107,6 +113,8 @@ pub struct Open {
     pub listen: SocketAddr,
     /// Where it listens for patients and everybody else, in clear, for a proxy in front of it.
     pub public: Option<SocketAddr>,
+    /// Where it listens for operators, in clear, for a proxy in front of it.
+    pub operators: Option<Desk>,
     /// The folder of its authority.
     pub state: PathBuf,
     /// Names and addresses by which boxes reach it; without any, this machine's own.
@@ -115,8 +123,28 @@ pub struct Open {
     pub limits: Limits,
 }
 
-/// Serves the sites' boxes over TLS, each by the certificate that it was enrolled with, and patients in clear, until
-/// told to stop.
+/// Where the hub listens for operators.
+#[derive(Clone, Copy, Debug)]
+pub struct Desk {
+    /// The address.
+    pub listen: SocketAddr,
+    /// Whether a proxy on another machine is said to be in front, so that it need not be this machine alone.
+    pub is_behind_proxy: bool,
+}
+
+/// Where the hub listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listening {
+    /// For boxes.
+    pub boxes: SocketAddr,
+    /// For patients and everybody else.
+    pub public: Option<SocketAddr>,
+    /// For operators.
+    pub operators: Option<SocketAddr>,
+}
+
+/// Serves the sites' boxes over TLS, each by the certificate that it was enrolled with, and patients and operators in
+/// clear, until told to stop.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -124,30 +152,25 @@ pub async fn sites(
     open: Open,
     hub: Hub,
     stopping: CancellationToken,
-    ready: impl FnOnce(SocketAddr, Option<SocketAddr>),
+    ready: impl FnOnce(Listening),
 ) -> Result<(), ServeError> {
     let failed = |source| ServeError::Listen { address: open.listen, source };
     let authority = Authority::open(&open.state).map_err(ServeError::Authority)?;
     let ears = Ears::open(&hub.streams().nodes).await.map_err(ServeError::Nodes)?;
     let listener = TcpListener::bind(open.listen).await.and_then(TcpListener::into_std).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let public = match open.public {
-        Some(public) => Some(listen(public).await?),
-        None => None,
-    };
+    let public = listen_if(open.public).await?;
+    let operators = listen_if(open.operators.map(Desk::checked).transpose()?).await?;
     let door = Door::new(hub.clone(), authority, open.limits);
     let names = if open.names.is_empty() { own_names(address) } else { open.names };
     let tls = Tls::new(&door, names).map_err(ServeError::Authority)?;
-    ready(address, public.as_ref().map(|(_, at)| *at));
+    let at = |listener: &Option<(std::net::TcpListener, SocketAddr)>| listener.as_ref().map(|(_, at)| *at);
+    ready(Listening { boxes: address, public: at(&public), operators: at(&operators) });
     let for_boxes = async { door::serve(listener, (door, tls), stopping.clone()).await.map_err(failed) };
-    let for_all = async {
-        match public {
-            Some(public) => answer(public, hub.for_all(), &stopping).await,
-            None => Ok(()),
-        }
-    };
+    let for_all = answer_if(public, hub.for_all(), &stopping);
+    let for_operators = answer_if(operators, hub.for_operators(), &stopping);
     let serving = Box::pin(async {
-        let served = tokio::try_join!(for_boxes, for_all);
+        let served = tokio::try_join!(for_boxes, for_all, for_operators);
         // Where nobody is served any more, nobody is to be woken.
         stopping.cancel();
         served.map(drop)
@@ -209,6 +232,37 @@ async fn serve(
     };
     let (served, ()) = tokio::join!(serving, hear(&streams, ears));
     served
+}
+
+impl Desk {
+    /// Returns the address, unless it would carry passwords over a network in clear.
+    fn checked(self) -> Result<SocketAddr, ServeError> {
+        let Self { listen: address, is_behind_proxy } = self;
+        if address.ip().is_loopback() || is_behind_proxy {
+            return Ok(address);
+        }
+        Err(ServeError::OperatorsInClear { address })
+    }
+}
+
+/// Begins to listen where there is an address.
+async fn listen_if(address: Option<SocketAddr>) -> Result<Option<(std::net::TcpListener, SocketAddr)>, ServeError> {
+    match address {
+        Some(address) => listen(address).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Answers where something listens.
+async fn answer_if(
+    listener: Option<(std::net::TcpListener, SocketAddr)>,
+    routes: Router,
+    stopping: &CancellationToken,
+) -> Result<(), ServeError> {
+    match listener {
+        Some(listener) => answer(listener, routes, stopping).await,
+        None => Ok(()),
+    }
 }
 
 /// Begins to listen; returns where.

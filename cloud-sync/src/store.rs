@@ -1,6 +1,8 @@
 //! Where streams are kept: one story, told by every store.
 
 pub mod devices;
+pub mod fleet;
+pub mod operators;
 pub mod postgres;
 mod row;
 pub mod sqlite;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome, PrintTrouble};
+use crate::health::HealthReported;
 use crate::ids::{
     DeviceId, FactId, Label, LineNo, Number, PlaceId, ReservationId, RoomId, SessionId, StaffId, VisitId,
 };
@@ -310,6 +311,11 @@ pub enum Command {
     NoteProgram {
         /// What happened, in order.
         facts: Vec<Fact>,
+    },
+    /// Writes down how the box does; nothing is decided.
+    NoteHealth {
+        /// How.
+        report: HealthReported,
     },
     /// Signs everybody out everywhere.
     EndSignIns,

@@ -180,6 +180,7 @@ fn decide_today(
             Ok(decided.facts.into_iter().map(Draft::of_site).collect())
         }
         Command::NoteProgram { facts } => note_program(facts),
+        Command::NoteHealth { report } => Ok(vec![Draft::of_site(Fact::HealthReported(report.clone()))]),
         Command::EndSignIns => Ok(vec![Draft::of_site(Fact::SignInsEnded)]),
     }
 }
@@ -305,6 +306,7 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::SignOut { .. }
         | Command::Program { .. }
         | Command::NoteProgram { .. }
+        | Command::NoteHealth { .. }
         | Command::EndSignIns => None,
     }
 }

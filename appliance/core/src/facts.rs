@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use numbers::{Gap, GapReason, JumpReason, Lease, NumbersJumped, NumbersLeased};
 
+use crate::health::HealthReported;
 use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, ReservationId, RoomId, SessionId, VisitId};
 use crate::people::{OfDevice, OfStaff, Pairing, SignedIn, SignedOut, Staff};
 use crate::program::as_run::{AiringBegun, AiringContinued, AiringEnded, ItemSkipped};
@@ -179,6 +180,9 @@ pub enum Fact {
     AiringContinued(AiringContinued),
     /// A piece of content ended airing.
     AiringEnded(AiringEnded),
+
+    /// The box told how it does, in coarse values, because one of them changed.
+    HealthReported(HealthReported),
 
     /// A kind that this version does not know: kept and passed on by its bytes.
     #[serde(skip)]

@@ -17,6 +17,7 @@ pub mod desk;
 pub mod envelope;
 pub mod estimate;
 pub mod facts;
+pub mod health;
 pub mod ids;
 pub mod people;
 pub mod program;

@@ -247,6 +247,7 @@ impl Program {
             | Fact::AiringBegun(_)
             | Fact::AiringContinued(_)
             | Fact::AiringEnded(_)
+            | Fact::HealthReported(_)
             | Fact::JournalOpened(_)
             | Fact::SiteSet(_)
             | Fact::LineSet(_)

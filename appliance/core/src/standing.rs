@@ -153,6 +153,7 @@ impl Standing {
             | Fact::AiringBegun(_)
             | Fact::AiringContinued(_)
             | Fact::AiringEnded(_)
+            | Fact::HealthReported(_)
             | Fact::Unknown(_) => {}
         }
     }

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use machiai_core::command::Command;
 use machiai_core::facts::{PrintBegun, PrintOutcome, PrintTrouble};
+use machiai_core::health::PrinterHealth;
 use machiai_core::ids::{PrinterId, VisitId};
 use machiai_core::settings::Printer;
 use machiai_core::ticket::ticket;
@@ -158,6 +159,9 @@ fn draw(app: &App, begun: &PrintBegun, profile: &Profile) -> Option<Dots> {
 
 /// Writes down how an attempt ended; asked again while the disk is full, because paper cannot be taken back.
 fn finish(app: &App, begun: &PrintBegun, outcome: Outcome) {
+    if let Some(health) = PrinterHealth::after(outcome.outcome(), outcome.trouble()) {
+        app.printers.note(&begun.printer, health);
+    }
     let command = Command::EndPrint {
         visit: begun.visit,
         attempt: begun.attempt,

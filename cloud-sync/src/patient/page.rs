@@ -7,7 +7,7 @@ use machiai_core::view::Wait;
 use minijinja::{Environment, Value, context};
 
 use super::view::{LineView, SiteView, TicketView};
-use super::words::{LANGS, Words, code};
+use crate::words::{LANGS, Words, code};
 
 /// What a page is filled with beside its view.
 #[derive(Clone, Debug)]

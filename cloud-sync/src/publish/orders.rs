@@ -17,7 +17,7 @@ use super::Publisher;
 use crate::blobs::Blobs;
 
 /// The largest document that is read, in bytes.
-const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
+pub(crate) const MAX_DOCUMENT_BYTES: u64 = 1024 * 1024;
 
 /// A file to be kept.
 #[derive(Debug, Args)]
@@ -218,7 +218,7 @@ impl HoursOrder {
     }
 }
 
-/// Reads a document: JSON where it begins with a brace, and TOML else.
+/// Reads a document's file: JSON where it begins with a brace, and TOML else.
 fn read_document<T: DeserializeOwned>(path: &Path) -> Result<T, Box<dyn Error>> {
     let cannot = |cause: &dyn Error| format!("cannot read {}: {cause}", path.display());
     let n_bytes = std::fs::metadata(path).map_err(|cause| cannot(&cause))?.len();
@@ -226,10 +226,15 @@ fn read_document<T: DeserializeOwned>(path: &Path) -> Result<T, Box<dyn Error>> 
         return Err(format!("{} is too large", path.display()).into());
     }
     let text = std::fs::read_to_string(path).map_err(|cause| cannot(&cause))?;
-    if text.trim_start().starts_with('{') {
-        return serde_json::from_str(&text).map_err(|cause| cannot(&cause).into());
-    }
-    toml::from_str(&text).map_err(|cause| cannot(&cause).into())
+    parse_document(&text).map_err(|cause| cannot(cause.as_ref()).into())
+}
+
+/// Reads a document's text.
+///
+/// # Errors
+/// Where it is not one.
+pub(crate) fn parse_document<T: DeserializeOwned>(text: &str) -> Result<T, Box<dyn Error>> {
+    if text.trim_start().starts_with('{') { Ok(serde_json::from_str(text)?) } else { Ok(toml::from_str(text)?) }
 }
 
 /// Says which tables there are and what airs, a sentence a line.

@@ -71,6 +71,16 @@ impl Seen {
         Ok(self.store.seen_ms(site).await?.max(here))
     }
 
+    /// Returns when a site was last heard of, by what the store said of it and what this node knows, in milliseconds of
+    /// UTC; none when it never was.
+    pub(crate) fn newest_ms(&self, site: SiteId, kept_ms: i64) -> Option<i64> {
+        let noted = self.lock();
+        if noted.open.contains_key(&site) {
+            return Some(self.clock.now().0);
+        }
+        noted.last_ms.get(&site).copied().max(Some(kept_ms).filter(|kept_ms| *kept_ms > 0))
+    }
+
     /// Returns how many seconds ago something was.
     pub(crate) fn age_s(&self, at_ms: i64) -> u64 {
         u64::try_from(self.clock.now().since(AtMs(at_ms)).max(0) / 1_000).unwrap_or(0)

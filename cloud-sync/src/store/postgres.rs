@@ -5,7 +5,9 @@
 
 mod devices;
 mod facts;
+mod fleet;
 mod lives;
+mod operators;
 mod rows;
 mod server;
 mod sites;

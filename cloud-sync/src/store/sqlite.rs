@@ -3,6 +3,8 @@
 pub(crate) mod backup;
 mod devices;
 mod facts;
+mod fleet;
+mod operators;
 mod rows;
 mod sites;
 mod writer;

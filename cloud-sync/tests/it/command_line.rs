@@ -74,6 +74,34 @@ fn operators_add_a_site_and_draw_codes_while_the_hub_serves() {
 }
 
 #[test]
+fn operators_accounts_are_made_listed_and_removed_and_the_audit_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("hub");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name).display().to_string();
+        File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        path
+    };
+    let (good, short) = (file("good", "sakura-no-hana\nsecond line\n"), file("short", "sakura\n"));
+    let added = said(&["operator", "add", "sato", "--password-file", &good], &state);
+    assert!(added.contains("otpauth://totp/Machiai:sato?secret=") && !added.contains("sakura"), "{added}");
+    for bad in [["sato", &good], ["suzuki", &short], ["console", &good], ["../x", &good], ["suzuki", "/nowhere"]] {
+        let refused = done(&["operator", "add", bad[0], "--password-file", bad[1]], &state);
+        assert!(!refused.status.success(), "{bad:?}");
+    }
+    assert_eq!(said(&["operator", "list"], &state), "sato");
+    assert_eq!(said(&["operator", "remove", "sato"], &state), "operator sato removed");
+    assert!(!done(&["operator", "remove", "sato"], &state).status.success());
+    assert_eq!(said(&["operator", "list"], &state), "");
+    let audit = said(&["audit"], &state);
+    let told: Vec<&str> = audit.lines().map(|line| line.split_once(" console ").unwrap().1).collect();
+    assert_eq!(told, ["operator_added \"sato\"", "operator_removed \"sato\""]);
+    assert_eq!(said(&["audit", "--since", "2999-01-01"], &state), "");
+    let open = done(&["serve", "--listen", "127.0.0.1:0", "--operators", "0.0.0.0:0"], &state);
+    assert!(!open.status.success() && String::from_utf8_lossy(&open.stderr).contains("TLS in front"), "{open:?}");
+}
+
+#[test]
 fn a_backup_is_made_while_the_hub_serves_and_brought_back_while_it_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let (state, backup) = (folder.path().join("state"), folder.path().join("backup"));

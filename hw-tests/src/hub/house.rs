@@ -48,6 +48,12 @@ impl House {
         Ok(Self { shared, speed, nodes: Vec::new(), boxes, patients })
     }
 
+    /// Returns where operators reach its first node; none where there is none.
+    #[must_use]
+    pub fn operators(&self) -> Option<SocketAddr> {
+        self.nodes.first().map(Node::operators)
+    }
+
     /// Returns how the box's configuration names it.
     #[must_use]
     pub fn name(&self) -> String {

@@ -18,7 +18,7 @@ use machiai_hub::door::draw_code;
 use machiai_hub::door::limits::Limits;
 use machiai_hub::hub::Hub;
 use machiai_hub::publish::Publisher;
-use machiai_hub::serve::{LONG_POLL_FOR, Open, now_s, sites};
+use machiai_hub::serve::{Desk, LONG_POLL_FOR, Listening, Open, now_s, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
 use machiai_hub::stream::routes::Streams;
@@ -31,7 +31,7 @@ use super::Server;
 /// By what the program is told to be a node.
 pub const WORD: &str = "hub";
 
-/// What the node says once it listens, before its two addresses.
+/// What the node says once it listens, before its three addresses.
 const LISTENS: &str = "the hub listens on ";
 
 /// What a node is to be.
@@ -58,7 +58,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    /// Serves boxes and patients on free ports of 127.0.0.1 until it is ended.
+    /// Serves boxes, patients and operators on free ports of 127.0.0.1 until it is ended.
     ///
     /// # Errors
     /// It does not start.
@@ -67,12 +67,19 @@ impl Serve {
         let streams = Streams::new(self.open().await?, now_s, LONG_POLL_FOR, stopping.clone());
         let hub = Hub::begin(streams, self.clock()?).await.context("the hub does not begin")?.giving(self.blobs()?);
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let open =
-            Open { listen: free, public: Some(free), state: self.state, names: Vec::new(), limits: Limits::USUAL };
-        let ready = |boxes, public: Option<SocketAddr>| {
-            let public = public.unwrap_or(free);
+        let desk = Desk { listen: free, is_behind_proxy: false };
+        let open = Open {
+            listen: free,
+            public: Some(free),
+            operators: Some(desk),
+            state: self.state,
+            names: Vec::new(),
+            limits: Limits::USUAL,
+        };
+        let ready = |Listening { boxes, public, operators }: Listening| {
+            let (public, operators) = (public.unwrap_or(free), operators.unwrap_or(free));
             // Whoever waits for it finds out when it never comes.
-            drop(writeln!(io::stderr(), "{LISTENS}{boxes} {public}"));
+            drop(writeln!(io::stderr(), "{LISTENS}{boxes} {public} {operators}"));
         };
         sites(open, hub, stopping, ready).await.context("the hub ended")
     }
@@ -121,6 +128,7 @@ pub struct Node {
     _server: Server,
     boxes: SocketAddr,
     patients: SocketAddr,
+    operators: SocketAddr,
 }
 
 impl Node {
@@ -136,17 +144,23 @@ impl Node {
         command.args(["--speed", &serve.speed.to_string()]);
         crate::demo::daemon::apart(&mut command);
         let read = |line: &str| {
-            let (boxes, patients) = line.strip_prefix(LISTENS)?.split_once(' ')?;
-            Some((boxes.parse().ok()?, patients.parse().ok()?))
+            let mut addresses = line.strip_prefix(LISTENS)?.split(' ').map(|address| address.parse().ok());
+            Some((addresses.next()??, addresses.next()??, addresses.next()??))
         };
-        let (server, (boxes, patients)) = Server::start(&mut command, Signal::KILL, read)?;
-        Ok(Self { _server: server, boxes, patients })
+        let (server, (boxes, patients, operators)) = Server::start(&mut command, Signal::KILL, read)?;
+        Ok(Self { _server: server, boxes, patients, operators })
     }
 
     /// Returns where boxes reach it.
     #[must_use]
     pub const fn boxes(&self) -> SocketAddr {
         self.boxes
+    }
+
+    /// Returns where operators reach it.
+    #[must_use]
+    pub const fn operators(&self) -> SocketAddr {
+        self.operators
     }
 
     /// Returns where patients reach it.

@@ -12,6 +12,7 @@ mod link;
 mod lives;
 mod network;
 mod nodes;
+mod operators;
 mod phone;
 mod scene;
 

@@ -83,6 +83,7 @@ impl Fact {
             Self::AiringBegun(_) => "AiringBegun",
             Self::AiringContinued(_) => "AiringContinued",
             Self::AiringEnded(_) => "AiringEnded",
+            Self::HealthReported(_) => "HealthReported",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -115,6 +116,7 @@ impl Fact {
 
     /// Returns the visits that the fact is about; none for settings, lines and what an undo names by its acts.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one arm a kind of fact")]
     pub fn visits(&self) -> &[VisitId] {
         match self {
             Self::TicketIssued(fact) => slice::from_ref(&fact.visit),
@@ -184,6 +186,7 @@ impl Fact {
             | Self::AiringBegun(_)
             | Self::AiringContinued(_)
             | Self::AiringEnded(_)
+            | Self::HealthReported(_)
             | Self::Unknown(_) => &[],
         }
     }

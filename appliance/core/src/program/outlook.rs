@@ -136,6 +136,8 @@ pub struct TableOutlook {
 pub struct Approved {
     /// Who: the name that colleagues read; none where nobody was signed in, or is known no longer.
     pub by: Option<String>,
+    /// Who, by the id that outlives the name; none where nobody was signed in.
+    pub staff: Option<StaffId>,
     /// When.
     pub at: AtMs,
     /// What they saw.
@@ -221,9 +223,10 @@ impl Program {
         let last = state.acts.iter().rev().find_map(|act| match &act.what {
             Deed::Approved { revision, .. } => {
                 let person = act.by.person.as_ref().and_then(|person| person.parse().ok());
-                let person = person.and_then(|person: StaffId| ask.standing.staff.get(&person));
-                let by = person.map(|staff| staff.name.clone());
-                Some(Approved { by, at: act.at.stamp.at, revision: *revision })
+                let staff: Option<StaffId> = person;
+                let known = staff.as_ref().and_then(|person| ask.standing.staff.get(person));
+                let by = known.map(|staff| staff.name.clone());
+                Some(Approved { by, staff, at: act.at.stamp.at, revision: *revision })
             }
             Deed::Withdrawn | Deed::Reopened { .. } => None,
         });

@@ -160,7 +160,8 @@ impl Clinic {
             | Fact::ItemSkipped(_)
             | Fact::AiringBegun(_)
             | Fact::AiringContinued(_)
-            | Fact::AiringEnded(_) => {}
+            | Fact::AiringEnded(_)
+            | Fact::HealthReported(_) => {}
         }
     }
 

@@ -53,6 +53,7 @@ const fn nth_kind(fact: &Fact) -> usize {
         Fact::EmergencyBegun(_) => 63, Fact::EmergencyEnded => 64, Fact::MonitorHoursSet(_) => 65,
         Fact::ItemSkipped(_) => 66, Fact::AiringBegun(_) => 67, Fact::AiringContinued(_) => 68,
         Fact::AiringEnded(_) => 69, Fact::NumbersLeased(_) => 70, Fact::LeftLine(_) => 71,
+        Fact::HealthReported(_) => 72,
     }
 }
 
@@ -61,7 +62,7 @@ fn every_kind_has_a_golden_line() {
     let lines = GOLDEN.lines().chain(NEWER.lines());
     let facts = lines.map(|line| Envelope::read(line.as_bytes()).unwrap().fact);
     let kinds: BTreeSet<usize> = facts.map(|fact| nth_kind(&fact)).collect();
-    assert_eq!(kinds, (0..=71).collect());
+    assert_eq!(kinds, (0..=72).collect());
 }
 
 #[test]

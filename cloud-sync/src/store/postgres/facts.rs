@@ -10,6 +10,7 @@ use machiai_wire::run::{Head, Heads, follow};
 use machiai_wire::said::Run;
 use tokio_postgres::Row;
 
+use super::fleet;
 use super::rows::{self, Found};
 use super::server::{Answer, Tried as _, change, number, row, rows as ask, signed};
 use super::{Before, Lines, Standing, StoreError};
@@ -98,6 +99,7 @@ pub(super) async fn keep(tx: &Transaction<'_>, site: SiteId, run: &Run) -> Resul
         tokio::try_join!(
             rows::stand_at(tx, stream_id, &producer, run.turn),
             add(tx, (site, run.origin), (up, *head), &run.lines),
+            fleet::copy(tx, site, &run.lines),
         )?;
     }
     Ok(Some(judged))

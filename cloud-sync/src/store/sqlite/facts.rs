@@ -9,8 +9,8 @@ use machiai_wire::run::{Head, Heads, follow};
 use machiai_wire::said::Run;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::rows;
 use super::{Before, Lines, Standing, StoreError, Tried as _};
+use super::{fleet, rows};
 use crate::site::{down_of, up_of};
 use crate::store::row::{Stream, Taken};
 use crate::stream::JSON;
@@ -80,6 +80,7 @@ pub(super) fn keep(db: &Connection, site: SiteId, run: &Run) -> Result<Option<Ju
     if let Judged::Keep(head) = &judged {
         rows::stand_at(db, up.stream_id, &producer, run.turn)?;
         add(db, (site, run.origin), (up, *head), &run.lines)?;
+        fleet::copy(db, site, &run.lines)?;
     }
     Ok(Some(judged))
 }

@@ -13,7 +13,7 @@ use machiai_core::time::AtMs;
 use machiai_hub::clock::Clock;
 use machiai_hub::door::limits::{Limits, Rate};
 use machiai_hub::hub::Hub;
-use machiai_hub::serve::{LONG_POLL_FOR, Open, hub_on_loopback, now_s, reading, sites};
+use machiai_hub::serve::{LONG_POLL_FOR, Listening, Open, hub_on_loopback, now_s, reading, sites};
 use machiai_hub::store::{Before, Store};
 use machiai_hub::stream::routes::Streams;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -62,8 +62,10 @@ impl Node {
                 // All boxes of this bench come from one address, and enrol from there at once.
                 let tries = Rate { per_minute: 1_000_000, at_once: 1_000_000 };
                 let limits = Limits { connections_of_one: Limits::USUAL.connections, tries, ..Limits::USUAL };
-                let open = Open { listen: free, public: None, state: self.state, names: Vec::new(), limits };
-                sites(open, hub.clone(), stopping.clone(), |boxes, _| listens(boxes)).await.context("the hub ended")
+                let (state, names) = (self.state, Vec::new());
+                let open = Open { listen: free, public: None, operators: None, state, names, limits };
+                let ready = |at: Listening| listens(at.boxes);
+                sites(open, hub.clone(), stopping.clone(), ready).await.context("the hub ended")
             }
         };
         let (served, changed) = tokio::join!(Box::pin(serving), changing);

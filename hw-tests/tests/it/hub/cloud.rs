@@ -1,5 +1,6 @@
 //! A hub that serves over TLS on a clock that the test sets, and boxes that are enrolled there.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +15,7 @@ use machiai_hub::clock::Clock;
 use machiai_hub::door::draw_code;
 use machiai_hub::door::limits::Limits;
 use machiai_hub::hub::Hub;
-use machiai_hub::serve::{LONG_POLL_FOR, Open, ServeError, reading, sites};
+use machiai_hub::serve::{Desk, LONG_POLL_FOR, Listening, Open, ServeError, reading, sites};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
 use machiai_hub::stream::routes::Streams;
@@ -36,6 +37,9 @@ pub(super) const DAY_S: u64 = 24 * 60 * 60;
 
 pub(super) struct Cloud {
     pub(super) address: String,
+    /// Where it listens for everybody else, and for operators.
+    pub(super) public: SocketAddr,
+    pub(super) desk: SocketAddr,
     pub(super) store: Store,
     pub(super) blobs: Blobs,
     pub(super) now_s: Arc<AtomicU64>,
@@ -57,14 +61,17 @@ impl Cloud {
         let (clock, stopping) = (Arc::clone(&now_s), CancellationToken::new());
         let clock = move || clock.load(Ordering::SeqCst);
         let streams = Streams::new(store.clone(), clock, LONG_POLL_FOR, stopping.clone());
-        let (listen, state) = ("127.0.0.1:0".parse().unwrap(), folder.path().to_owned());
+        let (listen, state) = (SocketAddr::from(([127, 0, 0, 1], 0)), folder.path().to_owned());
         let (tell, told) = oneshot::channel();
-        let open = Open { listen, public: None, state, names: Vec::new(), limits };
+        let operators = Some(Desk { listen, is_behind_proxy: false });
+        let open = Open { listen, public: Some(listen), operators, state, names: Vec::new(), limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
         let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
         let hub = hub.giving(blobs.clone());
-        let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at, _| tell.send(at.to_string()).unwrap()));
-        Self { address: told.await.unwrap(), store, blobs, now_s, folder, _home: home, stopping, serving }
+        let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at| tell.send(at).unwrap()));
+        let Listening { boxes, public, operators } = told.await.unwrap();
+        let (address, public, desk) = (boxes.to_string(), public.unwrap(), operators.unwrap());
+        Self { address, public, desk, store, blobs, now_s, folder, _home: home, stopping, serving }
     }
 
     /// Draws a code.

@@ -45,7 +45,7 @@ fn assert_heard(came: Result<Came, Failure>) {
 }
 
 /// A client that trusts a hub, and shows the identity of a box or none.
-fn client(cloud: &Cloud, shown: Option<&Box>) -> reqwest::Client {
+pub(super) fn client(cloud: &Cloud, shown: Option<&Box>) -> reqwest::Client {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(cloud.authority()).unwrap()).unwrap();
     let ring = Arc::new(rustls::crypto::ring::default_provider());

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machiai_hw_tests::demo::api::{Api, Press};
-use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
+use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting, write};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::hub::house::{House, Shared};
 use machiai_hw_tests::hub::phone::{Phone, Taken};
 use machiai_hw_tests::hub::{soon, within};
+use machiai_hw_tests::printer::Emulator;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -65,6 +66,21 @@ impl Scene {
     /// Returns the file of the box's configuration.
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("machiai.toml")
+    }
+
+    /// Leaves a file where it goes with the scene, and returns its path.
+    pub(super) fn home_file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    /// Puts a printer of 80 mm at the kiosk.
+    pub(super) async fn connect(&self, printer: &Emulator) {
+        let address = printer.address();
+        let table = format!("\n[[printers]]\nprinter = \"kiosk\"\naddress = \"{address}\"\nprofile = \"epson-80\"\n");
+        let file = self.home_file("settings.toml", &format!("{SETTINGS}{table}"));
+        self.daemon.ask(&["settings", "import", &file]).await.unwrap();
     }
 
     /// Has the box enrolled while it runs.

@@ -9,6 +9,7 @@ use machiai_core::facts::{
     MovedTo, NumbersJumped, NumbersLeased, OfVisit, OpenedAfter, PersonalErased, Placed, PrintBegun, PrintEnded,
     PrintOutcome, PrintTrouble, PrinterRemoved, Rank, RoomRemoved, TicketIssued, Undone,
 };
+use machiai_core::health::{Disk, HealthReported, Line as HubLine, PrinterHealth, ScreenHealth};
 use machiai_core::ids::{BootId, FactId, KeyId, Label, LineNo, Number, Origin, Seq, SiteId, StaffId, VisitId};
 use machiai_core::people::{DeviceKind, Means, OfDevice, OfStaff, Pairing, Role, SignedIn, SignedOut, Staff};
 use machiai_core::seal::Sealed;
@@ -107,7 +108,31 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.extend(super::program::airings());
     facts.push(super::program::scene());
     facts.extend(from_afar());
+    facts.extend(health());
     facts
+}
+
+fn health() -> [Fact; 2] {
+    let quiet = HealthReported {
+        version: "0.1.0".into(),
+        clock: Trust::Free,
+        disk: None,
+        line: None,
+        n_unsent: 0,
+        printers: BTreeMap::new(),
+        screens: BTreeMap::new(),
+        troubles: Vec::new(),
+    };
+    let full = HealthReported {
+        disk: Some(Disk::of(3 << 30, 100 << 30)),
+        line: Some(HubLine::LongPoll),
+        n_unsent: 1_000,
+        printers: BTreeMap::from([("p1".parse().unwrap(), PrinterHealth::PaperOut)]),
+        screens: BTreeMap::from([("hall".parse().unwrap(), ScreenHealth::Failed)]),
+        troubles: vec!["backup_failed".into()],
+        ..quiet.clone()
+    };
+    [Fact::HealthReported(full), Fact::HealthReported(quiet)]
 }
 
 fn from_afar() -> [Fact; 4] {
