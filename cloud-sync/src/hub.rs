@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use machiai_core::ids::Origin;
 use thiserror::Error;
 
@@ -12,6 +13,7 @@ use crate::clock::Clock;
 use crate::operator::Operators;
 use crate::patient::Patients;
 use crate::public;
+use crate::service::{self, Announced};
 use crate::site::content::Shelf;
 use crate::site::remote::Remote;
 use crate::site::routes::{Sites, of_content, routes};
@@ -44,6 +46,7 @@ pub struct Hub {
     remote: Remote,
     patients: Patients,
     operators: Operators,
+    announced: Announced,
     blobs: Option<Blobs>,
 }
 
@@ -57,11 +60,12 @@ impl Hub {
         let secret = streams.store.secret(COOKIES).await.map_err(HubError::Store)?;
         let seen = Seen::new(streams.store.clone(), clock.clone());
         let began = streams.store.life_began().await.map_err(HubError::Store)?;
+        let announced = Announced::read(streams.store.clone(), clock.clone()).await.map_err(HubError::Store)?;
         let remote = Remote::new(streams.clone(), (clock, began), origin);
         let patients = Patients::new((remote.clone(), seen.clone()), secret).map_err(HubError::Pages)?;
         let of_operators = (streams.store.clone(), Arc::clone(&streams.now_s));
         let operators = Operators::new(of_operators, (remote.clone(), seen.clone())).map_err(HubError::Pages)?;
-        Ok(Self { streams, seen, remote, patients, operators, blobs: None })
+        Ok(Self { streams, seen, remote, patients, operators, announced, blobs: None })
     }
 
     /// Has it give boxes the content that lies in a place; without one it has none.
@@ -80,19 +84,22 @@ impl Hub {
     ///
     /// They ask nobody who comes: who may speak for a site is for the door to say.
     pub(crate) fn for_boxes(&self) -> Router {
-        let sites = routes(Sites { streams: self.streams.clone(), seen: self.seen.clone() });
-        match &self.blobs {
+        let (streams, announced) = (self.streams.clone(), self.announced.clone());
+        let sites = routes(Sites { streams, seen: self.seen.clone(), announced });
+        let routes = match &self.blobs {
             Some(blobs) => {
                 sites.merge(of_content(Shelf { clinics: self.remote.clinics.clone(), blobs: blobs.clone() }))
             }
             None => sites,
-        }
+        };
+        routes.route_layer(from_fn_with_state(self.announced.clone(), service::for_boxes))
     }
 
     /// Returns the routes of everybody: patients' pages, and what others may show of a clinic.
     pub(crate) fn for_all(&self) -> Router {
         let public = public::routes(public::Public { remote: self.remote.clone(), seen: self.seen.clone() });
-        self.patients.clone().routes().merge(public)
+        let routes = self.patients.clone().routes().merge(public);
+        routes.route_layer(from_fn_with_state(self.announced.clone(), service::for_all))
     }
 
     /// Returns the routes of operators, who sign in there.
@@ -100,8 +107,9 @@ impl Hub {
         self.operators.clone().routes()
     }
 
-    /// Does what is due now and then: other nodes learn who was heard of here.
+    /// Does what is due now and then: other nodes learn who was heard of here, and this one what was said meanwhile.
     pub(crate) async fn keep_house(&self) {
+        self.announced.look().await;
         self.seen.keep().await;
     }
 }

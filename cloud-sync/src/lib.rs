@@ -17,6 +17,7 @@ mod patient;
 mod public;
 pub mod publish;
 pub mod serve;
+pub mod service;
 mod site;
 pub mod store;
 pub mod stream;

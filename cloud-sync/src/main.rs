@@ -23,6 +23,7 @@ use machiai_hub::operator::orders::{AddOperator, RemoveOperator, ShowAudit, list
 use machiai_hub::publish::Publisher;
 use machiai_hub::publish::orders::{Add, HoursOrder, Message, SendTable, ShowProgram, Withdraw, read_site};
 use machiai_hub::serve::{Desk, LONG_POLL_FOR, Listening, Open, now_s, open_streams, reading, sites};
+use machiai_hub::service::orders::{AddPause, EndPause, SetHours, show};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
 use machiai_hub::stream::routes::Streams;
@@ -98,6 +99,12 @@ enum Action {
         /// What to do.
         #[command(subcommand)]
         work: OperatorWork,
+    },
+    /// Says when the hub serves: boxes and patients are told.
+    Service {
+        /// What to do.
+        #[command(subcommand)]
+        work: ServiceWork,
     },
     /// Prints who signed in, tried to, and did what.
     Audit(In<ShowAudit>),
@@ -194,6 +201,19 @@ enum OperatorWork {
     List(Kept),
 }
 
+/// What is said of when the hub serves.
+#[derive(Debug, Subcommand)]
+enum ServiceWork {
+    /// Sets its hours of each day: out of them a hub that is silent is not in trouble.
+    Hours(In<SetHours>),
+    /// Announces a pause, in which nobody but operators is served.
+    Pause(In<AddPause>),
+    /// Takes a pause back, or ends one that runs.
+    Resume(In<EndPause>),
+    /// Shows what was said.
+    Show(Kept),
+}
+
 /// What is done with content.
 #[derive(Debug, Subcommand)]
 enum ContentWork {
@@ -278,6 +298,7 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         Action::Message(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Hours(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Operator { work } => say(&operators(work).await?)?,
+        Action::Service { work } => say(&service(work).await?)?,
         Action::Audit(In { order, kept }) => say(&order.carry_out(&kept.open().await?).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
@@ -292,6 +313,15 @@ async fn operators(work: OperatorWork) -> Result<String, Box<dyn Error>> {
         OperatorWork::Add(In { order, kept }) => order.carry_out(&kept.open().await?).await,
         OperatorWork::Remove(In { order, kept }) => order.carry_out(&kept.open().await?).await,
         OperatorWork::List(kept) => Ok(list(&kept.open().await?).await?),
+    }
+}
+
+async fn service(work: ServiceWork) -> Result<String, Box<dyn Error>> {
+    match work {
+        ServiceWork::Hours(In { order, kept }) => order.carry_out(&kept.open().await?).await,
+        ServiceWork::Pause(In { order, kept }) => order.carry_out(&kept.open().await?, new_clock()?.now()).await,
+        ServiceWork::Resume(In { order, kept }) => order.carry_out(&kept.open().await?).await,
+        ServiceWork::Show(kept) => Ok(show(&kept.open().await?.service().await?)),
     }
 }
 

@@ -23,6 +23,7 @@ use serde::Deserialize;
 
 use crate::chance;
 use crate::door::limits::{Buckets, Rate};
+use crate::service::Pausing;
 use crate::site::remote::{Done, Remote};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
@@ -75,7 +76,7 @@ impl Asks {
 
 /// Why there is no page.
 #[derive(Debug)]
-enum NoPage {
+pub(crate) enum NoPage {
     /// There is no such clinic, or no such ticket today.
     NotFound,
     /// The store failed, or a template did.
@@ -84,6 +85,8 @@ enum NoPage {
     BadForm,
     /// The clinic's patients ask more than is served at once.
     TooMany { after_s: u64 },
+    /// The hub does not serve now, as was announced.
+    Pausing(Pausing),
 }
 
 impl From<StoreError> for NoPage {
@@ -102,8 +105,19 @@ impl From<minijinja::Error> for NoPage {
 
 impl IntoResponse for NoPage {
     fn into_response(self) -> Response {
-        let after_s = if let Self::TooMany { after_s } = self { Some(after_s) } else { None };
+        let after_s = match self {
+            Self::TooMany { after_s } | Self::Pausing(Pausing { after_s, .. }) => Some(after_s),
+            Self::NotFound | Self::Failed | Self::BadForm => None,
+        };
+        let until = if let Self::Pausing(Pausing { until, .. }) = self { until.clock_face() } else { String::new() };
+        let pauses_ja = format!(
+            "点検のため、{until}まで表示できません。番号はそのまま有効です。クリニックの窓口とモニターは動いています。"
+        );
+        let pauses_en = format!(
+            "Closed for maintenance until {until}. Your number stays valid, and the clinic's own desk and monitor go on."
+        );
         let (status, ja, en) = match self {
+            Self::Pausing(_) => (StatusCode::SERVICE_UNAVAILABLE, pauses_ja.as_str(), pauses_en.as_str()),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
                 "このページはありません。番号のページは、診療日の終わりまで有効です。",

@@ -5,6 +5,7 @@ pub mod fleet;
 pub mod operators;
 pub mod postgres;
 mod row;
+mod service;
 pub mod sqlite;
 
 use std::collections::BTreeMap;

@@ -15,13 +15,14 @@ use machiai_wire::hub_side::Judged;
 use machiai_wire::producer::Verdict;
 use machiai_wire::run::BadRun;
 use machiai_wire::said::Run;
-use machiai_wire::vector::{Question, answer};
+use machiai_wire::vector::{Answer, Question, answer};
 use machiai_wire::{http, json};
 use serde::Deserialize;
 
 use super::content::{Shelf, content};
 use super::seen::Seen;
 use super::{down_of, up_of};
+use crate::service::Announced;
 use crate::store::Standing;
 use crate::stream::answers::{self, Refused};
 use crate::stream::asked;
@@ -47,6 +48,7 @@ struct Wanted {
 pub(crate) struct Sites {
     pub(crate) streams: Streams,
     pub(crate) seen: Seen,
+    pub(crate) announced: Announced,
 }
 
 /// Returns the routes of all sites.
@@ -81,7 +83,7 @@ async fn standing(streams: &Streams, site: SiteId) -> Result<Standing, Refused> 
 
 /// Says what each side lacks.
 async fn vector(
-    State(Sites { streams, seen }): State<Sites>,
+    State(Sites { streams, seen, announced }): State<Sites>,
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -92,12 +94,12 @@ async fn vector(
     let Standing { heads, epoch, down } = standing(&streams, site).await?;
     seen.note(site);
     let answered = answer(&heads, &question, (epoch, down.to_string())).ok_or(malformed)?;
-    Ok(Json(answered).into_response())
+    Ok(Json(Answer { service: announced.said(), ..answered }).into_response())
 }
 
 /// Keeps a box's facts.
 async fn append(
-    State(Sites { streams, seen }): State<Sites>,
+    State(Sites { streams, seen, .. }): State<Sites>,
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -146,7 +148,7 @@ async fn facts(
 
 /// Reads one of a site's streams.
 async fn read(
-    State(Sites { streams, seen }): State<Sites>,
+    State(Sites { streams, seen, .. }): State<Sites>,
     Path(site): Path<SiteId>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,

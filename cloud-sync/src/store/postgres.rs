@@ -142,6 +142,21 @@ impl Postgres {
         Ok(seen)
     }
 
+    pub(crate) async fn service(&self) -> Result<Option<String>, StoreError> {
+        let mut client = self.0.client().await?;
+        let tx = begin_to_read(&mut client).await?;
+        let said = sites::service(&tx).await?;
+        commit(tx).await?;
+        Ok(said)
+    }
+
+    pub(crate) async fn say_service(&self, said: &str) -> Result<(), StoreError> {
+        let mut client = self.0.client().await?;
+        let tx = begin(&mut client).await?;
+        sites::say_service(&tx, said).await?;
+        commit(tx).await
+    }
+
     pub(crate) async fn secret(&self, name: &str) -> Result<[u8; 32], StoreError> {
         let drawn = chance::bytes().map_err(StoreError::Chance)?;
         let mut client = self.0.client().await?;

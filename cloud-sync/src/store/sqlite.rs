@@ -154,6 +154,14 @@ impl Sqlite {
         self.ask(move |db| sites::seen_ms(db, site)).await
     }
 
+    pub(crate) async fn service(&self) -> Result<Option<String>, StoreError> {
+        self.ask(sites::service).await
+    }
+
+    pub(crate) async fn say_service(&self, said: String) -> Result<(), StoreError> {
+        self.writer.write(move |db| sites::say_service(db, &said)).await
+    }
+
     pub(crate) async fn secret(&self, name: &'static str) -> Result<[u8; 32], StoreError> {
         let drawn = chance::bytes().map_err(StoreError::Chance)?;
         self.writer.write(move |db| sites::secret(db, name, drawn)).await

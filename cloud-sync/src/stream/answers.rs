@@ -13,6 +13,7 @@ use super::asked::header;
 use super::{Chunk, JSON};
 use crate::blobs::BlobError;
 use crate::causes::with_causes;
+use crate::service::Pausing;
 use crate::store::StoreError;
 
 /// For how long a writer is to stay away when too many write, in seconds.
@@ -55,6 +56,8 @@ pub(crate) enum Refused {
     BadRun { is_divergence: bool, why: String },
     /// The place is not in this life of the stream.
     Gone,
+    /// The hub does not serve now, as was announced.
+    Pausing(Pausing),
     /// Too many wait for the store.
     Busy,
     /// There is no such content for the site.
@@ -99,6 +102,10 @@ impl Refused {
             Self::BadRun { is_divergence: true, why } => (StatusCode::CONFLICT, "diverged", why.clone()),
             Self::BadRun { is_divergence: false, why } => (bad, "bad_run", why.clone()),
             Self::Gone => (StatusCode::GONE, "gone", "the offset is not in this life of the stream".to_owned()),
+            Self::Pausing(Pausing { until, .. }) => {
+                let until = until.clock_face();
+                (StatusCode::SERVICE_UNAVAILABLE, "pausing", format!("the hub pauses until {until}, as it said"))
+            }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "too many append at once, come again".to_owned()),
             Self::NoContent => (StatusCode::NOT_FOUND, "no_content", "the site has no such content".to_owned()),
             Self::Blobs(_) => {
@@ -115,6 +122,7 @@ impl Refused {
             }
             Self::Stale { epoch } => vec![(header::PRODUCER_EPOCH, *epoch)],
             Self::Busy => vec![("retry-after", BUSY_S)],
+            Self::Pausing(Pausing { after_s, .. }) => vec![("retry-after", *after_s)],
             Self::Malformed { .. } | Self::NoBody | Self::NotJson | Self::TooLarge | Self::Torn => Vec::new(),
             Self::OtherEncoding
             | Self::NotKept { .. }

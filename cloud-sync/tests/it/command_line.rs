@@ -193,3 +193,30 @@ fn operators_publish_a_film_and_its_table_and_a_bad_one_is_refused_with_the_reas
         format!("{hash} withdrawn from 1 sites")
     );
 }
+
+#[test]
+fn hours_and_pauses_are_said_shown_and_taken_back_and_nonsense_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("hub");
+    assert_eq!(said(&["service", "show"], &state), "hours always");
+    assert_eq!(said(&["service", "hours", "06:00-24:00"], &state), "hours 06:00-24:00");
+    let pause = ["service", "pause", "--from", "2099-12-01T02:00", "--until", "2099-12-01T04:00", "--why", "点検"];
+    let expected = "hours 06:00-24:00\npause 2099-12-01T02:00 until 2099-12-01T04:00: 点検";
+    assert_eq!(said(&pause, &state), expected);
+    assert_eq!(said(&pause, &state), expected, "the same pause once more is one pause");
+    let at = |from, until, why| ["service", "pause", "--from", from, "--until", until, "--why", why];
+    for bad in [
+        at("2099-12-01T04:00", "2099-12-01T02:00", "x"),
+        at("2001-12-01T02:00", "2001-12-01T04:00", "x"),
+        at("2099-12-02T02:00", "2099-12-02T04:00", ""),
+        at("2099-12-02T02:00", "2099-12-02T04:00", "two\nlines"),
+        at("tomorrow", "2099-12-02T04:00", "x"),
+    ] {
+        assert!(!done(&bad, &state).status.success(), "{bad:?}");
+    }
+    assert!(!done(&["service", "hours", "22:00-06:00"], &state).status.success());
+    assert!(!done(&["service", "resume", "--from", "2099-12-02T02:00"], &state).status.success());
+    assert_eq!(said(&["service", "show"], &state), expected, "what is refused changes nothing");
+    assert_eq!(said(&["service", "resume", "--from", "2099-12-01T02:00"], &state), "hours 06:00-24:00");
+    assert_eq!(said(&["service", "hours", "always"], &state), "hours always");
+}

@@ -128,14 +128,13 @@ impl Service {
     /// Returns why the hub does not serve at an instant, if it does not.
     #[must_use]
     pub fn rest(&self, now: AtMs) -> Option<Rest<'_>> {
-        let pause = self.pause_at(now);
-        let mut rest = match pause {
+        let mut rest = match self.pause(now) {
             Some(pause) => Rest { until: pause.until_ms, why: &pause.why },
             None => Rest { until: self.hours.and_then(|hours| hours.rests_until(now))?, why: "" },
         };
         // One rest may lead into the next; each step leaves one pause, or one night, behind.
         for _ in 0..=MOST_PAUSES {
-            let next = self.pause_at(rest.until).map(|pause| pause.until_ms);
+            let next = self.pause(rest.until).map(|pause| pause.until_ms);
             match next.or_else(|| self.hours.and_then(|hours| hours.rests_until(rest.until))) {
                 Some(until) => rest.until = until,
                 None => break,
@@ -150,7 +149,9 @@ impl Service {
         self.pauses.iter().filter(|pause| pause.from_ms > now).min_by_key(|pause| pause.from_ms)
     }
 
-    fn pause_at(&self, now: AtMs) -> Option<&Pause> {
+    /// Returns the pause that runs at an instant, the one that lasts longest.
+    #[must_use]
+    pub fn pause(&self, now: AtMs) -> Option<&Pause> {
         let covers = |pause: &&Pause| pause.from_ms <= now && now < pause.until_ms;
         self.pauses.iter().filter(covers).max_by_key(|pause| pause.until_ms)
     }

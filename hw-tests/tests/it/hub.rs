@@ -15,6 +15,7 @@ mod nodes;
 mod operators;
 mod phone;
 mod scene;
+mod service;
 
 use machiai_hw_tests::servers::postgres::Postgres;
 use tempfile::TempDir;

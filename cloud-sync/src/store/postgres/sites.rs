@@ -28,6 +28,19 @@ pub(super) async fn seen_ms(tx: &Transaction<'_>, site: SiteId) -> Result<Option
     found.map(|row| row.try_get(0)).transpose().tried(step)
 }
 
+/// Returns what was said of when the hub serves.
+pub(super) async fn service(tx: &Transaction<'_>) -> Result<Option<String>, StoreError> {
+    let step = "read when the hub serves";
+    let found = row(tx, "SELECT said FROM service", &[]).await.tried(step)?;
+    found.map(|row| row.try_get(0)).transpose().tried(step)
+}
+
+/// Says when the hub serves.
+pub(super) async fn say_service(tx: &Transaction<'_>, said: &str) -> Result<(), StoreError> {
+    let put = "INSERT INTO service (one, said) VALUES (1, $1) ON CONFLICT (one) DO UPDATE SET said = excluded.said";
+    change(tx, put, &[&said]).await.tried("say when the hub serves").map(drop)
+}
+
 /// Returns a secret; the one drawn by the caller where there is none yet.
 pub(super) async fn secret(tx: &Transaction<'_>, name: &str, drawn: [u8; 32]) -> Result<[u8; 32], StoreError> {
     let step = "read a secret";

@@ -24,6 +24,17 @@ pub(super) fn seen_ms(db: &Connection, site: SiteId) -> Result<Option<i64>, Stor
     query.query_row([site.0], |row| row.get(0)).optional().tried(step)
 }
 
+/// Returns what was said of when the hub serves.
+pub(super) fn service(db: &Connection) -> Result<Option<String>, StoreError> {
+    db.query_row("SELECT said FROM service", [], |row| row.get(0)).optional().tried("read when the hub serves")
+}
+
+/// Says when the hub serves.
+pub(super) fn say_service(db: &Connection, said: &str) -> Result<(), StoreError> {
+    let put = "INSERT INTO service (one, said) VALUES (1, ?1) ON CONFLICT (one) DO UPDATE SET said = excluded.said";
+    db.execute(put, [said]).tried("say when the hub serves").map(drop)
+}
+
 /// Returns a secret; the one drawn by the caller where there is none yet.
 pub(super) fn secret(db: &Connection, name: &str, drawn: [u8; 32]) -> Result<[u8; 32], StoreError> {
     let step = "read a secret";
