@@ -86,12 +86,14 @@ pub(crate) enum Trouble {
     MonitorGone,
     /// Content that came from the hub was not what its hash says: it is thrown away, and fetched again later.
     ContentWrong,
+    /// Another box speaks for this site: a copied disk, or the one before this.
+    AnotherBox,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -102,6 +104,7 @@ impl Trouble {
         Self::BackupFailed,
         Self::MonitorGone,
         Self::ContentWrong,
+        Self::AnotherBox,
     ];
 }
 

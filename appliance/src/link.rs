@@ -12,6 +12,7 @@ pub mod line;
 mod pace;
 pub(crate) mod told;
 mod trust;
+mod twin;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use machiai_core::command::Command;
 use machiai_core::decide::lease_is_due;
+use machiai_core::ids::DeviceId;
 use machiai_journal::StoreError;
 use machiai_wire::box_side::{Action, Input, Machine, Who};
 use machiai_wire::run::of_airings;
@@ -30,13 +32,14 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::app::Shared;
+use crate::app::{Shared, Trouble};
 use crate::chance::Chance;
 use crate::config::Config;
 use clients::Clients;
 use held::Held;
 use identity::IdentityError;
 use line::Line;
+use twin::Opening;
 
 /// How long the thread waits at most before it looks again, in milliseconds of the clinic's clock: numbers are leased
 /// when the hours of reception begin, and nothing else may happen then.
@@ -92,12 +95,14 @@ impl Linking {
         let held = Held::read(app.gate.readers()).map_err(LinkError::Journal)?;
         let airings = held.airings(own);
         let who = Who { site: app.site, own: vec![own, of_airings(own)], late: airings };
+        let opening = Opening::new(who.own.clone(), app.gate.clock.now().0, hubs_device());
         let (events, waiting) = channel();
         tokio::spawn(look_at_changes(Arc::clone(app), events.clone()));
         let machine = Machine::new(who);
         let channel = Channel {
             app: Arc::clone(app),
             held,
+            opening,
             machine,
             line,
             asked: BTreeMap::new(),
@@ -140,6 +145,7 @@ async fn look_at_changes(app: Shared, events: Sender<Event>) {
 struct Channel {
     app: Shared,
     held: Held,
+    opening: Opening,
     machine: Machine,
     line: Line,
     /// What is under way, by the ask's number.
@@ -190,7 +196,11 @@ impl Channel {
                         Action::Ask(nth, ask) => self.ask(nth, ask),
                         Action::GiveUp(nth) => drop(self.asked.remove(&nth).map(|task| task.abort())),
                         Action::TakeIn(lines) => {
+                            let is_twins = lines.iter().any(|line| self.opening.is_anothers(line));
                             self.app.gate.receive_waiting(lines).map_err(told_fault)?;
+                            if is_twins {
+                                self.app.note(Trouble::AnotherBox, true);
+                            }
                             self.do_itself(Command::PlaceRemote)?;
                             next = Some(Input::Look);
                         }
@@ -243,6 +253,11 @@ impl Channel {
         let listens = told.mode.is_some();
         listens
     }
+}
+
+/// Returns by which device the hub writes its own facts.
+fn hubs_device() -> DeviceId {
+    "hub".parse().unwrap_or_else(|_| unreachable!("a fixed word of three letters"))
 }
 
 /// The journal could not be read or written: it was said in the log.

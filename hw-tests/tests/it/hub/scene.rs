@@ -16,10 +16,10 @@ use tempfile::TempDir;
 
 use super::Home;
 
-const SETTINGS: &str = include_str!("../../../data/morning-settings.toml");
+pub(super) const SETTINGS: &str = include_str!("../../../data/morning-settings.toml");
 
 /// When the scene begins, and how fast its clocks run: a minute without the clinic is a second.
-const STARTS: (&str, u32) = ("2026-11-24T09:00:00+09:00", 60);
+pub(super) const STARTS: (&str, u32) = ("2026-11-24T09:00:00+09:00", 60);
 
 /// How long box and hub may take until both hold the same, on the worst of lines.
 const EVEN_WITHIN: Duration = Duration::from_secs(180);
@@ -61,6 +61,12 @@ impl Scene {
         }
         let phone = Phone::new(hub.patients.address()).unwrap();
         Self { hub, daemon, api, phone, folder, home }
+    }
+
+    /// Starts the box again after it was killed.
+    pub(super) async fn restart(&mut self) {
+        self.daemon.run().await.unwrap();
+        self.api = Api::new(self.daemon.address(), Stopwatch::start()).unwrap();
     }
 
     /// Returns the file of the box's configuration.
