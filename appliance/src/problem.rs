@@ -124,10 +124,14 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownDevice
         | RefusalCode::UnknownTable
         | RefusalCode::UnknownItem
-        | RefusalCode::UnknownContent => StatusCode::NOT_FOUND,
-        RefusalCode::BadSettings | RefusalCode::TooLong | RefusalCode::BadValue | RefusalCode::FamilySize => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        | RefusalCode::UnknownContent
+        | RefusalCode::UnknownCall
+        | RefusalCode::UnknownReservation => StatusCode::NOT_FOUND,
+        RefusalCode::BadSettings
+        | RefusalCode::TooLong
+        | RefusalCode::BadValue
+        | RefusalCode::FromTheFuture
+        | RefusalCode::FamilySize => StatusCode::UNPROCESSABLE_ENTITY,
         RefusalCode::LineClosed
         | RefusalCode::LineOpen
         | RefusalCode::RemoteClosed
@@ -151,7 +155,10 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::TooMany
         | RefusalCode::TableChanged
         | RefusalCode::NotApproved
-        | RefusalCode::DeadlinePassed => StatusCode::CONFLICT,
+        | RefusalCode::DeadlinePassed
+        | RefusalCode::CallRunning
+        | RefusalCode::CallNotRunning
+        | RefusalCode::OutsideWindow => StatusCode::CONFLICT,
     }
 }
 

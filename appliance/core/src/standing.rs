@@ -153,6 +153,11 @@ impl Standing {
             | Fact::AiringBegun(_)
             | Fact::AiringContinued(_)
             | Fact::AiringEnded(_)
+            | Fact::ReservationSet(_)
+            | Fact::CallAssigned(_)
+            | Fact::RecordingMarked(_)
+            | Fact::TariffSet(_)
+            | Fact::CallWitnessed(_)
             | Fact::Unknown(_) => {}
         }
     }

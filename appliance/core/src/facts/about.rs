@@ -83,6 +83,11 @@ impl Fact {
             Self::AiringBegun(_) => "AiringBegun",
             Self::AiringContinued(_) => "AiringContinued",
             Self::AiringEnded(_) => "AiringEnded",
+            Self::ReservationSet(_) => "ReservationSet",
+            Self::CallAssigned(_) => "CallAssigned",
+            Self::RecordingMarked(_) => "RecordingMarked",
+            Self::TariffSet(_) => "TariffSet",
+            Self::CallWitnessed(_) => "CallWitnessed",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -115,6 +120,7 @@ impl Fact {
 
     /// Returns the visits that the fact is about; none for settings, lines and what an undo names by its acts.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one arm a kind of fact")]
     pub fn visits(&self) -> &[VisitId] {
         match self {
             Self::TicketIssued(fact) => slice::from_ref(&fact.visit),
@@ -184,6 +190,11 @@ impl Fact {
             | Self::AiringBegun(_)
             | Self::AiringContinued(_)
             | Self::AiringEnded(_)
+            | Self::ReservationSet(_)
+            | Self::CallAssigned(_)
+            | Self::RecordingMarked(_)
+            | Self::TariffSet(_)
+            | Self::CallWitnessed(_)
             | Self::Unknown(_) => &[],
         }
     }
