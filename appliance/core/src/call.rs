@@ -30,6 +30,9 @@ use told::{CallEnd, CallKey, CallWitnessed, Evidence, RecordingMarked, Reservati
 /// The kinds of fact that tell of connections.
 pub const CALL_KINDS: [&str; 4] = ["CallConnected", "CallDisconnected", "RecordingMarked", "CallWitnessed"];
 
+/// Those of them that begin and end connections.
+pub const CONNECTION_KINDS: [&str; 2] = ["CallConnected", "CallDisconnected"];
+
 /// The kinds of fact that say what connections belong to and how they are rated: a question reads these of all time.
 pub const BOOKING_KINDS: [&str; 3] = ["ReservationSet", "CallAssigned", "TariffSet"];
 

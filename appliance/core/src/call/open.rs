@@ -121,6 +121,12 @@ impl OpenCalls {
         self.open.iter().find(|call| call.key == *key)
     }
 
+    /// Returns the fact that began the connection which a fact ends.
+    #[must_use]
+    pub fn ended_by(&self, fact: &Fact) -> Option<FactId> {
+        if let Fact::CallDisconnected(end) = fact { self.running(&end.key).map(|call| call.begun) } else { None }
+    }
+
     /// Returns the connections that are over: those of an earlier start of the box, and those of which nothing was heard.
     ///
     /// What staff noted by hand is over when they say so: there are no heartbeats to be missed.
