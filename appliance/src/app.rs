@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::config::Config;
+use crate::config::{Config, Vendors};
 use crate::contents::Contents;
 use crate::gate::{Gate, GateError};
 use crate::link::told::Linked;
@@ -132,6 +132,8 @@ pub(crate) struct App {
     pub(crate) rehearsals: Rehearsals,
     /// How the channel to the hub does.
     pub(crate) linked: Linked,
+    /// Who else tells of consultation calls.
+    pub(crate) vendors: Vendors,
 }
 
 impl App {
@@ -151,6 +153,7 @@ impl App {
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
             linked: Linked::default(),
+            vendors: config.calls.clone(),
         }
     }
 

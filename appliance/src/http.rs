@@ -62,6 +62,7 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .merge(access::pages::routes())
         .merge(intake::api::routes())
         .merge(intake::calls::routes())
+        .merge(intake::vendor::routes())
         .merge(intake::plain::routes())
         .merge(intake::program::routes())
         .merge(intake::settings::routes())

@@ -6,3 +6,4 @@ pub(crate) mod calls;
 pub(crate) mod plain;
 pub(crate) mod program;
 pub(crate) mod settings;
+pub(crate) mod vendor;

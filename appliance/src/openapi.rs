@@ -3,7 +3,7 @@
 use utoipa::OpenApi;
 
 use crate::access::api as people;
-use crate::intake::{api, calls, program, settings};
+use crate::intake::{api, calls, program, settings, vendor};
 use crate::rehearsal;
 use crate::surface::{api as questions, board, calls as called, manager, notice, program as shown, report};
 
@@ -68,6 +68,9 @@ use crate::surface::{api as questions, board, calls as called, manager, notice, 
         calls::assign,
         calls::reserve,
         calls::set_tariff,
+        vendor::livekit,
+        vendor::twilio,
+        vendor::list,
         called::calls_of_month
     )
 )]

@@ -77,7 +77,12 @@ impl Problem {
 
     /// Makes the answer to a request one of whose texts cannot be used.
     pub(crate) fn of_field(words: &Words, status: StatusCode, code: &str, field: &str) -> Self {
-        let values = BTreeMap::from([("field".to_owned(), field.to_owned())]);
+        Self::of_value(words, status, code, ("field", field.to_owned()))
+    }
+
+    /// Makes the answer to a request whose sentence has one value.
+    pub(crate) fn of_value(words: &Words, status: StatusCode, code: &str, (name, value): (&str, String)) -> Self {
+        let values = BTreeMap::from([(name.to_owned(), value)]);
         let mut problem = Self::coded(words, status, code, &values);
         problem.0.values = values;
         problem

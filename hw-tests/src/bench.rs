@@ -4,6 +4,7 @@
 //! same disk, so that what else the machine does hits all alike.
 
 pub mod boards;
+pub mod calls;
 pub mod child;
 pub mod client;
 pub mod commits;
@@ -63,6 +64,8 @@ pub enum Job {
     Sync,
     /// A box that comes back after two weeks, on a slow line.
     Offline,
+    /// A month of consultation calls, rated.
+    Calls,
 }
 
 /// What the bench works with.
@@ -108,6 +111,7 @@ impl Bench {
                 Job::Screen => screen::measure(self, &mut report),
                 Job::Sync => sync::measure(self, &mut report),
                 Job::Offline => offline::measure(self, &mut report),
+                Job::Calls => calls::measure(&mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);
@@ -135,6 +139,7 @@ impl Job {
             Self::Screen => "screen",
             Self::Sync => "sync",
             Self::Offline => "offline",
+            Self::Calls => "calls",
         }
     }
 }

@@ -61,6 +61,13 @@ function table(heads, rows, kinds = []) {
 const block = (caption, ...inside) => make('section', '', 'block', make('h2', caption), ...inside);
 const heads = (...keys) => keys.map((it) => say(it));
 
+// A year back from the month that is shown, and what follows it.
+function months() {
+  const all = Array.from({ length: 14 }, (_, nth) => beside(shown.month, 1 - nth));
+  const name = new Intl.DateTimeFormat(locale(), { year: 'numeric', month: 'long', timeZone: 'UTC' });
+  $('month').replaceChildren(...all.map((month) => Object.assign(make('option', name.format(new Date(`${month}-01`))), { value: month })));
+  $('month').value = shown.month;
+}
 function running() {
   const calls = shown.open.map((call) => {
     const stop = make('button', say('stop'));
@@ -69,7 +76,7 @@ function running() {
       if (await ask('calls/disconnect', { reservation, endpoint, connection, reason: 'by_hand' })) load();
     };
     const kind = [call.test && say('test'), call.by_hand && say('hand')].filter(Boolean).join('・');
-    return make('li', '', '', make('b', call.reservation ?? '–'), make('span', `${call.endpoint} ${say('since', { at: exact(call.start.at_ms) })}`), make('i', kind), stop);
+    return make('li', '', '', make('b', call.reservation ?? say('nobodys')), make('span', `${call.endpoint} ${say('since', { at: exact(call.start.at_ms) })}`), make('i', kind), stop);
   });
   $('open').replaceChildren(...(calls.length ? calls : [make('li', say('nobody'))]));
 }
@@ -124,7 +131,7 @@ function draw() {
   $('lang').textContent = say('other');
   document.title = say('title');
   if (!shown) return;
-  $('month').value = shown.month;
+  months();
   running();
   // Nobody's typing is taken away.
   if (!$('month-of').contains(document.activeElement) || document.activeElement.tagName !== 'INPUT') month();
@@ -134,10 +141,11 @@ async function load(wanted = $('month').value) {
   if (said) shown = said;
   draw();
 }
-function other(by) {
-  const [year, of] = $('month').value.split('-').map(Number);
-  load(new Date(Date.UTC(year, of - 1 + by)).toISOString().slice(0, 7));
+function beside(month, by) {
+  const [year, of] = month.split('-').map(Number);
+  return new Date(Date.UTC(year, of - 1 + by)).toISOString().slice(0, 7);
 }
+const other = (by) => load(beside($('month').value, by));
 $('older').onclick = () => other(-1);
 $('newer').onclick = () => other(1);
 $('month').onchange = () => $('month').value && load();

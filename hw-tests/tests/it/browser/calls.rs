@@ -54,6 +54,8 @@ async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
         assert!(said.contains(wanted), "no {wanted} in {said}");
     }
     scene.picture("calls").await;
+    scene.run("document.querySelector('#month-of details').scrollIntoView()").await;
+    scene.picture("calls-details").await;
     scene.is_light().await;
 
     // By hand: begun and ended on this page.
@@ -73,6 +75,8 @@ async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
     scene.browser.size(320, 900).await.unwrap();
     scene.until("document.documentElement.scrollWidth === document.documentElement.clientWidth").await;
     scene.picture("calls-narrow").await;
+    scene.run("document.querySelector('#month-of details').scrollIntoView()").await;
+    scene.picture("calls-narrow-details").await;
     scene.browser.size(1180, 820).await.unwrap();
     scene.picture("calls-tablet").await;
     scene.is_quiet().await;
