@@ -103,7 +103,7 @@ function reservation(it) {
 function differences() {
   if (!shown.differences.length) return [];
   const rows = shown.differences.map((it) => [it.reservation, say(`vendors.${it.vendor}`), long(it.ours_ms), it.n_half ? `${long(it.theirs_ms)} ${say('half', { n: it.n_half })}` : long(it.theirs_ms)]);
-  return [block(say('differ'), make('p', say('differ_text'), 'care'), table(heads('reservation', 'vendors_of', 'ours', 'theirs').map((head, nth) => (nth === 1 ? '' : head)), rows))];
+  return [block(say('differ'), make('p', say('differ_text'), 'care'), table(heads('reservation', 'vendor', 'ours', 'theirs'), rows))];
 }
 function loose() {
   if (!shown.unassigned.length) return [];

@@ -69,6 +69,21 @@ async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
     scene.press(".assign button").await;
     scene.until("!document.querySelector('.assign')").await;
 
+    // The vendor saw another length: it is listed before any invoice.
+    let list =
+        "reservation,identity,connection,joined,left\\nR001,clinic-1,PA_1,2026-11-24T09:10:00,2026-11-24T09:20:00\\n";
+    scene
+        .run(&format!(
+            "return fetch('/api/v1/calls/vendor/list', {{ method: 'POST', body: '{list}' }}).then((it) => it.ok)"
+        ))
+        .await;
+    scene.press("#newer").await;
+    scene.press("#older").await;
+    scene.until("document.querySelector('main').innerText.includes('提供元の記録との違い')").await;
+    scene.until("[...document.querySelectorAll('td')].some((at) => at.textContent === '10分0秒')").await;
+    scene.run("scrollTo(0, 0)").await;
+    scene.picture("calls-differences").await;
+
     scene.press("#lang").await;
     scene.until("document.querySelector('main').innerText.includes('How the amount came about')").await;
     scene.press("#lang").await;
