@@ -87,3 +87,33 @@ async fn a_call_goes_on_as_another_connection_after_the_box_came_back() {
         [("CallConnected", "c1"), ("CallDisconnected", "c1"), ("CallConnected", "c2"), ("CallDisconnected", "c2")];
     assert_eq!(ends, expected);
 }
+
+#[tokio::test]
+async fn a_month_is_written_for_spreadsheets_in_both_encodings() {
+    let clinic = Clinic::new("2026-11-24 04:00:00");
+    let mut running = clinic.start();
+    let booked = json!({"reservation": "-R1", "starts_at_ms": 1_795_492_800_000_i64, "policy": "2026-04"});
+    running.press("calls/reservations", booked).await;
+    let of = |connection: &str| json!({"reservation": "-R1", "endpoint": "doctor-pc", "connection": connection});
+    running.press("calls/connect", of("c1")).await;
+    Stopwatch::start().wait_until(AFTER_THE_LAST);
+    running.press("calls/disconnect", of("c1")).await;
+    running.press("calls/connect", json!({"endpoint": "doctor-pc", "connection": "c2"})).await;
+
+    // While the daemon runs, and of this month unless another is asked for.
+    let file = clinic.folder.path().join("calls.csv");
+    clinic.carry_out(&["calls", "export", "--month", "2026-11", file.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let rows: Vec<&str> = text.split_terminator("\r\n").collect();
+    assert_eq!(rows.len(), 3, "{text}");
+    assert!(rows[0].starts_with("\u{FEFF}予約,予約の時刻,"), "{}", rows[0]);
+    assert!(rows[1].starts_with("'-R1,2026-11-24T13:00:00.000+09:00,2026-04,1,"), "no cell is run: {}", rows[1]);
+    assert!(rows[1].contains(",reservation-total,1,1,100,100,医院側の接続は1回、合計0分0秒です。"), "{}", rows[1]);
+    assert!(rows[2].starts_with(",,,1,2026-11-24T"), "{}", rows[2]);
+    clinic.carry_out(&["calls", "export", "--encoding", "shift-jis", "--month", "2026-11", file.to_str().unwrap()]);
+    let bytes = std::fs::read(&file).unwrap();
+    assert!(bytes.starts_with(b"\x97\x5c\x96\xf1,"), "予約 in Shift_JIS");
+    let december = clinic.carry_out(&["calls", "export", "--month", "2026-12"]);
+    assert_eq!(december.split_terminator("\r\n").count(), 1);
+    running.stop();
+}

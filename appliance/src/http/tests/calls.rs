@@ -1,9 +1,11 @@
 //! Bad input about consultation calls, and the vendors' webhooks from outside.
 
 use axum::http::StatusCode;
+use machiai_core::time::AtMs;
 use serde_json::json;
 
 use super::Clinic;
+use crate::house;
 use crate::intake::vendor::tests::{FOREIGN, LIVEKIT, LIVEKIT_TOKEN, TWILIO, TWILIO_SIGNATURE};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -33,6 +35,36 @@ async fn a_request_about_a_call_that_cannot_be_is_refused() {
     assert_eq!(clinic.get("/api/v1/calls?month=2026-13").await.body["code"], "bad_value");
     let told = clinic.get("/api/v1/calls").await.body;
     assert_eq!((&told["reservations"], &told["unassigned"], &told["open"]), (&json!([]), &json!([]), &json!([])));
+}
+
+#[tokio::test]
+async fn a_call_of_which_nothing_is_heard_ends_at_its_last_heartbeat_and_one_by_hand_goes_on() {
+    let clinic = Clinic::open_at_speed(500).await;
+    let beating = r#"{"reservation":"R1","endpoint":"pc","connection":"c1"}"#;
+    assert_eq!(clinic.press("calls/connect", beating).await.status, StatusCode::OK);
+    assert_eq!(
+        clinic.press("calls/connect", r#"{"reservation":"R2","endpoint":"pc","by_hand":true}"#).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(clinic.press("calls/heartbeat", beating).await.body["happened"], json!([]));
+    let seen: Vec<_> = clinic.app.gate.leases().into_values().collect();
+    assert_eq!(seen.len(), 1, "a heartbeat is kept");
+    house::keep_calls(&clinic.app).await;
+    assert_eq!(clinic.app.gate.leases().len(), 2, "what staff noted by hand is renewed");
+    while clinic.app.gate.clock.now().0.since(seen[0].at_ms) <= 46_000 {
+        tokio::task::yield_now().await;
+    }
+    house::keep_calls(&clinic.app).await;
+    let told = clinic.get("/api/v1/calls").await.body;
+    assert_eq!((told["open"].as_array().unwrap().len(), &told["open"][0]["reservation"]), (1, &json!("R2")));
+    let ended = &told["reservations"][0]["connections"][0];
+    assert_eq!((&ended["standing"], &ended["flags"]), (&json!({"ended": "silent"}), &json!(["silent"])));
+    let length_ms = seen[0].at_ms.since(AtMs(ended["from_ms"].as_i64().unwrap()));
+    assert!((ended["length_ms"].as_i64().unwrap() - length_ms).abs() <= 1, "{ended} is not {length_ms}");
+    assert_eq!(clinic.app.gate.leases().len(), 1, "its lease is gone with it");
+    house::keep_calls(&clinic.app).await;
+    let again = clinic.get("/api/v1/calls").await.body;
+    assert_eq!(again["reservations"][0]["connections"].as_array().unwrap().len(), 1, "once");
 }
 
 #[tokio::test]

@@ -94,6 +94,41 @@ fn two_reservations_are_rated_each_alone_and_taxed_together_once() {
 }
 
 #[test]
+fn the_three_calls_of_the_recorded_morning_are_rated_as_the_terms_say() {
+    let mut stage = Stage::new();
+    // By hand, from one device, as the morning has them; the clock is a day ahead from the second call's first end on.
+    let at = |time: &str| minutes(time) - minutes("780");
+    for (time, name, is_start) in [
+        ("780", "R001 doctor-pc -", true),
+        ("825", "R001 doctor-pc -", false),
+        ("830", "R002 doctor-pc -", true),
+        ("841:40", "R002 doctor-pc -", false),
+        ("845", "R002 doctor-pc -", true),
+        ("863:20", "R002 doctor-pc -", false),
+        ("880", "R003 doctor-pc -", true),
+        ("890", "R003 doctor-pc -", false),
+    ] {
+        stage.until(at(time));
+        if time == "841:40" {
+            stage.step_clock(24 * 60 * MINUTE_MS);
+        }
+        if is_start {
+            stage.connect(name)
+        } else {
+            stage.disconnect(name)
+        };
+    }
+    let invoice = stage.calls().invoice("2026-11".parse().unwrap(), &nothing_open());
+    let told: Vec<(&str, i64, i64)> = invoice
+        .reservations
+        .iter()
+        .map(|rated| (rated.reservation.as_str(), rated.connected_ms / 1_000, rated.given.units))
+        .collect();
+    assert_eq!(told, [("R001", 2_700, 2), ("R002", 1_800, 1), ("R003", 600, 1)]);
+    assert_eq!((invoice.yen, invoice.total_yen), (400, 440));
+}
+
+#[test]
 fn another_rate_of_tax_is_rounded_alone() {
     let mut stage = Stage::new();
     let reduced = Tariff { unit_yen: 99, tax_permille: 80, ..Tariff::built_in(Rule::ReservationTotal) };
