@@ -64,7 +64,7 @@ pub enum Job {
     Sync,
     /// A box that comes back after two weeks, on a slow line.
     Offline,
-    /// A month of consultation calls, rated.
+    /// Consultation calls: a month of them rated, and what heartbeats cost.
     Calls,
 }
 
@@ -111,7 +111,7 @@ impl Bench {
                 Job::Screen => screen::measure(self, &mut report),
                 Job::Sync => sync::measure(self, &mut report),
                 Job::Offline => offline::measure(self, &mut report),
-                Job::Calls => calls::measure(&mut report),
+                Job::Calls => calls::measure(self, &mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);

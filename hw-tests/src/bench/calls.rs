@@ -1,4 +1,4 @@
-//! How long it takes to rate a month of consultation calls, from the facts to the invoice.
+//! Consultation calls: how long it takes to rate a month, from the facts to the invoice, and what heartbeats cost.
 
 use anyhow::{Context, Result};
 use machiai_core::call::told::{CallEnd, CallKey, EndReason, Evidence, Reservation, Side};
@@ -8,6 +8,9 @@ use machiai_core::facts::Fact;
 use machiai_core::ids::{BootId, Origin, Seq, SiteId};
 use machiai_core::time::AtMs;
 
+use super::Bench;
+use super::client::Client;
+use super::daemon::{Daemon, With};
 use super::figures::{Limit, Report, Samples};
 use crate::demo::stopwatch::Stopwatch;
 
@@ -20,11 +23,47 @@ const N_TIMES: usize = 21;
 /// 2026-11-01 09:00 in Asia/Tokyo.
 const START: AtMs = AtMs(1_793_491_200_000);
 
-/// Measures.
+/// Calls that run at once, and how often each is heard of while that is measured.
+const N_RUNNING: u32 = 100;
+const N_BEATS: u32 = 20;
+
+/// How often the doctor's page tells that it is there, in seconds.
+const BEAT_EVERY_S: f64 = 10.0;
+
+/// Measures both.
 ///
 /// # Errors
-/// The month is not what it should be.
-pub fn measure(report: &mut Report) -> Result<()> {
+/// The month is not what it should be, or the daemon refuses a call.
+pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
+    rate(report)?;
+    beat(bench, report)
+}
+
+/// Has a hundred calls told of, again and again, and reads what processor time the daemon takes for it.
+fn beat(bench: &Bench, report: &mut Report) -> Result<()> {
+    let folder = bench.folder()?;
+    let (daemon, presses) = Daemon::open(&bench.program, folder.path(), With::default())?;
+    let mut browser = Client::connect(daemon.address())?;
+    let call = |nth: u32| format!(r#"{{"reservation":"R{nth}","endpoint":"pc{nth}","connection":"c{nth}"}}"#);
+    for nth in 0..N_RUNNING {
+        browser.ask(&presses.press("calls/connect", &call(nth))).context("cannot connect a call")?;
+    }
+    let before = daemon.used()?;
+    for _ in 0..N_BEATS {
+        for nth in 0..N_RUNNING {
+            browser.ask(&presses.press("calls/heartbeat", &call(nth))).context("a heartbeat was refused")?;
+        }
+    }
+    let used = daemon.used()?.saturating_sub(before);
+    let each = used / (N_RUNNING * N_BEATS);
+    let share = each.as_secs_f64() * f64::from(N_RUNNING) / BEAT_EVERY_S * 100.0;
+    let from =
+        format!("{each:?} of processor a heartbeat, each on disk before its answer, {} of them", N_RUNNING * N_BEATS);
+    report.add("100 calls with a heartbeat every 10 s", (share, "% of a core"), Limit::AtMost(1.0), from);
+    daemon.stop()
+}
+
+fn rate(report: &mut Report) -> Result<()> {
     let facts = month()?;
     let mut samples = Samples::default();
     for _ in 0..N_TIMES {
