@@ -43,7 +43,7 @@ demo: build-packages screen-packages ## run the appliance with an emulated print
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
 # make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper, screen, sync, offline,
-#                                    fleet
+#                                    fleet, calls
 # make bench OUT=FILE                leaves the figures as JSON too
 bench: build-packages bench-packages ## measure speed and memory; ratios and medians from one run
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hub -p machiai-hw-tests --bins

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::config::Config;
+use crate::config::{Config, Vendors};
 use crate::contents::Contents;
 use crate::gate::{Gate, GateError};
 use crate::health::Printers;
@@ -138,6 +138,8 @@ pub(crate) struct App {
     pub(crate) linked: Linked,
     /// How the printers do.
     pub(crate) printers: Printers,
+    /// Who else tells of consultation calls.
+    pub(crate) vendors: Vendors,
 }
 
 impl App {
@@ -158,6 +160,7 @@ impl App {
             rehearsals: Rehearsals::new(config),
             linked: Linked::default(),
             printers: Printers::default(),
+            vendors: config.calls.clone(),
         }
     }
 

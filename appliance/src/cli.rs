@@ -71,6 +71,12 @@ pub enum Action {
         #[command(subcommand)]
         which: AiringsWhich,
     },
+    /// Writes the consultation calls of a month with their amounts, as CSV.
+    Calls {
+        /// What is written.
+        #[command(subcommand)]
+        which: CallsWhich,
+    },
     /// Looks into the journal.
     Journal {
         /// What to do with it.
@@ -120,6 +126,39 @@ pub enum AiringsWhich {
         /// The file; standard output where none is named.
         file: Option<PathBuf>,
     },
+}
+
+/// What is written of consultation calls.
+#[derive(Debug, Subcommand)]
+pub enum CallsWhich {
+    /// Every reservation of a month with its amount, and the connections that belong to none.
+    Export {
+        /// The file; standard output where none is named.
+        file: Option<PathBuf>,
+        /// Which month, in Asia/Tokyo: 2026-11; the running one where none is named.
+        #[arg(long)]
+        month: Option<String>,
+        /// How characters are written: utf-8, or shift-jis for spreadsheets of old.
+        #[arg(long, value_parser = encoding, default_value = "utf-8")]
+        encoding: Encoding,
+    },
+}
+
+/// How the characters of a list are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8 with a byte-order mark.
+    Utf8,
+    /// `Shift_JIS` as Windows has it.
+    ShiftJis,
+}
+
+fn encoding(name: &str) -> Result<Encoding, String> {
+    match name {
+        "utf-8" => Ok(Encoding::Utf8),
+        "shift-jis" => Ok(Encoding::ShiftJis),
+        _ => Err("it is utf-8 or shift-jis".to_owned()),
+    }
 }
 
 /// The rows of one month.
@@ -247,6 +286,9 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
                 AiringsWhich::Scheduled { file } => file.as_deref(),
             };
             say(file, &crate::program::airings(&read(&cli.config)?, which)?)
+        }
+        Action::Calls { which: CallsWhich::Export { file, month, encoding } } => {
+            say(file.as_deref(), &crate::calls::export(&read(&cli.config)?, month.as_deref(), *encoding)?)
         }
         Action::Journal { work } => on_journal(&read(&cli.config)?, work),
     }

@@ -43,6 +43,9 @@ pub struct Config {
     /// Films and stills: where they come from, and how much may be kept.
     #[serde(default)]
     pub content: Content,
+    /// The vendor's witness of consultation calls, beside ours.
+    #[serde(default)]
+    pub calls: Vendors,
     /// A folder whose templates, words and pages take the place of the built-in ones.
     #[serde(default)]
     pub assets: Option<PathBuf>,
@@ -70,6 +73,64 @@ impl Default for Content {
     /// A season of weeks, and room on the smallest disk that is sold.
     fn default() -> Self {
         Self { watched: None, prepare: None, quota_mib: 20 * 1024 }
+    }
+}
+
+/// Which video products tell what they saw of consultation calls, and how they sign it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vendors {
+    /// What the names of the clinic's own participants begin with; all others are patients.
+    pub clinic: String,
+    /// LiveKit's webhook.
+    pub livekit: Option<Livekit>,
+    /// Twilio's status callback.
+    pub twilio: Option<Twilio>,
+}
+
+impl Default for Vendors {
+    /// Nobody is heard; a clinic's participants are those that say so.
+    fn default() -> Self {
+        Self { clinic: "clinic".to_owned(), livekit: None, twilio: None }
+    }
+}
+
+/// How LiveKit signs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Livekit {
+    /// The API key, which names the secret.
+    pub key: String,
+    /// The secret.
+    pub secret: Secret,
+}
+
+/// How Twilio signs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twilio {
+    /// The account's auth token.
+    pub token: Secret,
+    /// The address of the callback as Twilio knows it, which it signs.
+    pub url: String,
+}
+
+/// A secret of the configuration, which no log shows.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Returns the secret's bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
     }
 }
 
@@ -339,6 +400,15 @@ mod tests {
         assert_eq!(with("512").unwrap().hub_kbit_s, Some(512));
         assert!(matches!(with("0"), Err(ConfigError::NoPace)));
         assert!(matches!(with("-1"), Err(ConfigError::Malformed { .. })));
+    }
+
+    #[test]
+    fn a_vendors_secret_is_read_and_never_shown() {
+        let calls = "[calls]\nlivekit = { key = \"API1\", secret = \"hush\" }\n";
+        let config = read(&format!("site = 1\nstate = \"/s\"\n{calls}")).unwrap();
+        assert_eq!((config.calls.clinic.as_str(), config.calls.twilio.is_none()), ("clinic", true));
+        assert_eq!(config.calls.livekit.as_ref().unwrap().secret.bytes(), b"hush");
+        assert!(!format!("{config:?}").contains("hush"), "{config:?}");
     }
 
     #[test]

@@ -119,6 +119,8 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     rehearsal::end(&app).await;
     let printing_before = app.gate.read(|clinic| clinic.printing.values().cloned().collect());
     note_opening(&app, after).await?;
+    // What ran when the last run ended is over: it ends at its last evidence, before anybody is heard.
+    house::keep_calls(&app).await;
 
     // Wire.
     let listener = listen(config.listen)?;

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use machiai_core::call::Leases;
 use machiai_core::command::Command;
 use machiai_core::envelope::{By, Cmd};
 use machiai_core::ids::{DeviceId, Origin};
@@ -138,6 +139,11 @@ impl Gate {
     /// Reads the clinic as the facts on disk have it.
     pub(crate) fn read<T>(&self, question: impl FnOnce(&Clinic) -> T) -> T {
         self.published.read(question)
+    }
+
+    /// Returns the last evidence on disk of each call that runs.
+    pub(crate) fn leases(&self) -> Leases {
+        self.published.leases()
     }
 
     /// Asks the journal for what no view holds: days that are over, settings of old.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use machiai_core::call::decide::CallCommand;
 use machiai_core::command::Command;
 use machiai_core::time::Day;
 use machiai_journal::open::Disk;
@@ -28,6 +29,7 @@ pub(crate) async fn keep(app: Shared, config: Config) {
         if let Err(cause) = app.ask_itself(Command::KeepHouse).await {
             tracing::warn!(error = %cause, "housekeeping waits for the next turn");
         }
+        keep_calls(&app).await;
         rehearsal::end_if_over(&app).await;
         let faults = app.panel.reload();
         for fault in &faults {
@@ -37,6 +39,17 @@ pub(crate) async fn keep(app: Shared, config: Config) {
             app.note(Trouble::TemplateFault, true);
         }
         back_up(&app, &config).await;
+    }
+}
+
+/// Ends consultation calls of which nothing is heard any more, at their last evidence, and renews those noted by hand.
+pub(crate) async fn keep_calls(app: &App) {
+    if app.gate.read(|clinic| clinic.calls.open.is_empty()) && app.gate.leases().is_empty() {
+        return;
+    }
+    let command = Command::Consultation { command: CallCommand::Keep };
+    if let Err(cause) = app.ask_itself(command).await {
+        tracing::warn!(error = %cause, "calls that are over wait for the next turn");
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod api;
 pub(crate) mod body;
+pub(crate) mod calls;
 pub(crate) mod plain;
 pub(crate) mod program;
 pub(crate) mod settings;
+pub(crate) mod vendor;

@@ -6,6 +6,7 @@
 mod access;
 mod answer;
 mod app;
+mod calls;
 mod causes;
 mod chance;
 pub mod check;
@@ -33,5 +34,6 @@ mod rules;
 mod scene;
 mod seal;
 pub mod settings;
+mod sheet;
 pub mod surface;
 mod token;

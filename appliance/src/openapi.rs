@@ -3,9 +3,9 @@
 use utoipa::OpenApi;
 
 use crate::access::api as people;
-use crate::intake::{api, program, settings};
+use crate::intake::{api, calls, program, settings, vendor};
 use crate::rehearsal;
-use crate::surface::{api as questions, board, manager, notice, program as shown, report};
+use crate::surface::{api as questions, board, calls as called, manager, notice, program as shown, report};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -59,7 +59,19 @@ use crate::surface::{api as questions, board, manager, notice, program as shown,
         people::open_pairing,
         people::unpair,
         rehearsal::start_now,
-        rehearsal::end_now
+        rehearsal::end_now,
+        calls::connect,
+        calls::test,
+        calls::heartbeat,
+        calls::disconnect,
+        calls::mark,
+        calls::assign,
+        calls::reserve,
+        calls::set_tariff,
+        vendor::livekit,
+        vendor::twilio,
+        vendor::list,
+        called::calls_of_month
     )
 )]
 pub(crate) struct Api;

@@ -77,7 +77,12 @@ impl Problem {
 
     /// Makes the answer to a request one of whose texts cannot be used.
     pub(crate) fn of_field(words: &Words, status: StatusCode, code: &str, field: &str) -> Self {
-        let values = BTreeMap::from([("field".to_owned(), field.to_owned())]);
+        Self::of_value(words, status, code, ("field", field.to_owned()))
+    }
+
+    /// Makes the answer to a request whose sentence has one value.
+    pub(crate) fn of_value(words: &Words, status: StatusCode, code: &str, (name, value): (&str, String)) -> Self {
+        let values = BTreeMap::from([(name.to_owned(), value)]);
         let mut problem = Self::coded(words, status, code, &values);
         problem.0.values = values;
         problem
@@ -124,10 +129,14 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownDevice
         | RefusalCode::UnknownTable
         | RefusalCode::UnknownItem
-        | RefusalCode::UnknownContent => StatusCode::NOT_FOUND,
-        RefusalCode::BadSettings | RefusalCode::TooLong | RefusalCode::BadValue | RefusalCode::FamilySize => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        | RefusalCode::UnknownContent
+        | RefusalCode::UnknownCall
+        | RefusalCode::UnknownReservation => StatusCode::NOT_FOUND,
+        RefusalCode::BadSettings
+        | RefusalCode::TooLong
+        | RefusalCode::BadValue
+        | RefusalCode::FromTheFuture
+        | RefusalCode::FamilySize => StatusCode::UNPROCESSABLE_ENTITY,
         RefusalCode::LineClosed
         | RefusalCode::LineOpen
         | RefusalCode::RemoteClosed
@@ -151,7 +160,10 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::TooMany
         | RefusalCode::TableChanged
         | RefusalCode::NotApproved
-        | RefusalCode::DeadlinePassed => StatusCode::CONFLICT,
+        | RefusalCode::DeadlinePassed
+        | RefusalCode::CallRunning
+        | RefusalCode::CallNotRunning
+        | RefusalCode::OutsideWindow => StatusCode::CONFLICT,
     }
 }
 

@@ -4,12 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use machiai_core::call::decide::CallCommand;
+use machiai_core::call::open::OpenCall;
+use machiai_core::call::told::Evidence;
+use machiai_core::call::{BOOKING_KINDS, CONNECTION_KINDS, Leases};
 use machiai_core::clock::PEER_AHEAD_MS;
 use machiai_core::command::Command;
 use machiai_core::decide::{Context, Edge, decide};
 use machiai_core::envelope::{By, Canonical, Cmd, Envelope, Stamp};
 use machiai_core::facts::Fact;
-use machiai_core::ids::{Origin, SiteId, VisitId};
+use machiai_core::ids::{FactId, Origin, SiteId, VisitId};
 use machiai_core::program::{AIRING_KINDS, PROGRAM_KINDS};
 use machiai_core::queue::{Clinic, FOLD_VERSION, Taken};
 use machiai_core::refusal::Refusal;
@@ -17,7 +21,8 @@ use machiai_core::standing::{STANDING_KINDS, Standing};
 use machiai_core::time::{AtMs, Day};
 use machiai_journal::reader::Checkpoint;
 use machiai_journal::{
-    Decision, Draft, Heard, Kept, Position, Reader, Redated, Rules, SecretChange, StampParts, Store, StoreError,
+    Decision, Draft, Heard, Kept, LeaseChange, Position, Reader, Redated, Rules, SecretChange, StampParts, Store,
+    StoreError,
 };
 use tokio::sync::watch;
 
@@ -67,13 +72,19 @@ const N_DAYS: usize = 3;
 #[derive(Debug)]
 pub(crate) struct Published {
     clinic: RwLock<Clinic>,
+    leases: RwLock<Leases>,
     changed: watch::Sender<u64>,
 }
 
 impl Published {
-    fn new(clinic: Clinic) -> Self {
+    fn new(clinic: Clinic, leases: Leases) -> Self {
         let (changed, _) = watch::channel(clinic.n_facts);
-        Self { clinic: RwLock::new(clinic), changed }
+        Self { clinic: RwLock::new(clinic), leases: RwLock::new(leases), changed }
+    }
+
+    /// Returns the last evidence on disk of each call that runs.
+    pub(crate) fn leases(&self) -> Leases {
+        self.leases.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads the clinic as the facts on disk have it.
@@ -98,12 +109,19 @@ pub(crate) struct ClinicRules {
     newest: Option<StampParts>,
     edge: DrawnEdge,
     clock: Clock,
+    /// The last evidence of calls that run.
+    leases: Leases,
     /// Facts of other machines that are ahead of this box's clock: folded in when it gets there.
     awaited: Vec<Envelope>,
     /// When each business day was opened, or got the date that it has.
     days: Days,
     /// Whether facts were heard that belong before those folded in.
     is_out_of_order: bool,
+}
+
+/// Returns the clocks as evidence.
+const fn seen(now: &StampParts) -> Evidence {
+    Evidence { boot: now.boot, mono_ms: now.mono_ms, at_ms: now.at_ms }
 }
 
 /// Where in the order of facts each business day begins.
@@ -121,10 +139,11 @@ impl ClinicRules {
         tokens: Tokens,
     ) -> Result<Self, StoreError> {
         let Folded { clinic: working, position, awaited } = folded(reader, ahead(&clock))?;
-        let checkpointed = position;
+        let (checkpointed, leases) = (position, reader.leases()?);
         Ok(Self {
             site,
-            published: Arc::new(Published::new(working.clone())),
+            published: Arc::new(Published::new(working.clone(), leases.clone())),
+            leases,
             working,
             unpublished: Vec::new(),
             position,
@@ -168,6 +187,34 @@ impl ClinicRules {
     fn day_before(&self, at: Canonical) -> (Option<Day>, Option<Stamp>) {
         let before = self.days.range(..at).next_back().map(|(_, day)| *day);
         (before, self.days.range(at..).find(|(next, _)| **next > at).map(|(next, _)| next.stamp))
+    }
+
+    /// Returns what keeping calls comes to, for the rules of core know no leases: those that are over end.
+    fn kept(&self, command: &Command, now: &StampParts) -> Option<Command> {
+        let is_keep = matches!(command, Command::Consultation { command: CallCommand::Keep });
+        let lost = || self.working.calls.lost(&self.leases, &seen(now));
+        is_keep.then(|| Command::Consultation { command: CallCommand::End { lost: lost() } })
+    }
+
+    /// Changes the leases as a decision has it: a heartbeat and what staff noted by hand are seen now, what ended goes.
+    fn change_leases(&mut self, command: &Command, facts: &[Fact], now: &Evidence) -> Vec<LeaseChange> {
+        let Command::Consultation { command } = command else { return Vec::new() };
+        let ended: BTreeSet<FactId> = facts.iter().filter_map(|fact| self.working.calls.ended_by(fact)).collect();
+        let beaten = if let CallCommand::Beat { call, .. } = command { Some(call) } else { None };
+        let is_kept = |call: &OpenCall| *command == CallCommand::Keep && call.by_hand && !ended.contains(&call.begun);
+        let is_seen = |call: &&OpenCall| beaten == Some(&call.key) || is_kept(call);
+        let open = &self.working.calls.open;
+        let renewed = open.iter().filter(is_seen).map(|call| LeaseChange::Renew { call: call.begun, seen: *now });
+        let is_gone = |call: &FactId| ended.contains(call) || open.iter().all(|open| open.begun != *call);
+        let gone = self.leases.keys().copied().filter(is_gone).map(|call| LeaseChange::End { call });
+        let changes: Vec<LeaseChange> = renewed.chain(gone).collect();
+        for change in &changes {
+            match change {
+                LeaseChange::Renew { call, seen } => drop(self.leases.insert(*call, *seen)),
+                LeaseChange::End { call } => drop(self.leases.remove(call)),
+            }
+        }
+        changes
     }
 
     /// Returns what everybody reads.
@@ -285,13 +332,17 @@ fn folded_anew(reader: &Reader, until: AtMs) -> Result<(Clinic, Vec<Envelope>), 
     };
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
     add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
+    add(reader.facts_of_kinds(&BOOKING_KINDS)?);
     let days = days_to_fold(reader, until)?;
     for day in &days {
         add(reader.facts_of_day(*day)?);
     }
+    let today = Day::holding(until, 0);
+    // A call may run before the first session was ever opened, and from one day into the next.
+    let first = days.first().copied().unwrap_or(today);
+    add(reader.facts_of_kinds_in(&CONNECTION_KINDS, (first, today.max(first)))?);
     if days.is_empty() && until < AtMs(i64::MAX) {
         // A monitor may run before the first session was ever opened.
-        let today = Day::holding(until, 0);
         add(reader.facts_of_kinds_in(&AIRING_KINDS, (today, today))?);
     }
     let (mut clinic, mut awaited) = (Clinic::default(), Vec::new());
@@ -364,10 +415,13 @@ impl Rules for ClinicRules {
             by: ask.by.clone(),
             cmd: ask.cmd.clone(),
         };
-        match decide(&self.working, &ask.command, &context, &mut self.edge) {
+        let kept = self.kept(&ask.command, now);
+        match decide(&self.working, kept.as_ref().unwrap_or(&ask.command), &context, &mut self.edge) {
             Err(refusal) => Decision::nothing(Err(refusal)),
             Ok(drafts) => {
-                self.newest = Some(*now);
+                if !drafts.is_empty() {
+                    self.newest = Some(*now);
+                }
                 let facts: Vec<Fact> = drafts.iter().map(|draft| draft.fact.clone()).collect();
                 let mut secrets = ask.secrets.clone();
                 for fact in &facts {
@@ -375,13 +429,15 @@ impl Rules for ClinicRules {
                         secrets.extend(erased.keys.iter().map(seal::destroy));
                     }
                 }
+                let site = self.site;
                 let stamped = |draft: machiai_core::decide::Draft| Draft {
-                    site: self.site,
+                    site,
                     line: draft.line,
                     by: ask.by.clone(),
                     fact: draft.fact,
                 };
                 Decision {
+                    leases: self.change_leases(&ask.command, &facts, &seen(now)),
                     facts: drafts.into_iter().map(stamped).collect(),
                     secrets,
                     answer: Ok(Done { facts, replayed: false }),
@@ -423,6 +479,11 @@ impl Rules for ClinicRules {
     }
 
     fn publish(&mut self) {
+        (*self.published.leases.write().unwrap_or_else(PoisonError::into_inner)).clone_from(&self.leases);
+        if self.unpublished.is_empty() {
+            // A heartbeat is no fact: nobody draws anything anew for it.
+            return;
+        }
         let mut clinic = self.published.clinic.write().unwrap_or_else(PoisonError::into_inner);
         for fact in self.unpublished.drain(..) {
             clinic.after(&fact);
@@ -438,6 +499,8 @@ impl Rules for ClinicRules {
         self.days = days(from)?;
         (self.working, self.position, self.awaited) = (clinic, position, awaited);
         self.is_out_of_order = false;
+        self.leases = from.leases()?;
+        (*self.published.leases.write().unwrap_or_else(PoisonError::into_inner)).clone_from(&self.leases);
         *self.published.clinic.write().unwrap_or_else(PoisonError::into_inner) = self.working.clone();
         self.published.changed.send_replace(self.working.n_facts);
         Ok(())

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod board;
+pub(crate) mod calls;
 pub(crate) mod manager;
 pub(crate) mod notice;
 pub(crate) mod pages;

@@ -4,6 +4,7 @@
 //! same disk, so that what else the machine does hits all alike.
 
 pub mod boards;
+pub mod calls;
 pub mod child;
 pub mod client;
 pub mod commits;
@@ -66,6 +67,8 @@ pub enum Job {
     Offline,
     /// Ten thousand boxes on one hub, and a thousand that come back together.
     Fleet,
+    /// Consultation calls: a month of them rated, and what heartbeats cost.
+    Calls,
 }
 
 /// What the bench works with.
@@ -112,6 +115,7 @@ impl Bench {
                 Job::Sync => sync::measure(self, &mut report),
                 Job::Offline => offline::measure(self, &mut report),
                 Job::Fleet => fleet::measure(self, &mut report),
+                Job::Calls => calls::measure(self, &mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);
@@ -140,6 +144,7 @@ impl Job {
             Self::Sync => "sync",
             Self::Offline => "offline",
             Self::Fleet => "fleet",
+            Self::Calls => "calls",
         }
     }
 }

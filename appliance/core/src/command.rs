@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::decide::CallCommand;
 use crate::facts::{CancelReason, Channel, Fact, Lang, OpenedAfter, PrintOutcome, PrintTrouble};
 use crate::health::HealthReported;
-use crate::ids::{
-    DeviceId, FactId, Label, LineNo, Number, PlaceId, ReservationId, RoomId, SessionId, StaffId, VisitId,
-};
+use crate::ids::{DeviceId, FactId, Label, LineNo, Number, PlaceId, RoomId, SessionId, StaffId, VisitId};
 use crate::people::{DeviceKind, Means, Staff};
 use crate::program::decide::ProgramCommand;
 use crate::seal::Sealed;
@@ -252,19 +251,10 @@ pub enum Command {
         /// Whose.
         visit: VisitId,
     },
-    /// The clinic's side of a video consultation connects.
-    ConnectCall {
-        /// For which reservation.
-        reservation: ReservationId,
-        /// From where.
-        endpoint: DeviceId,
-    },
-    /// The clinic's side of a video consultation disconnects.
-    DisconnectCall {
-        /// For which reservation.
-        reservation: ReservationId,
-        /// From where.
-        endpoint: DeviceId,
+    /// Does something about consultation calls.
+    Consultation {
+        /// What.
+        command: CallCommand,
     },
     /// Adds a member of staff, or changes name and role.
     SetStaff {

@@ -17,9 +17,10 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::call;
 use crate::command::Command;
 use crate::envelope::{By, Cmd, Trust};
-use crate::facts::{CallEnd, DayOpened, DayRedated, Fact, JournalOpened, OpenedAfter};
+use crate::facts::{DayOpened, DayRedated, Fact, JournalOpened, OpenedAfter};
 use crate::ids::{LineNo, StaffId, VisitId};
 use crate::program::{self, AIRING_KINDS, PROGRAM_KINDS};
 use crate::queue::Clinic;
@@ -159,13 +160,9 @@ fn decide_today(
             print::end(clinic, *visit, *attempt, (*outcome, *trouble))
         }
         Command::Erase { visit } => visit::erase(clinic, *visit),
-        Command::ConnectCall { reservation, endpoint } => {
-            let end = CallEnd { reservation: reservation.clone(), endpoint: endpoint.clone() };
-            Ok(vec![Draft::of_site(Fact::CallConnected(end))])
-        }
-        Command::DisconnectCall { reservation, endpoint } => {
-            let end = CallEnd { reservation: reservation.clone(), endpoint: endpoint.clone() };
-            Ok(vec![Draft::of_site(Fact::CallDisconnected(end))])
+        Command::Consultation { command } => {
+            let facts = call::decide::decide(&clinic.calls, command, context.now)?;
+            Ok(facts.into_iter().map(Draft::of_site).collect())
         }
         Command::SetStaff { staff } => people::set(clinic, staff),
         Command::RemoveStaff { staff } => people::remove(clinic, staff),
@@ -296,8 +293,7 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::Print { .. }
         | Command::EndPrint { .. }
         | Command::Erase { .. }
-        | Command::ConnectCall { .. }
-        | Command::DisconnectCall { .. }
+        | Command::Consultation { .. }
         | Command::SetStaff { .. }
         | Command::RemoveStaff { .. }
         | Command::Pair { .. }

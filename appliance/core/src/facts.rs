@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use numbers::{Gap, GapReason, JumpReason, Lease, NumbersJumped, NumbersLeased};
 
+use crate::call::told::{CallAssigned, CallEnd, CallWitnessed, RecordingMarked, Reservation, TariffSet};
 use crate::health::HealthReported;
-use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, ReservationId, RoomId, SessionId, VisitId};
+use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, RoomId, SessionId, VisitId};
 use crate::people::{OfDevice, OfStaff, Pairing, SignedIn, SignedOut, Staff};
 use crate::program::as_run::{AiringBegun, AiringContinued, AiringEnded, ItemSkipped};
 use crate::program::content::{Content, ContentQuarantined, LeasesRenewed, OfContent, OwnAiring};
@@ -183,6 +184,16 @@ pub enum Fact {
 
     /// The box told how it does, in coarse values, because one of them changed.
     HealthReported(HealthReported),
+    /// A reservation of a video consultation was made, moved or cancelled.
+    ReservationSet(Reservation),
+    /// A connection without a reservation was given to one, or taken from it.
+    CallAssigned(CallAssigned),
+    /// A call's recording started, paused or stopped.
+    RecordingMarked(RecordingMarked),
+    /// The tariff of calls was set.
+    TariffSet(TariffSet),
+    /// The vendor of the video product told what it saw of a call.
+    CallWitnessed(CallWitnessed),
 
     /// A kind that this version does not know: kept and passed on by its bytes.
     #[serde(skip)]
@@ -548,13 +559,4 @@ pub struct PersonalErased {
     pub visits: Vec<VisitId>,
     /// The keys destroyed.
     pub keys: Vec<KeyId>,
-}
-
-/// See [`Fact::CallConnected`] and [`Fact::CallDisconnected`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallEnd {
-    /// The reservation.
-    pub reservation: ReservationId,
-    /// The clinic's endpoint.
-    pub endpoint: crate::ids::DeviceId,
 }

@@ -217,6 +217,9 @@ impl FromStr for LineAddress {
 
 macro_rules! word_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        word_id!($(#[$doc])* $name, $what, 40, b"-_./");
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $most:literal, $signs:literal) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
         #[serde(transparent)]
@@ -240,8 +243,8 @@ macro_rules! word_id {
             type Err = BadId;
 
             fn from_str(text: &str) -> Result<Self, BadId> {
-                let fits = (1..=40).contains(&text.len())
-                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
+                let fits = (1..=$most).contains(&text.len())
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || $signs.contains(&b));
                 if fits { Ok(Self(text.to_string())) } else { Err(BadId { wanted: $what }) }
             }
         }
@@ -314,6 +317,44 @@ word_id!(
     /// What an advert is for, so that competitors can be told: `pharmacy`, `insurance`.
     AdvertClass,
     "advert class of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// One connection of one end of a consultation call, drawn by whoever connects.
+    ConnectionId,
+    "connection id of 1 to 64 letters, figures, or - _ . /",
+    64,
+    b"-_./"
+);
+word_id!(
+    /// The vendor's own name of something that it saw of a call.
+    EventId,
+    "event id of 1 to 64 letters, figures, or - _ . /",
+    64,
+    b"-_./"
+);
+word_id!(
+    /// A version of the cancellation policy, as it was shown at booking.
+    PolicyVersion,
+    "policy version of 1 to 40 letters, figures, or - _ . /"
+);
+word_id!(
+    /// A tariff of consultation calls.
+    TariffName,
+    "tariff of 1 to 40 letters, figures, or - _ . /"
+);
+impl TariffName {
+    /// Names a tariff that is built in.
+    pub(crate) fn built_in(word: &'static str) -> Self {
+        Self(word.to_string())
+    }
+}
+
+word_id!(
+    /// Where a recording lies: an address without a query, or a path.
+    RecordingPlace,
+    "place of 1 to 200 letters, figures, or - _ . / :",
+    200,
+    b"-_./:"
 );
 
 /// What is printed, shown and called (受付番号): the line's prefix and the number, as in `105` or `A012`.

@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod board;
 pub mod calendar;
+pub mod call;
 pub mod clock;
 pub mod command;
 pub mod decide;

@@ -73,7 +73,7 @@ pub struct Latest<T> {
 }
 
 impl<T> Latest<T> {
-    fn set(&mut self, at: Canonical, value: T) {
+    pub(crate) fn set(&mut self, at: Canonical, value: T) {
         if self.at <= Some(at) {
             *self = Self { at: Some(at), value };
         }
@@ -297,6 +297,11 @@ impl Program {
             | Fact::SignedIn(_)
             | Fact::SignedOut(_)
             | Fact::SignInsEnded
+            | Fact::ReservationSet(_)
+            | Fact::CallAssigned(_)
+            | Fact::RecordingMarked(_)
+            | Fact::TariffSet(_)
+            | Fact::CallWitnessed(_)
             | Fact::Unknown(_) => {}
         }
     }

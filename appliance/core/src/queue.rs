@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::open::OpenCalls;
 use crate::envelope::{By, Canonical, Head};
 use crate::facts::PrintBegun;
 use crate::ids::{BootId, DeviceId, FactId, Label, LineNo, Number, Origin, PlaceId, RoomId, Seq, SessionId, VisitId};
@@ -25,7 +26,7 @@ use crate::standing::Standing;
 use crate::time::{AtMs, Day};
 
 /// Version of this fold: a checkpoint written by another is not used.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// How many calls are remembered for the board's call frames.
 const MAX_MOMENTS: usize = 32;
@@ -160,6 +161,8 @@ pub struct Clinic {
     pub program: Program,
     /// What each monitor airs and aired.
     pub aired: BTreeMap<PlaceId, Aired>,
+    /// The consultation calls that run.
+    pub calls: OpenCalls,
     /// Who changed the settings last, so that nobody overwrites what they have not seen.
     pub last_set: Option<LastSet>,
     /// The business day; none before the first.

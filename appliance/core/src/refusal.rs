@@ -107,6 +107,18 @@ codes! {
     NotApproved = "not_approved",
     /// The program table's deadline, `month` and `day`, has passed.
     DeadlinePassed = "deadline_passed",
+    /// The connection of a call runs already.
+    CallRunning = "call_running",
+    /// No such connection runs: it never began, or is over.
+    CallNotRunning = "call_not_running",
+    /// No such connection without a reservation.
+    UnknownCall = "unknown_call",
+    /// No such reservation of a consultation call.
+    UnknownReservation = "unknown_reservation",
+    /// The connection is too far from the reservation's start to belong to it.
+    OutsideWindow = "outside_window",
+    /// The time that is told is still to come.
+    FromTheFuture = "from_the_future",
 }
 
 impl fmt::Display for RefusalCode {

@@ -154,6 +154,11 @@ impl Standing {
             | Fact::AiringContinued(_)
             | Fact::AiringEnded(_)
             | Fact::HealthReported(_)
+            | Fact::ReservationSet(_)
+            | Fact::CallAssigned(_)
+            | Fact::RecordingMarked(_)
+            | Fact::TariffSet(_)
+            | Fact::CallWitnessed(_)
             | Fact::Unknown(_) => {}
         }
     }

@@ -117,6 +117,53 @@ impl<'de> Deserialize<'de> for Day {
     }
 }
 
+/// A calendar month in Asia/Tokyo, written `2026-11`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Month(civil::Date);
+
+impl Month {
+    /// Returns the month that holds an instant.
+    #[must_use]
+    pub fn holding(at: AtMs) -> Self {
+        Self(at.in_tokyo().date().first_of_month())
+    }
+
+    /// Returns its first day.
+    #[must_use]
+    pub const fn first(self) -> Day {
+        Day(self.0)
+    }
+
+    /// Returns its last day.
+    #[must_use]
+    pub fn last(self) -> Day {
+        Day(self.0.last_of_month())
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.strftime("%Y-%m"))
+    }
+}
+
+impl FromStr for Month {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        match alloc::format!("{text}-01").parse() {
+            Ok(first) if text.len() == 7 => Ok(Self(first)),
+            Ok(_) | Err(_) => Err(BadId { wanted: "month such as 2026-11" }),
+        }
+    }
+}
+
+impl Serialize for Month {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 /// A time of day in minutes after midnight, written `8:30`; `24:00` and later hours belong to the day they follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DayTime(pub u16);
@@ -173,6 +220,17 @@ mod tests {
         let dawn: Timestamp = "2026-11-24T04:00:00+09:00".parse().unwrap();
         assert_eq!(Day::holding(AtMs(night.as_millisecond()), 240).to_string(), "2026-11-23");
         assert_eq!(Day::holding(AtMs(dawn.as_millisecond()), 240).to_string(), "2026-11-24");
+    }
+
+    #[test]
+    fn a_month_is_all_of_its_days_in_tokyo() {
+        let february: Month = "2028-02".parse().unwrap();
+        assert_eq!([february.first(), february.last()].map(|day| day.to_string()), ["2028-02-01", "2028-02-29"]);
+        let new_year: Timestamp = "2026-12-31T15:00:00Z".parse().unwrap();
+        assert_eq!(Month::holding(AtMs(new_year.as_millisecond())).to_string(), "2027-01");
+        for bad in ["2026-13", "2026", "2026-1", "x", "", "2026-11-1"] {
+            assert!(bad.parse::<Month>().is_err(), "{bad:?} was taken for a month");
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use machiai_core::call::told::Evidence;
 use machiai_core::envelope::{Envelope, Head, Malformed, Stamp};
+use machiai_core::ids::FactId;
 use machiai_core::time::Day;
 use serde::Deserialize;
 
@@ -145,6 +147,23 @@ impl fmt::Debug for SecretChange {
             Self::Delete { .. } => f.debug_struct("Delete").finish_non_exhaustive(),
         }
     }
+}
+
+/// A change of what is known of calls that run, which goes to disk with the facts of the same command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// A call was seen to stand: in place of what was seen before.
+    Renew {
+        /// The fact that began it.
+        call: FactId,
+        /// When, by which clocks.
+        seen: Evidence,
+    },
+    /// A call is over.
+    End {
+        /// The fact that began it.
+        call: FactId,
+    },
 }
 
 #[cfg(test)]

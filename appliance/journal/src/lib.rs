@@ -33,7 +33,7 @@ mod write;
 pub use check::{Report, verify};
 pub use copy::{backup, export, restore};
 pub use error::{ExportError, JournalError, OpenError, RestoreError, StartError, StoreError};
-pub use kept::{Kept, NewFact, Position, Redated, SecretChange};
+pub use kept::{Kept, LeaseChange, NewFact, Position, Redated, SecretChange};
 pub use open::{Disk, Open, Opened};
 pub use reader::{Reader, Readers};
 pub use rules::{AnswerTo, Decision, Draft, Heard, Received, Rules, StampParts, Stamper, Submission};

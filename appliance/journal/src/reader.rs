@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use machiai_core::call::Leases;
+use machiai_core::call::told::Evidence;
 use machiai_core::envelope::Stamp;
-use machiai_core::ids::{FactId, Origin, Seq};
+use machiai_core::ids::{BootId, FactId, Origin, Seq};
 use machiai_core::time::{AtMs, Day};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -131,6 +133,21 @@ impl Reader {
         // The index holds no fact without a key, and a plan that is kept must not ask the bound value whether it is one.
         let query = "SELECT position, line FROM facts WHERE cmd = ?1 AND cmd IS NOT NULL ORDER BY position";
         self.facts(query, params![key])
+    }
+
+    /// Returns the last evidence of calls that have not ended, by the facts that began them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when they cannot be read; if it is damage, the journal must be set aside.
+    pub fn leases(&self) -> Result<Leases, StoreError> {
+        let step = "read the last evidence of calls";
+        let mut query = self.db.prepare_cached("SELECT origin, seq, boot, mono_ms, at_ms FROM leases").step(step)?;
+        let read = |row: &Row<'_>| {
+            let call = FactId { origin: Origin::from_bytes(row.get(0)?), seq: Seq(row.get(1)?) };
+            let (boot, at_ms) = (BootId::from_bytes(row.get(2)?), AtMs(row.get(4)?));
+            Ok((call, Evidence { boot, mono_ms: row.get(3)?, at_ms }))
+        };
+        query.query_map([], read).and_then(Iterator::collect).step(step)
     }
 
     /// Returns the newest fact of each origin, found by index.

@@ -6,7 +6,7 @@ use machiai_core::ids::{BootId, LineNo, SiteId};
 use machiai_core::time::{AtMs, Day};
 
 use crate::error::{JournalError, StoreError};
-use crate::kept::{Position, Redated, SecretChange};
+use crate::kept::{LeaseChange, Position, Redated, SecretChange};
 use crate::reader::Reader;
 use crate::store::Store;
 
@@ -51,6 +51,8 @@ pub struct Decision<A> {
     pub facts: Vec<Draft>,
     /// Secrets that go to disk with the facts.
     pub secrets: Vec<SecretChange>,
+    /// What is known of calls that run, which goes to disk with the facts, or alone where there are none.
+    pub leases: Vec<LeaseChange>,
     /// What the caller is told once the facts are on disk.
     pub answer: A,
 }
@@ -58,7 +60,7 @@ pub struct Decision<A> {
 impl<A> Decision<A> {
     /// Returns a decision that changes nothing, such as a refusal.
     pub const fn nothing(answer: A) -> Self {
-        Self { facts: Vec::new(), secrets: Vec::new(), answer }
+        Self { facts: Vec::new(), secrets: Vec::new(), leases: Vec::new(), answer }
     }
 }
 

@@ -10,7 +10,7 @@ mod embedded {
 }
 
 /// The newest schema this version knows.
-pub(crate) const NEWEST: u32 = 1;
+pub(crate) const NEWEST: u32 = 2;
 
 /// The oldest SQLite without the fault that could corrupt a journal while it is written and checkpointed at once.
 pub(crate) const OLDEST_SQLITE: i32 = 3_051_003;

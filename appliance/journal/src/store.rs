@@ -11,7 +11,7 @@ use rusqlite::params;
 use crate::check::{self, Chains, SLICE_FACTS};
 use crate::error::{OpenError, Step, StoreError};
 use crate::files::Lock;
-use crate::kept::{NewFact, Position, Redated, SecretChange};
+use crate::kept::{LeaseChange, NewFact, Position, Redated, SecretChange};
 use crate::open::{Open, Opened};
 use crate::reader::{Checkpoint, Reader, Readers};
 use crate::schema::Synchronous;
@@ -32,6 +32,8 @@ pub struct Batch {
     pub facts: Vec<NewFact>,
     /// Changes of the secrets.
     pub secrets: Vec<SecretChange>,
+    /// Changes of what is known of calls that run.
+    pub leases: Vec<LeaseChange>,
     /// Facts that count to another day than was thought.
     pub redated: Vec<Redated>,
 }
@@ -40,7 +42,7 @@ impl Batch {
     /// Whether there is nothing to keep.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.secrets.is_empty()
+        self.facts.is_empty() && self.secrets.is_empty() && self.leases.is_empty()
     }
 }
 
@@ -217,7 +219,11 @@ impl Store {
                 return Ok(false);
             }
         }
-        Ok(true)
+        let leases = reader.leases()?;
+        Ok(batch.leases.iter().all(|change| match change {
+            LeaseChange::Renew { call, seen } => leases.get(call) == Some(seen),
+            LeaseChange::End { call } => !leases.contains_key(call),
+        }))
     }
 
     /// Puts a fold's checkpoint in the place of its older one.

@@ -287,6 +287,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
             pending.by_key.insert(cmd.key.clone(), (cmd.digest.clone(), facts));
         }
         pending.batch.secrets.extend(decision.secrets);
+        pending.batch.leases.extend(decision.leases);
         Ok(decision.answer)
     }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::check::FactRow;
 use crate::error::{Step, StoreError};
-use crate::kept::{NewFact, Position, Redated, SecretChange, day_column};
+use crate::kept::{LeaseChange, NewFact, Position, Redated, SecretChange, day_column};
 use crate::reader::{Newest, Reader};
 use crate::store::Batch;
 use machiai_wire::chain::Hash;
@@ -114,6 +114,9 @@ pub(crate) fn write(
     for redated in &batch.redated {
         redate(db, redated).step("give facts their day")?;
     }
+    for change in &batch.leases {
+        change_lease(db, change).step("keep the last evidence of a call")?;
+    }
     let mut must_scrub = false;
     for change in &batch.secrets {
         must_scrub |= change_secret(db, change).step("keep a secret")?;
@@ -165,6 +168,22 @@ fn redate(db: &Connection, redated: &Redated) -> rusqlite::Result<()> {
     let (first, end) = (redated.first, redated.end);
     let (end_at, end_n) = (end.map(|end| end.at.0), end.map(|end| end.n));
     db.prepare_cached(REDATE)?.execute(params![from, to, first.at.0, first.n, end_at, end_n]).map(drop)
+}
+
+/// Changes what is known of a call that runs.
+fn change_lease(db: &Connection, change: &LeaseChange) -> rusqlite::Result<()> {
+    let done = match change {
+        LeaseChange::Renew { call, seen } => {
+            let put = "INSERT OR REPLACE INTO leases (origin, seq, boot, mono_ms, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)";
+            let values = params![call.origin.bytes(), call.seq.0, seen.boot.bytes(), seen.mono_ms, seen.at_ms.0];
+            db.prepare_cached(put)?.execute(values)
+        }
+        LeaseChange::End { call } => {
+            let end = "DELETE FROM leases WHERE origin = ?1 AND seq = ?2";
+            db.prepare_cached(end)?.execute(params![call.origin.bytes(), call.seq.0])
+        }
+    };
+    done.map(drop)
 }
 
 /// Changes a secret; whether an older value was there, of which nothing may stay behind.

@@ -79,6 +79,7 @@ fn is_for_managers(route: &str) -> bool {
         "/api/v1/staff",
         "/api/v1/devices",
         "/api/v1/sign-ins",
+        "/api/v1/calls/tariff",
     ]
     .into_iter()
     .any(is_under)
@@ -137,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_each_request_needs() {
-        let rows: [(Method, &str, &str, Need); 23] = [
+        let rows: [(Method, &str, &str, Need); 25] = [
             (GET, "/pair", "/pair", Need::Nothing),
             (POST, "/pair", "/pair", Need::Nothing),
             (GET, "/trust", "/trust", Need::Nothing),
@@ -159,6 +160,8 @@ mod tests {
             (GET, "/rehearsal/api/{*rest}", "/rehearsal/api/v1/visits", Need::Desk),
             (POST, "/rehearsal/api/{*rest}", "/rehearsal/api/v1/visits/0/arrive", Need::Person),
             (POST, "/api/v1/rehearsal/start", "/api/v1/rehearsal/start", Need::Person),
+            (POST, "/api/v1/calls/heartbeat", "/api/v1/calls/heartbeat", Need::Person),
+            (POST, "/api/v1/calls/tariff", "/api/v1/calls/tariff", Need::Manager),
             (GET, "/anything/new", "/anything/new", Need::Desk),
             (POST, "/anything/new", "/anything/new", Need::Person),
         ];

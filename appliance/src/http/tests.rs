@@ -1,5 +1,6 @@
 //! Bad input: each request gets a clear refusal and changes nothing.
 
+mod calls;
 mod manager;
 mod rehearsal;
 
@@ -43,10 +44,16 @@ struct Told {
 
 impl Clinic {
     async fn open() -> Self {
+        Self::open_at_speed(1).await
+    }
+
+    /// Opens it on a clock that runs so many times faster.
+    async fn open_at_speed(speed: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
-            "site = 1001\nstate = \"{}\"\nballast_mib = 0\n[rehearsal]\nstarts = \"2026-11-24T08:31:00+09:00\"\nspeed = 1\n",
-            folder.path().join("state").display()
+            "site = 1001\nstate = \"{}\"\nballast_mib = 0\n[rehearsal]\nstarts = \"2026-11-24T08:31:00+09:00\"\nspeed = {speed}\n{}",
+            folder.path().join("state").display(),
+            crate::intake::vendor::tests::CONFIG,
         );
         let config: Config = toml::from_str(&text).unwrap();
         let (gate, after) = daemon::open(&config, None, Box::new(|| ())).unwrap();

@@ -6,6 +6,8 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
+use machiai_core::call::decide::CallCommand;
+use machiai_core::call::told::{CallKey, EndReason, Side};
 use machiai_core::command::{Command, Showing, Take};
 use machiai_core::facts::{CancelReason, Channel, Lang};
 use machiai_core::ids::{DeviceId, Label, LineAddress, LineNo, Number, ReservationId, RoomId, SessionId, VisitId};
@@ -365,13 +367,13 @@ async fn consultation(
     order: Order<EndpointBody>,
 ) -> Answer {
     let reservation: ReservationId = parsed(&app, &reservation)?;
-    let endpoint = order.body.endpoint.clone();
+    let call = CallKey { reservation: Some(reservation), endpoint: order.body.endpoint.clone(), connection: None };
     let command = match act.as_str() {
-        "connect" => Command::ConnectCall { reservation, endpoint },
-        "disconnect" => Command::DisconnectCall { reservation, endpoint },
+        "connect" => CallCommand::Connect { call, side: Side::Clinic, test: false, by_hand: true },
+        "disconnect" => CallCommand::Disconnect { call, reason: Some(EndReason::ByHand) },
         _ => return Err(unknown(&app)),
     };
-    carry(&app, ask(order, command)).await
+    carry(&app, ask(order, Command::Consultation { command })).await
 }
 
 pub(super) fn ask<T>(order: Order<T>, command: Command) -> Ask {

@@ -1,13 +1,10 @@
 //! `machiai airings`: what was aired as CSV, UTF-8 with a byte-order mark, in the order in which it began.
 
+use crate::sheet::{instant, table};
 use machiai_core::program::Program;
 use machiai_core::program::as_run::{AsRun, Cut, End};
 use machiai_core::program::content::ContentKind;
 use machiai_core::program::lists::{AiredFacility, ScheduledFacility};
-use machiai_core::time::AtMs;
-
-/// What spreadsheets know UTF-8 by.
-const MARK: &str = "\u{FEFF}";
 
 /// Writes the as-run rows: one for each airing and hour.
 ///
@@ -81,24 +78,6 @@ pub(crate) fn of_scheduled(rows: &[ScheduledFacility]) -> Result<Vec<u8>, csv::E
     table("site,advertiser,content,table,revision,slot,item,from,to", rows.iter().map(cells))
 }
 
-fn table(head: &str, rows: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>, csv::Error> {
-    let mut to = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(MARK.as_bytes().to_vec());
-    to.write_record(head.split(','))?;
-    for row in rows {
-        to.write_record(row.iter().map(|cell| text(cell)))?;
-    }
-    to.into_inner().map_err(|unwritten| unwritten.into_error().into())
-}
-
-/// Writes a cell so that no spreadsheet runs it: an apostrophe makes it a text.
-fn text(cell: &str) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.to_owned() }
-}
-
-fn instant(at: AtMs) -> String {
-    format!("{}+09:00", at.in_tokyo().strftime("%Y-%m-%dT%H:%M:%S%.3f"))
-}
-
 /// Writes milliseconds as seconds with three figures behind the point.
 fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms.div_euclid(1_000), ms.rem_euclid(1_000))
@@ -132,28 +111,8 @@ const fn end_word(end: End) -> &'static str {
 mod tests {
     use super::*;
 
-    fn written(cell: &str) -> String {
-        let rows = [vec![cell.to_owned(), "x".to_owned()]];
-        String::from_utf8(table("a,b", rows.into_iter()).unwrap()).unwrap()
-    }
-
     #[test]
-    fn no_cell_is_run_by_a_spreadsheet_and_every_one_is_read_as_it_is() {
-        for (cell, expected) in [
-            ("film", "film"),
-            ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0"),
-            ("-1", "'-1"),
-            ("a,\"b\"\nc", "\"a,\"\"b\"\"\nc\""),
-            ("=a,b", "\"'=a,b\""),
-            ("お知らせ", "お知らせ"),
-        ] {
-            assert_eq!(written(cell), format!("\u{FEFF}a,b\r\n{expected},x\r\n"));
-        }
-    }
-
-    #[test]
-    fn an_instant_is_that_of_tokyo_and_a_length_keeps_its_milliseconds() {
-        assert_eq!(instant(AtMs(1_795_478_400_250)), "2026-11-24T09:00:00.250+09:00");
+    fn a_length_keeps_its_milliseconds() {
         assert_eq!([0, 61_005].map(seconds), ["0.000", "61.005"]);
     }
 }

@@ -26,7 +26,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 18] = [
+const FILES: [File; 22] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
@@ -36,6 +36,8 @@ const FILES: [File; 18] = [
     ("program.html", HTML, include_bytes!("../../../kiosk-assets/pages/program.html")),
     ("people.html", HTML, include_bytes!("../../../kiosk-assets/pages/people.html")),
     ("report.html", HTML, include_bytes!("../../../kiosk-assets/pages/report.html")),
+    ("calls.html", HTML, include_bytes!("../../../kiosk-assets/pages/calls.html")),
+    ("call.html", HTML, include_bytes!("../../../kiosk-assets/pages/call.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("fonts.css", CSS, include_bytes!("../../../kiosk-assets/pages/fonts.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
@@ -44,6 +46,8 @@ const FILES: [File; 18] = [
     ("people.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/people.js")),
     ("program.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/program.js")),
     ("manager.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/manager.js")),
+    ("calls.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/calls.js")),
+    ("call.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/call.js")),
     ("report.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/report.js")),
 ];
 
@@ -62,6 +66,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/board", get(async |State(app), headers| page(&app, &headers, "board.html")))
         .merge(desk_routes())
         .route("/desk/program", get(program))
+        .route("/desk/calls", get(async |State(app), headers| page(&app, &headers, "calls.html")))
+        .route("/call", get(async |State(app), headers| page(&app, &headers, "call.html")))
         .route("/kiosk", get(kiosk))
         .route("/kiosk/number", get(number))
         .route("/manager", get(async |State(app), headers| page(&app, &headers, "manager.html")))

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use machiai_core::call::connection::{Connection, Standing};
+use machiai_core::call::{Calls, Leases};
 use machiai_core::envelope::Envelope;
-use machiai_core::facts::Fact;
 use machiai_core::ids::{FactId, ReservationId, SiteId};
 use machiai_core::program::as_run::{AsRun, End, as_run};
 use machiai_core::program::content::ContentHash;
@@ -28,9 +29,10 @@ const MARKS: [&str; 2] = ["\"kind\":\"Airing", "\"kind\":\"Call"];
 /// A consultation call (通信記録) of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Call {
-    pub(super) reservation: ReservationId,
-    pub(super) from: Option<AtMs>,
-    /// None while it lasts, or where nothing tells.
+    /// None while nobody has said which.
+    pub(super) reservation: Option<ReservationId>,
+    pub(super) from: AtMs,
+    /// None while it lasts, as far as the hub knows.
     pub(super) to: Option<AtMs>,
 }
 
@@ -81,21 +83,17 @@ pub(super) fn airings(facts: &[Envelope]) -> Vec<Aired> {
     rows.into_values().collect()
 }
 
-/// Makes one row of each call, in the order in which they began.
+/// Makes one row of each connection, in the order in which they began.
 pub(super) fn calls(facts: &[Envelope]) -> Vec<Call> {
-    let mut ordered: Vec<&Envelope> = facts.iter().collect();
-    ordered.sort_by_key(|fact| fact.head.canonical());
-    let mut calls: Vec<Call> = Vec::new();
-    for Envelope { head, fact } in ordered {
-        if let Fact::CallConnected(of) = fact {
-            calls.push(Call { reservation: of.reservation.clone(), from: Some(head.at_ms), to: None });
-        } else if let Fact::CallDisconnected(of) = fact {
-            let is_it = |call: &&mut Call| call.reservation == of.reservation && call.to.is_none();
-            match calls.iter_mut().rev().find(is_it) {
-                Some(call) => call.to = Some(head.at_ms),
-                None => calls.push(Call { reservation: of.reservation.clone(), from: None, to: Some(head.at_ms) }),
-            }
-        }
-    }
-    calls
+    let mut calls = Calls::default();
+    facts.iter().for_each(|fact| calls.after(fact));
+    let of_each = calls.connections(&Leases::new()).into_iter();
+    let mut rows: Vec<Call> = of_each.flat_map(|(of, all)| all.into_iter().map(move |one| row(of.as_ref(), &one))).collect();
+    rows.sort_by_key(|row| row.from);
+    rows
+}
+
+fn row(reservation: Option<&ReservationId>, one: &Connection) -> Call {
+    let to = matches!(one.standing, Standing::Ended(_)).then(|| one.from_ms.plus_ms(one.length_ms));
+    Call { reservation: reservation.cloned(), from: one.from_ms, to }
 }

@@ -181,8 +181,8 @@ impl Pages {
             counts => counts.into_iter().map(|(title, (n, n_s))| context! { title, n, minutes => n_s.saturating_add(59) / 60 }).collect::<Vec<_>>(),
             airings => view.airings.iter().rev().take(MOST_AIRINGS).map(aired).collect::<Vec<_>>(),
             calls => view.calls.iter().map(|call| context! {
-                reservation => call.reservation.to_string(),
-                from => call.from.map(AtMs::clock_face), to => call.to.map(AtMs::clock_face),
+                reservation => call.reservation.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string),
+                from => call.from.clock_face(), to => call.to.map(AtMs::clock_face),
             }).collect::<Vec<_>>(),
             told => told.as_ref().map(|(text, _)| text), is_done => told.as_ref().is_some_and(|(_, is_done)| *is_done),
             ..self.around(about)

@@ -96,7 +96,7 @@ impl Rules for Desk {
                 SecretChange::Put { key_id, purpose: "visit".to_owned(), value: value.clone() }
             }
         });
-        Decision { facts: texts.map(draft).collect(), secrets: secrets.collect(), answer: number }
+        Decision { facts: texts.map(draft).collect(), secrets: secrets.collect(), leases: Vec::new(), answer: number }
     }
 
     fn take_in(&mut self, fact: &Envelope, _position: Position) {

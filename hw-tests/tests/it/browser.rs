@@ -5,6 +5,7 @@
 mod access;
 mod axe;
 mod board;
+mod calls;
 mod desk;
 mod files;
 mod kiosk;

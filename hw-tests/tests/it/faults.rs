@@ -71,7 +71,7 @@ impl Clinic {
     }
 
     /// Sets the wall clock, in UTC; the monotonic clock goes on as it does.
-    fn set_wall(&self, wall: &str) {
+    pub(crate) fn set_wall(&self, wall: &str) {
         let aside = self.folder.path().join("wall.new");
         write(&aside, wall).unwrap();
         std::fs::rename(&aside, &self.wall).unwrap();
@@ -85,13 +85,13 @@ impl Clinic {
         command
     }
 
-    fn carry_out(&self, arguments: &[&str]) -> String {
+    pub(crate) fn carry_out(&self, arguments: &[&str]) -> String {
         let done = self.command().args(arguments).output().unwrap();
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
     }
 
-    fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         self.start_by(|command| command)
     }
 
@@ -110,24 +110,40 @@ impl Clinic {
 }
 
 impl Running {
-    async fn press(&mut self, path: &str, body: Value) -> Value {
-        self.n_presses += 1;
-        let request = self.client.post(format!("{}api/v1/{path}", self.address)).json(&body);
-        let (key, device) = (format!("{}-{}", self.child.id(), self.n_presses), format!("d/{}", self.n_presses));
-        let answer = request.header("idempotency-key", key).header("machiai-device", device).send().await.unwrap();
-        let is_good = answer.status().is_success();
-        let told: Value = answer.json().await.unwrap();
+    pub(crate) async fn press(&mut self, path: &str, body: Value) -> Value {
+        let (is_good, told) = self.ask(path, body).await;
         assert!(is_good, "{path}: {told}");
         told
     }
 
-    async fn take(&mut self) -> Value {
+    /// Presses what is to be refused, and returns the code of the refusal.
+    pub(crate) async fn refused(&mut self, path: &str, body: Value) -> String {
+        let (is_good, told) = self.ask(path, body).await;
+        assert!(!is_good, "{path}: {told}");
+        told["code"].as_str().unwrap().to_owned()
+    }
+
+    async fn ask(&mut self, path: &str, body: Value) -> (bool, Value) {
+        self.n_presses += 1;
+        let request = self.client.post(format!("{}api/v1/{path}", self.address)).json(&body);
+        let (key, device) = (format!("{}-{}", self.child.id(), self.n_presses), format!("d/{}", self.n_presses));
+        let answer = request.header("idempotency-key", key).header("machiai-device", device).send().await.unwrap();
+        (answer.status().is_success(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn take(&mut self) -> Value {
         self.press("lines/1001-1/tickets", json!({})).await["tickets"][0].clone()
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str) -> Value {
         let address = format!("{}api/v1/{path}", self.address);
         self.client.get(address).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Ends it as a power cut does: nothing is said to it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     pub(crate) fn stop(mut self) {

@@ -84,6 +84,11 @@ impl Fact {
             Self::AiringContinued(_) => "AiringContinued",
             Self::AiringEnded(_) => "AiringEnded",
             Self::HealthReported(_) => "HealthReported",
+            Self::ReservationSet(_) => "ReservationSet",
+            Self::CallAssigned(_) => "CallAssigned",
+            Self::RecordingMarked(_) => "RecordingMarked",
+            Self::TariffSet(_) => "TariffSet",
+            Self::CallWitnessed(_) => "CallWitnessed",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -187,6 +192,11 @@ impl Fact {
             | Self::AiringContinued(_)
             | Self::AiringEnded(_)
             | Self::HealthReported(_)
+            | Self::ReservationSet(_)
+            | Self::CallAssigned(_)
+            | Self::RecordingMarked(_)
+            | Self::TariffSet(_)
+            | Self::CallWitnessed(_)
             | Self::Unknown(_) => &[],
         }
     }

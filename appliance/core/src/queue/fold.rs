@@ -36,6 +36,7 @@ impl Clinic {
         self.standing.after(fact);
         self.program.after(envelope);
         self.air(envelope);
+        self.calls.after(envelope);
         if fact.is_setting() {
             self.last_set = Some(LastSet { id: head.id(), by: head.by.clone(), at: head.at_ms });
         }
@@ -161,7 +162,12 @@ impl Clinic {
             | Fact::AiringBegun(_)
             | Fact::AiringContinued(_)
             | Fact::AiringEnded(_)
-            | Fact::HealthReported(_) => {}
+            | Fact::HealthReported(_)
+            | Fact::ReservationSet(_)
+            | Fact::CallAssigned(_)
+            | Fact::RecordingMarked(_)
+            | Fact::TariffSet(_)
+            | Fact::CallWitnessed(_) => {}
         }
     }
 

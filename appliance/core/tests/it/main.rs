@@ -8,6 +8,7 @@ mod program;
 
 mod board;
 mod calls;
+mod consultations;
 mod days;
 mod estimates;
 mod golden;

@@ -14,7 +14,7 @@ mod outlook;
 mod properties;
 mod publish;
 mod recorded;
-mod words;
+pub(crate) mod words;
 
 use std::collections::BTreeSet;
 

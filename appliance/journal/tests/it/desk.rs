@@ -90,7 +90,7 @@ impl Rules for Desk {
             Ask::Destroy(key_id) => (vec![one], vec![SecretChange::Delete { key_id: key_id.clone() }]),
             Ask::Overflow => (vec![one, draft("x".repeat(70_000))], vec![]),
         };
-        Decision { facts, secrets, answer: number }
+        Decision { facts, secrets, leases: Vec::new(), answer: number }
     }
 
     fn take_in(&mut self, fact: &Envelope, _position: Position) {

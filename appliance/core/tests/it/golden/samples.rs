@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use machiai_core::envelope::{By, Cmd, Head, Trust};
 use machiai_core::facts::{
-    Arrived, CallEnd, Called, CancelReason, Cancelled, Channel, DayOpened, DayRedated, Fact, Family, FamilyJoined, Gap,
+    Arrived, Called, CancelReason, Cancelled, Channel, DayOpened, DayRedated, Fact, Family, FamilyJoined, Gap,
     GapReason, InRoom, JournalOpened, JumpReason, Lang, Lease, LineClosed, LineOpened, LineRemoved, MessageSet,
     MovedTo, NumbersJumped, NumbersLeased, OfVisit, OpenedAfter, PersonalErased, Placed, PrintBegun, PrintEnded,
     PrintOutcome, PrintTrouble, PrinterRemoved, Rank, RoomRemoved, TicketIssued, Undone,
@@ -58,7 +58,7 @@ pub(super) fn samples() -> Vec<Fact> {
     let called = Called { visits: vec![visit(1), visit(2)], room: "room1".parse().unwrap() };
     let placed = Placed { visit: visit(1), rank: Rank(-1_048_576), note: Some(sealed()) };
     let moved = MovedTo { visit: visit(1), to: LineNo(2), rank: Rank(3_145_728) };
-    let call = CallEnd { reservation: "r-2026/11".parse().unwrap(), endpoint: "cam_1".parse().unwrap() };
+    let call = super::calls::by_hand();
     let day = "2026-11-24".parse().unwrap();
     let mut facts = settings();
     facts.extend([
@@ -109,6 +109,7 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.push(super::program::scene());
     facts.extend(from_afar());
     facts.extend(health());
+    facts.extend(super::calls::calls());
     facts
 }
 

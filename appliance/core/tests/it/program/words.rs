@@ -8,15 +8,15 @@ use rstest::rstest;
 
 use super::{Stage, at};
 
-const JA: &str = include_str!("../../../../../kiosk-assets/words/ja.toml");
-const EN: &str = include_str!("../../../../../kiosk-assets/words/en.toml");
-const ZH: &str = include_str!("../../../../../kiosk-assets/words/zh.toml");
-const KO: &str = include_str!("../../../../../kiosk-assets/words/ko.toml");
+pub(crate) const JA: &str = include_str!("../../../../../kiosk-assets/words/ja.toml");
+pub(crate) const EN: &str = include_str!("../../../../../kiosk-assets/words/en.toml");
+pub(crate) const ZH: &str = include_str!("../../../../../kiosk-assets/words/zh.toml");
+pub(crate) const KO: &str = include_str!("../../../../../kiosk-assets/words/ko.toml");
 
 const SENT: &str = "11-10 9:00 table w48 r1 11-23 11-30 D=11-21/0:00 day/0:00/24:00/P1,A1,O1";
 
 /// Reads the tables of one file: each line is `key = "text"` without escapes.
-fn words(file: &str) -> BTreeMap<(&str, &str), &str> {
+pub(crate) fn words(file: &str) -> BTreeMap<(&str, &str), &str> {
     let mut table = "";
     let mut words = BTreeMap::new();
     for line in file.lines() {
@@ -29,7 +29,7 @@ fn words(file: &str) -> BTreeMap<(&str, &str), &str> {
     words
 }
 
-fn fill(text: &str, values: &BTreeMap<String, String>) -> String {
+pub(crate) fn fill(text: &str, values: &BTreeMap<String, String>) -> String {
     values.iter().fold(text.to_string(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 

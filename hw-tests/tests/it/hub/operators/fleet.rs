@@ -1,7 +1,8 @@
 //! What operators see of the fleet, from what its boxes sent.
 
 use machiai_core::envelope::{By, Envelope, Head, Trust};
-use machiai_core::facts::{CallEnd, Fact};
+use machiai_core::call::told::{CallEnd, CallKey, Side};
+use machiai_core::facts::Fact;
 use machiai_core::health::{Disk, HealthReported, Line, PrinterHealth};
 use machiai_core::ids::{BootId, FactId, Origin, Seq, SiteId};
 use machiai_core::program::as_run::{AiringBegun, AiringEnded, Seen};
@@ -182,7 +183,9 @@ async fn a_table_is_taken_from_a_file_and_a_bad_one_is_refused_with_the_reason()
 
 /// A consultation call of a reservation, from its connection to its end where it has one.
 fn call(reservation: &str, has_ended: bool) -> Vec<Fact> {
-    let end = CallEnd { reservation: reservation.parse().unwrap(), endpoint: "room1".parse().unwrap() };
+    let (reservation, endpoint) = (reservation.parse().ok(), "room1".parse().unwrap());
+    let key = CallKey { reservation, endpoint, connection: None };
+    let end = CallEnd { key, side: Side::Clinic, test: false, by_hand: false, reason: None, evidence: None };
     let ended = has_ended.then(|| Fact::CallDisconnected(end.clone()));
     [Fact::CallConnected(end)].into_iter().chain(ended).collect()
 }
