@@ -9,7 +9,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use machiai_core::time::AtMs;
+use machiai_core::command::Command;
+use machiai_core::time::{AtMs, HOUR_MS};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -127,6 +128,25 @@ impl Told {
             assert!(!told.contains('{'), "{code} lacks a value: {told}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_night_in_which_the_box_keeps_house_opens_the_next_day_and_redates_none() {
+    let clinic = Clinic::open_at_speed(20_000).await;
+    let day = || clinic.app.gate.read(|clinic| clinic.day.unwrap());
+    let first = day();
+    let begun = clinic.app.gate.clock.now().0;
+    while day() == first {
+        clinic.app.ask_itself(Command::KeepHouse).await.unwrap();
+        assert!(clinic.app.gate.clock.now().0.since(begun) < 48 * HOUR_MS, "no day was opened");
+    }
+    let kinds = ["DayOpened", "DayRedated"];
+    let told = clinic
+        .app
+        .gate
+        .ask_journal(move |reader| kinds.map(|kind| reader.facts_of_kinds(&[kind])).into_iter().collect());
+    let told: Vec<Vec<machiai_journal::Kept>> = told.await.unwrap();
+    assert_eq!(told.iter().map(Vec::len).collect::<Vec<_>>(), [2, 0], "days opened, and given another date");
 }
 
 #[tokio::test]
