@@ -250,8 +250,7 @@ impl Channel {
     fn tell(&self, came: bool) -> bool {
         let told = self.machine.told(&self.held);
         self.app.linked.note(&told, (self.app.gate.clock.shown().0, came));
-        let listens = told.mode.is_some();
-        listens
+        told.mode.is_some()
     }
 }
 

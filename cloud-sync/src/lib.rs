@@ -5,6 +5,7 @@
 
 pub mod backup;
 pub mod blobs;
+pub mod calls;
 pub mod causes;
 pub mod chance;
 pub mod clock;

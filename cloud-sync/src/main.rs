@@ -12,6 +12,7 @@ use machiai_core::ids::{BootId, SiteId};
 use machiai_core::time::AtMs;
 use machiai_hub::backup::{back_up, hold, is_whole, restore};
 use machiai_hub::blobs::{BlobError, Blobs};
+use machiai_hub::calls::ShowCalls;
 use machiai_hub::causes::with_causes;
 use machiai_hub::chance::{self, NoChance};
 use machiai_hub::clock::Clock;
@@ -100,6 +101,8 @@ enum Action {
         #[command(subcommand)]
         work: OperatorWork,
     },
+    /// Writes a site's consultation calls of a month, and what they come to.
+    Calls(In<ShowCalls>),
     /// Says when the hub serves: boxes and patients are told.
     Service {
         /// What to do.
@@ -298,6 +301,7 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         Action::Message(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Hours(In { order, kept }) => say(&order.carry_out(&kept.publisher().await?.0).await?)?,
         Action::Operator { work } => say(&operators(work).await?)?,
+        Action::Calls(In { order, kept }) => say(&order.carry_out(&kept.open().await?, new_clock()?.now()).await?)?,
         Action::Service { work } => say(&service(work).await?)?,
         Action::Audit(In { order, kept }) => say(&order.carry_out(&kept.open().await?).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {

@@ -88,7 +88,8 @@ pub(super) fn calls(facts: &[Envelope]) -> Vec<Call> {
     let mut calls = Calls::default();
     facts.iter().for_each(|fact| calls.after(fact));
     let of_each = calls.connections(&Leases::new()).into_iter();
-    let mut rows: Vec<Call> = of_each.flat_map(|(of, all)| all.into_iter().map(move |one| row(of.as_ref(), &one))).collect();
+    let mut rows: Vec<Call> =
+        of_each.flat_map(|(of, all)| all.into_iter().map(move |one| row(of.as_ref(), &one))).collect();
     rows.sort_by_key(|row| row.from);
     rows
 }

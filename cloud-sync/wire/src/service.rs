@@ -165,7 +165,7 @@ mod tests {
     /// Returns an instant of 2026-11-24 in Asia/Tokyo.
     fn at(hour: i64, minute: i64) -> AtMs {
         // 2026-11-23T15:00:00Z is midnight there.
-        AtMs(1_795_446_000_000 + (hour * 60 + minute) * MIN_MS)
+        AtMs(1_795_446_000_000).plus_ms(hour.saturating_mul(60).saturating_add(minute).saturating_mul(MIN_MS))
     }
 
     fn service(hours: Option<&str>, pauses: &[(AtMs, AtMs)]) -> Service {
@@ -178,7 +178,7 @@ mod tests {
     #[case::at_the_beginning(at(6, 0), None)]
     #[case::at_the_end(at(22, 0), Some(at(30, 0)))]
     #[case::a_minute_before_the_end(at(21, 59), None)]
-    #[case::within_a_minute(AtMs(at(23, 30).0 + 59_999), Some(at(30, 0)))]
+    #[case::within_a_minute(at(23, 30).plus_ms(59_999), Some(at(30, 0)))]
     fn hours_end_at_their_end_and_begin_at_their_beginning(#[case] now: AtMs, #[case] expected: Option<AtMs>) {
         assert_eq!(service(Some("06:00-22:00"), &[]).rest(now).map(|rest| rest.until), expected);
         assert_eq!(service(None, &[]).rest(now), None);

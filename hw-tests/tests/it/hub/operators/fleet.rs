@@ -1,7 +1,7 @@
 //! What operators see of the fleet, from what its boxes sent.
 
-use machiai_core::envelope::{By, Envelope, Head, Trust};
 use machiai_core::call::told::{CallEnd, CallKey, Side};
+use machiai_core::envelope::{By, Envelope, Head, Trust};
 use machiai_core::facts::Fact;
 use machiai_core::health::{Disk, HealthReported, Line, PrinterHealth};
 use machiai_core::ids::{BootId, FactId, Origin, Seq, SiteId};
