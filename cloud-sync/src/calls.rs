@@ -40,11 +40,19 @@ impl ShowCalls {
     /// There is no such site, or the store failed.
     pub async fn carry_out(&self, store: &Store, now: AtMs) -> Result<String, Box<dyn Error>> {
         let Self { site, month } = *self;
-        let calls = calls(store, site).await?.ok_or_else(|| format!("there is no site {site}"))?;
-        // A call that runs is told by the box's own lease, which does not leave it: here it has no length yet.
-        let invoice = calls.invoice(month.unwrap_or_else(|| Month::holding(now)), &Leases::new());
+        let month = month.unwrap_or_else(|| Month::holding(now));
+        let invoice = invoice(store, site, month).await?.ok_or_else(|| format!("there is no site {site}"))?;
         Ok(written(site, &invoice))
     }
+}
+
+/// Rates a site's consultation calls of a month; none for a site that is not known.
+///
+/// # Errors
+/// [`StoreError`]: ask again.
+pub async fn invoice(store: &Store, site: SiteId, month: Month) -> Result<Option<Invoice>, StoreError> {
+    // A call that runs is told by the box's own lease, which does not leave it: here it has no length yet.
+    Ok(calls(store, site).await?.map(|calls| calls.invoice(month, &Leases::new())))
 }
 
 /// Folds all that a site's facts tell of calls; none for a site that is not known.

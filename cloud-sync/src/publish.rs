@@ -187,3 +187,30 @@ fn done(site: SiteId, done: Result<Done, StoreError>) -> Result<(), PublishError
         Done::Busy => Err(PublishError::Busy(site)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use machiai_core::clock::Reading;
+    use machiai_core::ids::BootId;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_many_who_write_for_one_clinic_at_once_nobody_is_sent_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("hub.db").display())).await.unwrap();
+        let site = SiteId(1001);
+        store.add_site(site).await.unwrap();
+        let read = || Reading { wall: AtMs(1_795_478_400_000), mono_ms: 0, synced: true, rehearsal: false };
+        let publisher = Publisher::new(store, Clock::new(BootId::from_bytes([1; 16]), read)).unwrap();
+        let mut writing = JoinSet::new();
+        for nth in 0..40 {
+            let publisher = publisher.clone();
+            writing.spawn(async move { publisher.message(site, &format!("{nth}")).await });
+        }
+        for done in writing.join_all().await {
+            done.unwrap();
+        }
+    }
+}

@@ -7,6 +7,7 @@ pub mod camera;
 pub mod checks;
 pub mod clock;
 pub mod cloud;
+pub mod consultations;
 pub mod daemon;
 pub mod facts;
 pub mod far;
@@ -41,6 +42,7 @@ use api::Api;
 use camera::Camera;
 use checks::{Check, Evidence, Paper};
 use cloud::HERE;
+use consultations::Calls;
 use daemon::{Program, write};
 use facts::Fact;
 use far::Telephones;
@@ -230,9 +232,7 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
     let (rows, drawn) = morning.rows()?;
     let folder = options.out.clone().unwrap_or_else(|| PathBuf::from("out"));
     prepare(&folder)?;
-    if let Some(drawn) = drawn {
-        write(&folder.join("morning.csv"), drawn)?;
-    }
+    drawn.map(|drawn| write(&folder.join("morning.csv"), drawn)).transpose()?;
     let (panel, _) = Panel::open(&FontPaths::debian(), None).context("cannot draw")?;
     let speed = options.speed.unwrap_or(USUAL_SPEED);
     let first_s = rows.first().map_or(VISIT_S, |row| row.at_s);
@@ -260,6 +260,7 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
     let status = stage.daemon.stop().await;
     looking.await.context("the watcher of the board broke off")?;
     let both = cloud.reconcile(&mut stage.daemon, n_even, &folder).await?;
+    let calls = Calls::of(&stage.daemon, &cloud.house, &folder).await?;
     let verified = stage.daemon.ask(&["journal", "verify"]).await.map_err(|cause| format!("{cause:#}"));
     let facts = facts::read(&both.here)?;
     let papers = name_papers(&facts, &stage.printer.papers());
@@ -273,6 +274,7 @@ async fn play(options: &Options, morning: &Morning) -> Result<bool> {
         facts: &facts,
         places: facts::by_key(&facts),
         both: &both,
+        calls: &calls,
         speed,
         papers: &papers,
         panel: &panel,

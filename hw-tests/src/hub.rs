@@ -132,6 +132,8 @@ async fn carry(mut from: TcpStream, (cutting, came_bytes): (watch::Sender<Leads>
             } => {}
             _cut = watched.wait_for(|now| now.n_cuts > leads.n_cuts) => {}
         }
+        // What had come down is at its end, and not thrown away with the connection.
+        drop(from.shutdown().await);
         return;
     }
 }
@@ -150,10 +152,13 @@ async fn carry_down(
         let n_more = u64::try_from(n_read).unwrap_or(u64::MAX);
         let n_before = came_bytes.fetch_add(n_more, Ordering::SeqCst);
         let ends_at = cutting.borrow().cuts_at_bytes.unwrap_or(u64::MAX);
-        if n_before.saturating_add(n_more) > ends_at {
+        let n_left = usize::try_from(ends_at.saturating_sub(n_before)).unwrap_or(usize::MAX);
+        to.write_all(piece.get(..n_read.min(n_left)).unwrap_or_default()).await?;
+        if n_read > n_left {
             cutting.send_modify(Leads::cut);
+            // Whoever carries is cut off there.
+            std::future::pending::<()>().await;
         }
-        to.write_all(piece.get(..n_read).unwrap_or_default()).await?;
     }
 }
 

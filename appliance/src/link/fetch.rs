@@ -65,6 +65,9 @@ enum FetchError {
     /// It is to wait.
     #[error("the content is held up: {0:?}")]
     Held(HeldUp),
+    /// A consultation call is up, and has the line for itself.
+    #[error("a consultation call is up")]
+    CallIsUp,
     /// The disk.
     #[error("cannot keep what came")]
     Disk(#[source] io::Error),
@@ -126,13 +129,18 @@ impl Fetcher {
             let now = self.clock.now();
             let is_due = |content: &&ContentHash| self.held.get(content).is_none_or(|(_, until)| *until <= now);
             let next = missing.iter().find(is_due).copied();
-            let may = self.rests_until <= now && self.app.linked.is_even() && !has_whole;
+            let may = self.rests_until <= now && self.app.linked.is_even() && !has_whole && !self.call_is_up();
             if let Some(content) = next.filter(|_| may) {
                 let came = self.fetch(content);
                 self.note(content, came);
             }
             self.tell(missing.len());
         }
+    }
+
+    /// Whether somebody consults by video.
+    fn call_is_up(&self) -> bool {
+        self.app.gate.read(|clinic| !clinic.calls.open.is_empty())
     }
 
     /// Waits; false when the app stops.
@@ -221,6 +229,9 @@ impl Fetcher {
             let n_came = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             n_bytes = n_bytes.saturating_add(n_came);
             self.app.contents.comes(content, (n_bytes, of));
+            if self.call_is_up() {
+                return Err(FetchError::CallIsUp);
+            }
             tokio::time::sleep(self.pace.came(n_came, self.clock.now())).await;
             self.let_facts_pass().await;
         }
@@ -271,6 +282,8 @@ impl Fetcher {
                 }
                 self.held.insert(content, (why, now.saturating_add(HELD_UP_FOR)));
             }
+            // It goes on where it was, once the call is over.
+            Err(FetchError::CallIsUp) => tracing::info!(%content, "content waits for a consultation call"),
             Err(error @ (FetchError::Line(_) | FetchError::Broke(_) | FetchError::Short | FetchError::Disk(_))) => {
                 let cause = with_causes(&error);
                 if matches!(error, FetchError::Disk(_)) {

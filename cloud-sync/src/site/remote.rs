@@ -1,5 +1,7 @@
 //! What patients do from afar, decided here by the clinic's own rules, and written as the hub's facts.
 
+use std::sync::Arc;
+
 use machiai_core::command::Command;
 use machiai_core::decide::{Context, Draft, Edge, decide};
 use machiai_core::envelope::{By, Envelope, Head, Trust};
@@ -17,7 +19,10 @@ use crate::clock::Clock;
 use crate::store::{Before, StoreError};
 use crate::stream::routes::Streams;
 
-/// Tries before a command is given up because others write for the same clinic.
+/// Turns of those who write for clinics on this node: clinics share them by their numbers.
+const N_TURNS: usize = 64;
+
+/// Tries before a command is given up because other nodes write for the same clinic.
 const MOST_TRIES: usize = 8;
 
 /// The device by which the hub acts.
@@ -46,6 +51,7 @@ pub(crate) struct Remote {
     origin: Origin,
     /// When the store came back from a backup: what was given of that day's numbers before, it does not know.
     began: Option<AtMs>,
+    turns: Arc<[tokio::sync::Mutex<()>]>,
 }
 
 /// Draws a visit's id; its holder is known by the token of the page that took it.
@@ -67,7 +73,8 @@ impl Remote {
     ///
     /// `began` is when the store came back from a backup, if it ever did.
     pub(crate) fn new(streams: Streams, (clock, began): (Clock, Option<AtMs>), origin: Origin) -> Self {
-        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin, began }
+        let turns = (0..N_TURNS).map(|_| tokio::sync::Mutex::default()).collect();
+        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin, began, turns }
     }
 
     /// Takes a ticket whose holder will be known by a token; the same token takes one ticket, however often.
@@ -114,6 +121,12 @@ impl Remote {
         site: SiteId,
         decide: impl Fn(&Clinic) -> Result<Vec<Draft>, Refusal>,
     ) -> Result<Done, StoreError> {
+        // Whoever presses when a clinic opens presses with many: on one node they wait for each other, and none in vain.
+        let turn = usize::try_from(site.0).unwrap_or_default().checked_rem(N_TURNS).and_then(|nth| self.turns.get(nth));
+        let _turn = match turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         for _ in 0..MOST_TRIES {
             let decided = self.clinics.ask(site, |clinic, down| (decide(clinic), down)).await?;
             let Some((decided, down)) = decided else { return Ok(Done::NoSite) };

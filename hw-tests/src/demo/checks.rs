@@ -1,6 +1,7 @@
 //! What must hold after a morning, found in what it left behind and not by asking the daemon.
 
 pub(super) mod acts;
+mod calls;
 pub(super) mod hub;
 mod journal;
 mod paper;
@@ -17,6 +18,7 @@ use machiai_panel::Panel;
 use serde::Serialize;
 
 use super::cloud::Both;
+use super::consultations::Calls;
 use super::daemon::Memory;
 use super::facts::Fact;
 use super::player::Played;
@@ -73,6 +75,8 @@ pub struct Evidence<'a> {
     pub facts: &'a [Fact],
     /// What the box and the hub hold.
     pub both: &'a Both,
+    /// What consultation calls come to on both sides.
+    pub calls: &'a Calls,
     /// How many times faster than real time the rehearsal's clock ran.
     pub speed: u32,
     /// The places of the facts of each command.
@@ -132,6 +136,7 @@ pub fn all(evidence: &Evidence<'_>) -> Vec<Check> {
         refusals::explained(evidence),
         hub::same(evidence),
         hub::leased(evidence),
+        calls::rated(evidence),
         queue::emergencies(evidence),
         queue::families(evidence),
         queue::boards(evidence),

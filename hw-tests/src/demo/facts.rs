@@ -25,6 +25,8 @@ pub struct Fact {
     pub at_ms: i64,
     /// Which among the facts of the same millisecond.
     pub at_n: u64,
+    /// Monotonic milliseconds since the start of the box.
+    pub mono_ms: u64,
     /// How far the clock could be trusted.
     pub clock: String,
     /// The line it concerns.
@@ -108,6 +110,7 @@ fn read_fact(line: &str) -> Result<Fact> {
         seq: value["seq"].as_u64().context("no seq")?,
         at_ms: value["at_ms"].as_i64().context("no instant")?,
         at_n: value["at_n"].as_u64().context("no counter")?,
+        mono_ms: value["mono_ms"].as_u64().context("no monotonic instant")?,
         clock: text("clock").context("no clock")?,
         line: value["line"].as_u64(),
         key: text("cmd").and_then(|cmd| cmd.split_once('#').map(|(key, _)| key.to_owned())),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::checks::tickets::asks_for_ticket;
 use super::checks::{Check, Evidence, acts, hub};
+use super::consultations::Call;
 use super::facts::Fact;
 use super::frames::Frame;
 use super::screen::Figures;
@@ -68,6 +69,8 @@ pub struct Report {
     pub offline_s: u64,
     /// Leased numbers that became tickets.
     pub leased_used: usize,
+    /// Consultation calls, as the hub rates them.
+    pub calls: Vec<Call>,
     /// From the request for a ticket to its answer.
     pub ticket_ms: Spread,
     /// From an answer to the board with its change.
@@ -105,6 +108,7 @@ impl Report {
             identical: evidence.both.are_identical(),
             offline_s: evidence.played.offline_s,
             leased_used: hub::n_leased_used(evidence.facts),
+            calls: evidence.calls.there.clone(),
             ticket_ms: Spread::of(ticket_times(evidence)),
             board_ms: Spread::of(board_times(evidence, frames)),
             daemon_rss_mib: rounded(evidence.memory.most_mib),

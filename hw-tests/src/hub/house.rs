@@ -7,8 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use machiai::link::hub_clock::HubClock;
 use machiai::link::identity::Identity;
+use machiai_core::call::rate::Invoice;
+use machiai_core::ids::SiteId;
+use machiai_core::time::Month;
 use machiai_hub::blobs::Blobs;
+use machiai_hub::calls::invoice;
 use machiai_hub::publish::Publisher;
+use machiai_hub::store::Store;
 
 use super::Line;
 use crate::demo::api::Api;
@@ -98,6 +103,16 @@ impl House {
         let of = |address: fn(&Node) -> SocketAddr| self.nodes.iter().map(address).collect();
         self.boxes.lead_to(of(Node::boxes));
         self.patients.lead_to(of(Node::patients));
+    }
+
+    /// Returns what the site's consultation calls of a month come to, as the hub has them.
+    ///
+    /// # Errors
+    /// The store cannot be used, or there is no such month.
+    pub async fn calls(&self, month: &str) -> Result<Invoice> {
+        let store = Store::open(&self.shared.store).await.context("cannot open the hub's store")?;
+        let month: Month = month.parse().with_context(|| format!("{month} is no month"))?;
+        invoice(&store, SiteId(SITE), month).await.context("the hub does not rate")?.context("the hub has no such site")
     }
 
     fn serve(&self, showed_ms: i64, at_ms: i64) -> Serve {

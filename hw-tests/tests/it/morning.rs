@@ -185,7 +185,7 @@ fn a_morning_that_cannot_be_read_is_refused_before_anything_starts() {
     write(&morning, "at,action,line,who,detail\n08:30:00,dance,1,,\n").unwrap();
     let (morning, left) = (morning.to_str().unwrap(), folder.path().join("left"));
     let done = demo(&["--own-daemon", "--morning", morning, "--out", left.to_str().unwrap()]);
-    let said = String::from_utf8_lossy(&done.stdout);
+    let said = String::from_utf8_lossy(&done.stderr);
     assert!(!done.status.success() && said.contains("line 2"), "{said}");
     assert!(!left.exists());
 }

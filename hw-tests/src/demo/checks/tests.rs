@@ -19,6 +19,8 @@ pub(super) struct Case {
     pub(super) sent: Vec<Sent>,
     /// What the hub holds, where it is not the same.
     pub(super) hub: Option<Vec<Value>>,
+    /// What consultation calls come to.
+    pub(super) calls: Calls,
     boards: Vec<Seen>,
     pub(super) desks: Vec<SeenDesk>,
     papers: Vec<Paper>,
@@ -32,7 +34,7 @@ const ROWS: &str = "at,action,line,who,detail\n08:30:00,open,1,,morning\n08:31:0
     08:36:00,start,1,,room2\n";
 
 pub(super) fn fact(seq: u64, key: Option<usize>, kind: &str, body: Value) -> Value {
-    let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "at_n": 0, "clock": "rehearsal",
+    let mut fact = json!({"site": 1, "line": 1, "origin": "o", "seq": seq, "at_ms": 1_000 + seq, "at_n": 0, "mono_ms": seq, "clock": "rehearsal",
         "by": {"device": "d"}, "kind": kind, "body": body});
     if let Some(row) = key {
         fact["cmd"] = json!(format!("{row}#digest"));
@@ -103,6 +105,7 @@ fn good() -> Case {
         facts,
         sent,
         hub: None,
+        calls: Calls::default(),
         boards,
         desks: Vec::new(),
         papers: papers.into(),
@@ -135,6 +138,7 @@ pub(super) fn held(check: fn(&Evidence<'_>) -> Check, falsify: impl FnOnce(&mut 
         played: &played,
         places: facts::by_key(&facts),
         both: &both,
+        calls: &case.calls,
         speed: 600,
         papers: &case.papers,
         panel: &panel,

@@ -189,6 +189,35 @@ async fn a_film_from_the_hub_comes_over_a_line_that_breaks_and_is_fetched_once(#
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_film_waits_while_somebody_consults_by_video() {
+    let scene = Scene::set(Home::folder()).await;
+    let path = film(scene.folder.path(), 3);
+    let (publisher, blobs) = scene.publisher().await;
+    let content = blobs.put(&path).await.unwrap();
+    let call = |act: &str| {
+        let body = json!({"reservation": "R1", "endpoint": "doctor-pc", "connection": "c1"});
+        Press { device: "doctor-pc".to_owned(), path: format!("calls/{act}"), body }
+    };
+    let by_hand = json!({"reservation": "R1", "endpoint": "doctor-pc", "by_hand": true});
+    let begin = Press { body: by_hand, ..call("connect") };
+    assert!(scene.api.press(begin, "begin".to_owned()).await.unwrap().is_done());
+    publisher.content(SiteId(SITE), &provided(content)).await.unwrap();
+    publisher.table(SiteId(SITE), &table(content)).await.unwrap();
+    scene.until("the film is missed", |told| told["coming"]["n_missing"] == 1).await;
+    let came = scene.hub.boxes.came_bytes();
+    // Longer than it takes to look for what is missing, several times.
+    let watch = Stopwatch::start();
+    let is_over = async || (watch.read() > Duration::from_secs(5)).then_some(());
+    soon("a while goes by", is_over).await.unwrap();
+    let size = fs::metadata(&path).unwrap().len();
+    assert!(scene.hub.boxes.came_bytes() - came < size / 2, "the film comes beside the call");
+
+    let end = Press { body: json!({"reservation": "R1", "endpoint": "doctor-pc"}), ..call("disconnect") };
+    assert!(scene.api.press(end, "end".to_owned()).await.unwrap().is_done());
+    scene.until("the film comes", |told| told["content"]["n_contents"] == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_film_that_was_tampered_with_at_the_hub_is_thrown_away_and_told_and_comes_when_it_is_whole() {
     let mut scene = Scene::set(Home::folder()).await;
     let path = film(scene.folder.path(), 2);
