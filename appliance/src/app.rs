@@ -86,12 +86,14 @@ pub(crate) enum Trouble {
     MonitorGone,
     /// Content that came from the hub was not what its hash says: it is thrown away, and fetched again later.
     ContentWrong,
+    /// The configuration was read again and cannot be used: the last good one stays.
+    ConfigRefused,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -102,6 +104,7 @@ impl Trouble {
         Self::BackupFailed,
         Self::MonitorGone,
         Self::ContentWrong,
+        Self::ConfigRefused,
     ];
 }
 

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use crate::access::api as people;
 use crate::intake::{api, program, settings};
 use crate::rehearsal;
-use crate::surface::{api as questions, board, manager, notice, program as shown, report};
+use crate::surface::{api as questions, board, manager, notice, program as shown, report, vitals};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -45,6 +45,10 @@ use crate::surface::{api as questions, board, manager, notice, program as shown,
         manager::preview,
         notice::preview,
         report::report_of_day,
+        vitals::livez,
+        vitals::readyz,
+        vitals::healthz,
+        vitals::metrics,
         shown::program,
         shown::picture,
         board::view,
