@@ -1,5 +1,7 @@
 //! What clinics install: the units as they stand, and the packages under a real systemd.
 
+mod machine;
+mod package;
 mod units;
 
 use std::path::Path;
