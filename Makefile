@@ -10,22 +10,24 @@ SCREEN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer
     gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-alsa
 # What the screen speaks with; Debian has no Japanese voice that is free, `make voice` brings one.
 VOICE_PACKAGES := open-jtalk open-jtalk-mecab-naist-jdic espeak-ng
+# What packages are made and tried with: a real systemd in a container.
+DEB_PACKAGES := dpkg-dev
 # The pages are tried in a real browser, the screen in windows of real display servers, the hub on a real server of each
 # kind; tests start those themselves, and need no service of the system.
 TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston \
-    postgresql nftables nats-server python3 python3-pip
+    postgresql nftables nats-server python3 python3-pip $(DEB_PACKAGES) systemd systemd-container debconf
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench soak torture pictures axe voice decoder conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages tools
+.PHONY: help test demo bench soak torture deb pictures axe voice decoder conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages tools deb-tool
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: test-packages tools decoder axe voice conformance fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+test: test-packages tools deb-tool decoder axe voice conformance fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
 	@echo "== all is well"
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
@@ -57,8 +59,15 @@ soak: build-packages screen-packages ## show films of every kind for long, with 
 	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
-torture: test-packages tools decoder axe voice conformance ## run the fault harnesses and property tests with their long counts
+torture: test-packages tools deb-tool decoder axe voice conformance ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
+
+# The packages lie in target/debian. A build of its own: what is shipped is optimised.
+deb: build-packages deb-packages deb-tool ## make the Debian packages, machiai and machiai-hub
+	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hub --bins
+	@$(CARGO) run --quiet --locked -p machiai --example handbook -- target/handbook
+	@$(CARGO) deb --quiet --locked --no-build -p machiai
+	@$(CARGO) deb --quiet --locked --no-build -p machiai-hub
 
 # Draws the README's two pictures again after a change of the templates.
 pictures: build-packages
@@ -125,16 +134,20 @@ target/conformance/node_modules/.bin/vitest: hw-tests/data/conformance/package.j
 
 tests:
 	@echo "== tests"
+	@$(CARGO) build --quiet --locked --workspace --bins --examples
 	@$(CARGO) nextest run --locked --workspace
 	@$(CARGO) test --quiet --locked --workspace --doc
 
-# Debug builds of the two tools: they run for a second or two here, and an optimised build of either takes minutes.
+# Debug builds of the three tools: they run for a second or two here, and an optimised build of either takes minutes.
 tools:
 	@$(CARGO) --version >/dev/null 2>&1 || { echo 'cargo is missing: install Rust 1.95 or later with rustup' >&2; exit 1; }
 	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
 	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@$(CARGO) nextest --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --locked --debug cargo-nextest@0.9.151
 	@$(CARGO) deny --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --locked --debug cargo-deny@0.20.2
+
+deb-tool:
+	@$(CARGO) deb --version >/dev/null 2>&1 || CARGO_PROFILE_DEV_DEBUG=0 $(CARGO) install --locked --debug cargo-deb@3.8.0
 
 # Root installs what is missing; anybody else is told the one line to type.
 define install
@@ -157,6 +170,9 @@ endef
 
 build-packages:
 	@$(call install,$(BUILD_PACKAGES))
+
+deb-packages:
+	@$(call install,$(DEB_PACKAGES))
 
 bench-packages:
 	@$(call install,$(SCREEN_PACKAGES) gstreamer1.0-tools)

@@ -15,7 +15,7 @@ mod rights;
 mod secret;
 pub(crate) mod setup;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use machiai_core::people::Pairing;
@@ -100,6 +100,11 @@ impl Access {
 
     fn limiter<T>(&self, act: impl FnOnce(&mut Limiter) -> T) -> T {
         act(&mut self.limiter.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the state folder.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Returns the token that ends a stream of the network.

@@ -88,12 +88,14 @@ pub(crate) enum Trouble {
     ContentWrong,
     /// Another box speaks for this site: a copied disk, or the one before this.
     AnotherBox,
+    /// The configuration was read again and cannot be used: the last good one stays.
+    ConfigRefused,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -105,6 +107,7 @@ impl Trouble {
         Self::MonitorGone,
         Self::ContentWrong,
         Self::AnotherBox,
+        Self::ConfigRefused,
     ];
 }
 

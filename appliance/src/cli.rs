@@ -306,7 +306,6 @@ fn run(path: &Path) -> Result<(), CliError> {
     let ready = |address: std::net::SocketAddr| {
         // The line that scripts wait for; nobody is harmed when it cannot be written.
         drop(writeln!(std::io::stdout(), "ready http://{address}/"));
-        drop(sd_notify::notify(&[sd_notify::NotifyState::Ready]));
     };
     runtime.map_err(CliError::Runtime)?.block_on(daemon::run(&config, ready)).map_err(CliError::Daemon)
 }

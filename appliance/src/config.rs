@@ -55,10 +55,13 @@ pub struct Config {
     /// A rehearsal on a clock of its own.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
+    /// The file that it was read from; empty for one that was made otherwise.
+    #[serde(skip)]
+    pub read_from: PathBuf,
 }
 
 /// Films and stills.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Content {
     /// The folder from which the clinic's films are taken in; `content/incoming` in the state folder by default.
@@ -135,7 +138,7 @@ impl std::fmt::Debug for Secret {
 }
 
 /// A rehearsal: both clocks of the daemon run faster, facts are marked, nothing is billed.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rehearsal {
     /// The wall time at which it begins, with its offset: `2026-11-24T08:20:00+09:00`.
@@ -219,11 +222,44 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] says what to mend; the process ends with status 64, and systemd does not start it again.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        let config: Self = toml::from_str(&text)
-            .map_err(|source| ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) })?;
+        let main = read_text(path)?;
+        let beside = beside(path)?;
+        let mut config: Self = if beside.is_empty() {
+            // The place of a mistake in the file is known only when it is read at once.
+            toml::from_str(&main).map_err(|source| malformed(path, source))?
+        } else {
+            let mut merged = read_table(path, &main)?;
+            for file in beside {
+                merge(&mut merged, read_table(&file, &read_text(&file)?)?);
+            }
+            toml::Value::Table(merged).try_into().map_err(|source| malformed(path, source))?
+        };
+        path.clone_into(&mut config.read_from);
         config.checked()
+    }
+
+    /// Returns the keys in which another configuration differs and that a running daemon cannot follow.
+    #[must_use]
+    pub fn fixed_differences(&self, other: &Self) -> Vec<&'static str> {
+        let fixed = [
+            ("site", self.site == other.site),
+            ("state", self.state == other.state),
+            ("listen", self.listen == other.listen),
+            ("lan", self.lan == other.lan),
+            ("lan_names", self.lan_names == other.lan_names),
+            ("screen_socket", self.screen_socket == other.screen_socket),
+            ("assets", self.assets == other.assets),
+            ("ballast_mib", self.ballast_mib == other.ballast_mib),
+            ("rehearsal", self.rehearsal == other.rehearsal),
+        ];
+        fixed.into_iter().filter(|(_, is_same)| !is_same).map(|(key, _)| key).collect()
+    }
+
+    /// Whether the channel to the hub would be another one.
+    #[must_use]
+    pub fn links_otherwise(&self, other: &Self) -> bool {
+        let channel = |config: &Self| (config.hub.clone(), config.hub_proxy.clone(), config.hub_kbit_s);
+        channel(self) != channel(other)
     }
 
     fn checked(self) -> Result<Self, ConfigError> {
@@ -293,6 +329,47 @@ impl Config {
     }
 }
 
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+}
+
+fn read_table(path: &Path, text: &str) -> Result<toml::Table, ConfigError> {
+    toml::from_str(text).map_err(|source| malformed(path, source))
+}
+
+fn malformed(path: &Path, source: toml::de::Error) -> ConfigError {
+    ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) }
+}
+
+/// Lists the files of `conf.d` beside a configuration, in the order of their names.
+fn beside(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+    let folder = path.with_file_name("conf.d");
+    let unreadable = |source| ConfigError::Unreadable { path: folder.clone(), source };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(unreadable(cause)),
+    };
+    let files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut files = files.map_err(unreadable)?;
+    // What editors and package tools leave beside a file has another ending.
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    Ok(files)
+}
+
+/// Puts what a later file says in the place of what an earlier one said; tables are put together.
+fn merge(earlier: &mut toml::Table, later: toml::Table) {
+    for (key, value) in later {
+        match (earlier.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                earlier.insert(key, value);
+            }
+        }
+    }
+}
+
 /// Whether a text is an address or a host's name (RFC 1123).
 pub(crate) fn is_host(name: &str) -> bool {
     let is_label = |label: &str| {
@@ -337,6 +414,43 @@ mod tests {
         let config = read("site = 1001\nstate = \"/var/lib/machiai\"").unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8110");
         assert_eq!(config.journal(), Path::new("/var/lib/machiai/journal.db"));
+    }
+
+    #[test]
+    fn files_of_conf_d_are_read_in_the_order_of_their_names_and_the_last_word_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let main = put("machiai.toml", "state = \"/s\"\n[content]\nquota_mib = 5\nwatched = \"/w\"");
+        assert!(matches!(Config::read(&main), Err(ConfigError::Malformed { .. })), "no site yet");
+        put("conf.d/20-site.toml", "site = 2\n[content]\nquota_mib = 7");
+        put("conf.d/10-site.toml", "site = 1\nballast_mib = 0");
+        put("conf.d/30-site.toml.dpkg-old", "site = 3");
+        let config = Config::read(&main).unwrap();
+        assert_eq!((config.site, config.ballast_mib, config.content.quota_mib), (2, 0, 7));
+        assert_eq!((config.content.watched, config.read_from), (Some("/w".into()), main.clone()));
+        let bad = put("conf.d/40-bad.toml", "site = ");
+        let refused = Config::read(&main).unwrap_err();
+        assert!(matches!(&refused, ConfigError::Malformed { path, .. } if *path == bad), "{refused:?}");
+        put("conf.d/40-bad.toml", "sight = 4");
+        assert!(
+            matches!(Config::read(&main), Err(ConfigError::Malformed { .. })),
+            "an unknown key is refused there too"
+        );
+    }
+
+    #[test]
+    fn what_a_running_daemon_cannot_follow_is_named() {
+        let config = read("site = 1\nstate = \"/s\"").unwrap();
+        assert_eq!(config.fixed_differences(&config.clone()), Vec::<&str>::new());
+        let other = Config { hub: Some("https://hub".to_owned()), ballast_mib: 0, site: 2, ..config.clone() };
+        assert_eq!(config.fixed_differences(&other), ["site", "ballast_mib"]);
+        assert!(config.links_otherwise(&other) && !config.links_otherwise(&config.clone()));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::{acts, setup};
 use crate::app::{App, Shared, Trouble};
+use crate::causes::with_causes;
 use crate::chance::{Chance, NoChance};
 use crate::clock::{Clock, Source};
 use crate::config::Config;
@@ -30,7 +31,7 @@ use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper, screen};
 use crate::token::{TOKEN_PURPOSE, Tokens};
-use crate::{health, house, http, lan, rehearsal};
+use crate::{health, house, http, lan, pulse, rehearsal, service};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
 const STOP_FOR: Duration = Duration::from_secs(8);
@@ -135,18 +136,21 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
     let telling = tokio::spawn(health::tell(Arc::clone(&app), config.clone()));
-    let content = keep_content(&app, config);
-    let linking = link(&app, config);
+    let feeling = tokio::spawn(pulse::feel(Arc::clone(&app), address));
+    let mut parts =
+        Reloaded { content: keep_content(&app, config), linking: link(&app, config), config: config.clone() };
 
     // Ready.
     tracing::info!(%address, "ready");
     say_set_up_code(&app, config);
     ready(address);
+    service::ready();
 
     // Wait.
-    let outcome = wait(&app, &journal_ended).await;
+    let outcome = wait(&app, &journal_ended, &mut parts).await;
 
     // Stop: no new requests, then the printers, then the journal, last.
+    service::stopping();
     app.stop.cancel();
     rehearsal::end(&app).await;
     end("pages and API", serving).await;
@@ -155,8 +159,9 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
     end("telling the hub", telling).await;
-    stop_link(linking).await;
-    stop_content(content).await;
+    end("the pulse", feeling).await;
+    stop_link(parts.linking).await;
+    stop_content(parts.content).await;
     stop_printing(printing).await;
     if !close(&app.gate).await {
         tracing::error!("journal did not stop as it should; the next start verifies it");
@@ -322,14 +327,65 @@ fn say_set_up_code(app: &App, config: &Config) {
     }
 }
 
-async fn wait(app: &Shared, journal_ended: &CancellationToken) -> Result<(), DaemonError> {
+/// What a configuration that is read again makes anew.
+struct Reloaded {
+    content: Option<Keeping>,
+    linking: Option<Linking>,
+    /// What they were made of, and what all else was.
+    config: Config,
+}
+
+impl Reloaded {
+    /// Reads the configuration again and follows it where a running daemon can; a bad one changes nothing.
+    async fn reload(&mut self, app: &Shared) {
+        let new = match Config::read(&self.config.read_from) {
+            Ok(new) => new,
+            Err(cause) => {
+                let error = with_causes(&cause);
+                tracing::error!(error, "configuration cannot be used, the last good one stays: run `machiai check`");
+                app.note(Trouble::ConfigRefused, true);
+                return;
+            }
+        };
+        app.note(Trouble::ConfigRefused, false);
+        let fixed = self.config.fixed_differences(&new);
+        if !fixed.is_empty() {
+            tracing::warn!(keys = fixed.join(", "), "configuration has changes that wait for a restart");
+        }
+        let (links_otherwise, keeps_otherwise) =
+            (self.config.links_otherwise(&new), self.config.content != new.content);
+        // What waits for a restart stays as it is until then.
+        (self.config.hub, self.config.hub_proxy, self.config.hub_kbit_s) = (new.hub, new.hub_proxy, new.hub_kbit_s);
+        self.config.content = new.content;
+        if links_otherwise {
+            stop_link(self.linking.take()).await;
+            app.linked.forget();
+            self.linking = link(app, &self.config);
+        }
+        if keeps_otherwise {
+            stop_content(self.content.take()).await;
+            self.content = keep_content(app, &self.config);
+        }
+        tracing::info!(links_otherwise, keeps_otherwise, "configuration read again");
+    }
+}
+
+async fn wait(app: &Shared, journal_ended: &CancellationToken, parts: &mut Reloaded) -> Result<(), DaemonError> {
     let handler = |kind| signal(kind).map_err(|source| DaemonError::Start { what: "signal handler", source });
     let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        () = app.stop.cancelled() => Ok(()),
-        () = journal_ended.cancelled() => Err(DaemonError::JournalEnded),
+    let mut hangup = handler(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = app.stop.cancelled() => return Ok(()),
+            () = journal_ended.cancelled() => return Err(DaemonError::JournalEnded),
+            _ = hangup.recv() => {
+                service::reloading();
+                parts.reload(app).await;
+                service::ready();
+            }
+        }
     }
 }
 

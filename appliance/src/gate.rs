@@ -117,6 +117,28 @@ impl Gate {
         told.recv().unwrap_or(Err(JournalError::Stopped)).map_err(GateError::Journal)
     }
 
+    /// Waits until the journal's writer has done all that was handed over before, and answers; nothing is written.
+    ///
+    /// # Errors
+    /// [`GateError::Journal`]: too many wait, or it has ended.
+    pub(crate) async fn knock(&self) -> Result<(), GateError> {
+        let (tell, told) = oneshot::channel();
+        // Whatever it answers, it answers: what a disk lacks is told elsewhere.
+        let received = Received { lines: Vec::new(), answer: Box::new(move |answer| drop(tell.send(answer))) };
+        self.with_journal(|journal| journal.receive(received))?;
+        match told.await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(GateError::Journal(JournalError::Stopped)),
+        }
+    }
+
+    /// Holds the journal's writer up until the other end is dropped.
+    #[cfg(test)]
+    pub(crate) fn hold_writer(&self, until: std::sync::mpsc::Receiver<()>) {
+        let received = Received { lines: Vec::new(), answer: Box::new(move |_| until.recv().unwrap_or_default()) };
+        self.with_journal(|journal| journal.receive(received)).unwrap();
+    }
+
     fn submit(&self, submission: Submission<ClinicRules>) -> Result<(), GateError> {
         self.with_journal(|journal| journal.submit(submission))
     }

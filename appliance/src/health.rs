@@ -25,7 +25,8 @@ impl Printers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(printer.clone(), health);
     }
 
-    fn of(&self, printer: &PrinterId) -> PrinterHealth {
+    /// Returns what came of a printer's last attempt.
+    pub(crate) fn of(&self, printer: &PrinterId) -> PrinterHealth {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(printer).copied();
         known.unwrap_or(PrinterHealth::Untried)
     }
@@ -53,7 +54,7 @@ pub(crate) async fn tell(app: Shared, config: Config) {
 }
 
 /// Looks how the box does: what `machiai status` says, coarsely.
-fn look(app: &App, state: &Path) -> HealthReported {
+pub(crate) fn look(app: &App, state: &Path) -> HealthReported {
     let hub = app.linked.status();
     let line = hub.as_ref().and_then(|hub| hub.mode.as_deref()).and_then(|mode| match mode {
         "events" => Some(Line::Events),

@@ -74,6 +74,7 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .merge(surface::program::routes())
         .merge(surface::board::routes())
         .merge(surface::pages::routes())
+        .merge(surface::vitals::routes(via))
         .merge(rehearsal::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

@@ -31,6 +31,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::{Shared, Trouble};
 use crate::chance::Chance;
@@ -76,6 +77,8 @@ enum Event {
 /// The running channel.
 pub(crate) struct Linking {
     events: Sender<Event>,
+    /// Ends what works beside the thread.
+    stop: CancellationToken,
     thread: JoinHandle<()>,
     fetching: JoinHandle<()>,
 }
@@ -89,15 +92,16 @@ impl Linking {
         let Some(hub) = &config.hub else { return Ok(None) };
         let own = app.gate.origin();
         let clients = Clients::of(config, hub)?;
-        tokio::spawn(clients.clone().keep_young(config.clone(), app.stop.clone()));
-        let fetching = fetch::start((app, clients.clone()), config, hub).map_err(LinkError::Thread)?;
+        let stop = app.stop.child_token();
+        tokio::spawn(clients.clone().keep_young(config.clone(), stop.clone()));
+        let fetching = fetch::start((app, clients.clone()), (config, hub), stop.clone()).map_err(LinkError::Thread)?;
         let line = Line::new((clients, hub), app.site);
         let held = Held::read(app.gate.readers()).map_err(LinkError::Journal)?;
         let airings = held.airings(own);
         let who = Who { site: app.site, own: vec![own, of_airings(own)], late: airings };
         let opening = Opening::new(who.own.clone(), app.gate.clock.now().0, hubs_device());
         let (events, waiting) = channel();
-        tokio::spawn(look_at_changes(Arc::clone(app), events.clone()));
+        tokio::spawn(look_at_changes(Arc::clone(app), stop.clone(), events.clone()));
         let machine = Machine::new(who);
         let channel = Channel {
             app: Arc::clone(app),
@@ -112,11 +116,12 @@ impl Linking {
         };
         let thread = std::thread::Builder::new().name("link".to_owned());
         let thread = thread.spawn(move || channel.run(&waiting)).map_err(LinkError::Thread)?;
-        Ok(Some(Self { events, thread, fetching }))
+        Ok(Some(Self { events, stop, thread, fetching }))
     }
 
-    /// Ends the channel, once the app is to stop; call it where waiting is allowed.
+    /// Ends the channel; call it where waiting is allowed.
     pub(crate) fn stop(self) {
+        self.stop.cancel();
         drop(self.events.send(Event::Stop));
         if self.thread.join().is_err() {
             tracing::error!("the channel to the hub had ended by itself");
@@ -128,11 +133,11 @@ impl Linking {
 }
 
 /// Has the machine look whenever facts were written here.
-async fn look_at_changes(app: Shared, events: Sender<Event>) {
+async fn look_at_changes(app: Shared, stop: CancellationToken, events: Sender<Event>) {
     let mut changes = app.gate.changes();
     loop {
         tokio::select! {
-            () = app.stop.cancelled() => return,
+            () = stop.cancelled() => return,
             changed = changes.changed() => if changed.is_err() { return },
         }
         if events.send(Event::Input(Input::Look)).is_err() {

@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 use crate::access::api as people;
 use crate::intake::{api, calls, program, settings, vendor};
 use crate::rehearsal;
-use crate::surface::{api as questions, board, calls as called, manager, notice, program as shown, report};
+use crate::surface::{api as questions, board, calls as called, manager, notice, program as shown, report, vitals};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -45,6 +45,10 @@ use crate::surface::{api as questions, board, calls as called, manager, notice, 
         manager::preview,
         notice::preview,
         report::report_of_day,
+        vitals::livez,
+        vitals::readyz,
+        vitals::healthz,
+        vitals::metrics,
         shown::program,
         shown::picture,
         board::view,

@@ -11,3 +11,5 @@ pub mod printer;
 pub(crate) mod program;
 pub(crate) mod report;
 pub(crate) mod screen;
+pub(crate) mod status_line;
+pub(crate) mod vitals;

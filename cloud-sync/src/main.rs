@@ -346,6 +346,10 @@ async fn serve_sites(serve: Serve) -> Result<(), Box<dyn Error>> {
         if let Some(operators) = operators {
             tell(&format!("operators at {operators}"));
         }
+        // Without a service manager nobody listens.
+        if let Err(cause) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+            tracing::debug!(error = %cause, "the service manager does not listen");
+        }
     };
     Ok(sites(open, hub, stopping, ready).await?)
 }

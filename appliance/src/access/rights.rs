@@ -55,6 +55,7 @@ fn need_to_read(route: &str, path: &str) -> Need {
         "/kiosk" | "/kiosk/number" | "/api/v1/settings" | "/api/v1/visits" => Need::KioskOrDesk,
         "/api/v1/visits/{visit}/ticket.svg" | "/api/v1/visits/{visit}/qr.svg" => Need::KioskOrDesk,
         "/api/v1/staff" | "/api/v1/devices" | "/api/v1/manager" => Need::Manager,
+        "/livez" | "/readyz" | "/healthz" | "/metrics" => Need::Manager,
         _ => Need::Desk,
     }
 }
@@ -138,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_each_request_needs() {
-        let rows: [(Method, &str, &str, Need); 25] = [
+        let rows: [(Method, &str, &str, Need); 26] = [
             (GET, "/pair", "/pair", Need::Nothing),
             (POST, "/pair", "/pair", Need::Nothing),
             (GET, "/trust", "/trust", Need::Nothing),
@@ -153,6 +154,7 @@ mod tests {
             (POST, "/sign-in", "/sign-in", Need::Desk),
             (GET, "/api/v1/desk", "/api/v1/desk", Need::Desk),
             (GET, "/api/v1/staff", "/api/v1/staff", Need::Manager),
+            (GET, "/metrics", "/metrics", Need::Manager),
             (POST, "/api/v1/settings", "/api/v1/settings", Need::Manager),
             (POST, "/api/v1/settings/anything/new", "/api/v1/settings/anything/new", Need::Manager),
             (POST, "/api/v1/program/notice/preview", "/api/v1/program/notice/preview", Need::Person),

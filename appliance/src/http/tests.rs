@@ -89,6 +89,12 @@ impl Clinic {
         self.send(Request::get(path).header("host", "localhost").body(Body::empty()).unwrap()).await
     }
 
+    async fn text(&self, path: &str) -> String {
+        let asked = Request::get(path).header("host", "localhost").body(Body::empty()).unwrap();
+        let response = http::router(Arc::clone(&self.app), Via::Box).oneshot(asked).await.unwrap();
+        String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    }
+
     async fn send(&self, request: Request<Body>) -> Told {
         let response = http::router(Arc::clone(&self.app), Via::Box).oneshot(request).await.unwrap();
         let status = response.status();
@@ -375,6 +381,32 @@ async fn the_contract_describes_commands_and_questions() {
         ("/api/v1/desk", "get"),
     ] {
         assert!(paths[path][method].is_object(), "{method} {path} is not described");
+    }
+}
+
+#[tokio::test]
+async fn whoever_watches_the_machine_is_told_on_the_box_alone() {
+    let clinic = Clinic::open().await;
+    for path in ["/livez", "/readyz", "/healthz"] {
+        assert_eq!(clinic.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    let verbose = clinic.get("/healthz?verbose").await;
+    assert_eq!((verbose.status, &verbose.body["lacks"]), (StatusCode::OK, &Value::Null));
+    assert_eq!(verbose.body["clock"], "rehearsal");
+    assert_eq!(clinic.press("lines/1001-1/tickets", "{}").await.status, StatusCode::OK);
+    let page = clinic.text("/metrics").await;
+    for line in ["machiai_queue_waiting{line=\"1\"} 1", "machiai_queue_waiting{line=\"2\"} 0", "machiai_clock_lost 0"] {
+        assert!(page.lines().any(|told| told == line), "no {line} in\n{page}");
+    }
+    for path in ["/livez", "/readyz", "/healthz", "/metrics"] {
+        let asked = Request::get(path).header("host", "localhost").body(Body::empty()).unwrap();
+        let told = http::router(Arc::clone(&clinic.app), Via::Lan).oneshot(asked).await.unwrap();
+        assert_eq!(told.status(), StatusCode::UNAUTHORIZED, "{path} is told on the network");
+    }
+    // A journal that is closed keeps nothing more: the daemon lives and is not ready.
+    assert!(daemon::close(&clinic.app.gate).await);
+    for (path, status) in [("/livez", 200), ("/readyz", 503), ("/healthz", 503), ("/healthz?verbose", 503)] {
+        assert_eq!(clinic.get(path).await.status, status, "{path}");
     }
 }
 

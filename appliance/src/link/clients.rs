@@ -82,7 +82,7 @@ impl Clients {
         }
     }
 
-    /// Keeps the certificate young until the box stops.
+    /// Keeps the certificate young until the channel stops.
     pub(super) async fn keep_young(self, config: Config, stop: CancellationToken) {
         let Self::Known(known) = self else { return };
         let look = async {

@@ -17,6 +17,7 @@ use machiai_wire::content::{Given, content_path, read_given, tag, write_range};
 use machiai_wire::http::Answer;
 use machiai_wire::said::Failure;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::clients::Clients;
 use super::line::texts;
@@ -71,18 +72,23 @@ enum FetchError {
     /// The disk.
     #[error("cannot keep what came")]
     Disk(#[source] io::Error),
-    /// The daemon stops.
-    #[error("the daemon stops")]
+    /// The channel stops.
+    #[error("the channel stops")]
     Stopped,
 }
 
-/// Starts to fetch, in a thread that ends when the app stops.
+/// Starts to fetch, in a thread that ends when the channel stops.
 ///
 /// # Errors
 /// No thread.
-pub(super) fn start((app, clients): (&Shared, Clients), config: &Config, hub: &str) -> io::Result<JoinHandle<()>> {
+pub(super) fn start(
+    (app, clients): (&Shared, Clients),
+    (config, hub): (&Config, &str),
+    stop: CancellationToken,
+) -> io::Result<JoinHandle<()>> {
     let fetcher = Fetcher {
         app: Arc::clone(app),
+        stop,
         clients,
         hub: hub.trim_end_matches('/').to_owned(),
         coming: app.contents.coming_folder(),
@@ -99,6 +105,7 @@ pub(super) fn start((app, clients): (&Shared, Clients), config: &Config, hub: &s
 /// What the thread has.
 struct Fetcher {
     app: Shared,
+    stop: CancellationToken,
     clients: Clients,
     /// The hub's address, without a path.
     hub: String,
@@ -143,10 +150,10 @@ impl Fetcher {
         self.app.gate.read(|clinic| !clinic.calls.open.is_empty())
     }
 
-    /// Waits; false when the app stops.
+    /// Waits; false when the channel stops.
     fn waits(&self, span: Duration) -> bool {
         // A timer begins where there is a runtime.
-        let waited = async { self.app.stop.run_until_cancelled(tokio::time::sleep(span)).await };
+        let waited = async { self.stop.run_until_cancelled(tokio::time::sleep(span)).await };
         self.runtime.block_on(waited).is_some()
     }
 
@@ -185,8 +192,8 @@ impl Fetcher {
         let options = OpenOptions::new().append(true).create(true).read(true).open(&part);
         let mut file = options.map_err(FetchError::Disk)?;
         let has = file.metadata().map_err(FetchError::Disk)?.len();
-        let (app, runtime) = (Arc::clone(&self.app), self.runtime.clone());
-        let fetching = async { app.stop.run_until_cancelled(self.receive(content, (&mut file, has))).await };
+        let (stop, runtime) = (self.stop.clone(), self.runtime.clone());
+        let fetching = async { stop.run_until_cancelled(self.receive(content, (&mut file, has))).await };
         runtime.block_on(fetching).unwrap_or(Err(FetchError::Stopped))?;
         if self.is_of(&file, content)? {
             file.sync_all().map_err(FetchError::Disk)?;
@@ -255,7 +262,7 @@ impl Fetcher {
         file.seek(SeekFrom::Start(0)).map_err(FetchError::Disk)?;
         let (mut hasher, mut piece) = (blake3::Hasher::new(), vec![0; PIECE]);
         loop {
-            if self.app.stop.is_cancelled() {
+            if self.stop.is_cancelled() {
                 return Err(FetchError::Stopped);
             }
             let n_read = file.read(&mut piece).map_err(FetchError::Disk)?;

@@ -43,6 +43,11 @@ impl Wrong {
         Self::Resting,
     ];
 
+    /// Whether the hub said before that it would be so.
+    pub(crate) fn is_announced(self) -> bool {
+        self == Self::Resting
+    }
+
     /// Returns its code, under which its words stand.
     pub(crate) const fn code(self) -> &'static str {
         match self {
@@ -103,6 +108,11 @@ impl Linked {
         let pause = told.service.next_pause(now);
         let pause = pause.map(|pause| span(Some(pause.from_ms), pause.until_ms, &pause.why));
         *newest = Some(HubStatus { mode, n_pending, came_at_ms, wrong, why, pause });
+    }
+
+    /// Forgets how the channel did: there is none any more.
+    pub(crate) fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether the box listens to the hub, which holds all its facts.

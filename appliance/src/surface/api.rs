@@ -44,7 +44,6 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/settings", get(settings))
         .route("/api/v1/status", get(status))
         .route("/api/v1/openapi.json", get(openapi))
-        .route("/healthz", get(|| async { "ok\n" }))
 }
 
 /// Everything staff see, without what is sealed.

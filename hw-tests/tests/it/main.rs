@@ -7,6 +7,7 @@ mod content;
 mod faults;
 mod hub;
 mod incoming;
+mod install;
 mod journal_faults;
 mod journal_kill;
 mod journal_power;

@@ -1,0 +1,206 @@
+//! The packages under a real systemd: installed, started, killed, hung, upgraded, refused a downgrade, purged.
+//!
+//! They are made of the debug programs, so that nothing is built for this alone.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use machiai_hw_tests::demo::stopwatch::Stopwatch;
+
+use super::machine::Machine;
+use super::put;
+
+/// After so long a board is right, from the moment in which the service is told to start.
+const BOARD_WITHIN: Duration = Duration::from_secs(8);
+
+/// After so long a daemon that was killed is ready again. Debug programs on a busy machine; the clinic's are quicker.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// Asks the daemon for a page, as a browser on the box itself would.
+const ASK: &str = r#"exec 3<>/dev/tcp/127.0.0.1/8110
+printf 'GET %s HTTP/1.1\r\nhost: 127.0.0.1:8110\r\nconnection: close\r\n\r\n' "$1" >&3
+cat <&3"#;
+
+/// Shows in the test's log what was seen.
+#[expect(clippy::print_stdout, reason = "a person reads in the log what clinics will see")]
+fn tell(seen: &str) {
+    println!("{seen}");
+}
+
+/// Runs a program in the repository's root, without what the cargo around this test says of itself.
+fn tool(program: &Path, arguments: &[&str]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut tool = Command::new(program);
+    tool.args(arguments).current_dir(root);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_") && name != "CARGO_HOME") {
+            tool.env_remove(name);
+        }
+    }
+    let done = tool.output().unwrap_or_else(|cause| panic!("{}: {cause}", program.display()));
+    assert!(done.status.success(), "{program:?} {arguments:?}\n{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Makes the packages of both versions in a folder, of what was built before.
+fn packages(folder: &Path) {
+    let tests = std::env::current_exe().unwrap();
+    let built = tests.parent().and_then(Path::parent).unwrap();
+    for program in ["machiai", "machiai-screen", "machiai-hub", "examples/handbook"] {
+        assert!(built.join(program).exists(), "no {program}, type: cargo build --locked --workspace --bins --examples");
+    }
+    tool(&built.join("examples/handbook"), &["target/handbook"]);
+    for (package, version) in [("machiai", "0.1.0-1"), ("machiai", "0.1.1-1"), ("machiai-hub", "0.1.0-1")] {
+        let to = folder.join(format!("{package}-{version}.deb"));
+        let how =
+            ["deb", "--quiet", "--locked", "--offline", "--no-build", "--fast", "--profile", "dev", "-p", package];
+        tool(Path::new(env!("CARGO")), &[&how[..], &["--deb-version", version, "-o", to.to_str().unwrap()]].concat());
+    }
+}
+
+#[test]
+fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_clinic_did() {
+    assert!(rustix::process::geteuid().is_root(), "a machine of its own needs root: run this test as root");
+    let scene = tempfile::tempdir().unwrap();
+    packages(scene.path());
+    let settings = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/walk-settings.toml")).unwrap();
+    put(&scene.path().join("settings.toml"), &settings);
+    put(&scene.path().join("ask"), ASK);
+    let machine = Machine::boot(scene.path());
+
+    installed_it_says_what_it_lacks(&machine);
+    started_it_shows_a_board(&machine);
+    a_configuration_is_read_again(&machine);
+    killed_or_hung_it_is_back(&machine);
+    a_copy_is_made(&machine);
+    a_monitor_is_shown_and_sees_no_journal(&machine);
+    upgraded_it_keeps_everything(&machine);
+    the_hub_serves(&machine);
+    purged_it_asks(&machine);
+}
+
+fn installed_it_says_what_it_lacks(machine: &Machine) {
+    tell(&machine.must("dpkg --install /scene/machiai-0.1.0-1.deb"));
+    // The clinic's number is not known yet: systemd does not try again and again.
+    machine.until("systemctl show --value -p ExecMainStatus machiai.service", |status| status == "64");
+    assert_eq!(machine.of_daemon("NRestarts"), "0");
+    machine.must("journalctl --no-pager -u machiai.service | grep -q 'missing field .site.'");
+}
+
+fn started_it_shows_a_board(machine: &Machine) {
+    machine.must("printf 'site = 1001\\n' > /etc/machiai/conf.d/10-site.toml");
+    let watch = Stopwatch::start();
+    machine.must("systemctl start machiai.service");
+    let board = machine.must("bash /scene/ask /api/v1/board.svg");
+    let taken = watch.read();
+    assert!(board.starts_with("HTTP/1.1 200 ") && board.contains("<svg"), "{board}");
+    assert!(taken <= BOARD_WITHIN, "a board after {taken:?}");
+    machine.must("machiai settings import /scene/settings.toml");
+    let status =
+        machine.until("systemctl status --no-pager --lines=5 machiai.service", |status| status.contains("待ち0人"));
+    tell(&status);
+    let exposed = "systemd-analyze security --no-pager --threshold=15 machiai.service machiai-screen@monitor1.service";
+    tell(&machine.must(exposed));
+    // Nobody listens but on the machine itself.
+    let listening = machine.must("ss --no-header --listening --tcp --numeric");
+    assert!(listening.contains("127.0.0.1:8110"), "{listening}");
+    assert!(listening.lines().all(|line| line.contains(" 127.0.0.1:")), "{listening}");
+    machine.must("runuser -u machiai-screen -- test ! -r /var/lib/machiai/journal.db");
+}
+
+fn a_configuration_is_read_again(machine: &Machine) {
+    let pid = machine.of_daemon("MainPID");
+    machine.must("printf 'sight = 1\\n' > /etc/machiai/conf.d/20-more.toml && systemctl reload machiai.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("config_refused"));
+    machine.must("journalctl --no-pager -u machiai | grep -q 'unknown field .sight.'");
+    machine.must("printf 'ballast_mib = 16\\n' > /etc/machiai/conf.d/20-more.toml && systemctl reload machiai.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| !status.contains("config_refused"));
+    machine.must("journalctl --no-pager -u machiai | grep 'wait for a restart' | grep -q ballast_mib");
+    assert_eq!(machine.of_daemon("MainPID"), pid, "it was started again");
+    assert_eq!(machine.of_daemon("ActiveState"), "active");
+}
+
+/// Waits until the daemon is ready again as another process, and says how long that took.
+fn back_after(machine: &Machine, pid: &str) -> Duration {
+    let watch = Stopwatch::start();
+    machine.until("systemctl show --value -p ActiveState -p MainPID machiai.service", |shown| {
+        shown.lines().any(|line| line == "active") && !shown.lines().any(|line| line == pid)
+    });
+    watch.read()
+}
+
+fn killed_or_hung_it_is_back(machine: &Machine) {
+    let pid = machine.of_daemon("MainPID");
+    machine.must("systemctl kill --signal=KILL --kill-who=main machiai.service");
+    let taken = back_after(machine, &pid);
+    tell(&format!("back {taken:?} after a kill"));
+    assert!(taken <= BACK_WITHIN, "back after {taken:?}");
+
+    // A shorter patience, so that the scene is not longer than need be.
+    machine.must("mkdir -p /run/systemd/system/machiai.service.d");
+    let shorter = "/run/systemd/system/machiai.service.d/shorter.conf";
+    machine.must(&format!("printf '[Service]\\nWatchdogSec=6s\\n' > {shorter} && systemctl daemon-reload"));
+    machine.must("systemctl restart machiai.service");
+    let (pid, restarts) = (machine.of_daemon("MainPID"), machine.of_daemon("NRestarts"));
+    // One that is fed is let alone for longer than its patience.
+    let watch = Stopwatch::start();
+    watch.wait_until(Duration::from_secs(7));
+    assert_eq!((machine.of_daemon("MainPID"), machine.of_daemon("NRestarts")), (pid.clone(), restarts));
+    machine.must("systemctl kill --signal=STOP --kill-who=main machiai.service");
+    tell(&format!("back {:?} after a standstill", back_after(machine, &pid)));
+    machine.must("journalctl --no-pager -u machiai.service | grep -q 'Watchdog timeout'");
+    machine.must(&format!("rm {shorter} && systemctl daemon-reload"));
+}
+
+fn a_copy_is_made(machine: &Machine) {
+    machine.must("systemctl start machiai-backup.service && systemctl start machiai-backup.service");
+    machine.must("test -s /var/backups/machiai/journal.db -a -s /var/backups/machiai/journal-before.db");
+    machine.must("systemctl is-active machiai-backup.timer");
+}
+
+fn a_monitor_is_shown_and_sees_no_journal(machine: &Machine) {
+    machine.must("printf 'MACHIAI_SCREEN_OPTIONS=--sink null\\n' > /etc/machiai/screen-monitor1.env");
+    machine.must("systemctl start machiai-screen@monitor1.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"screens\":{\"monitor1\""));
+    let seen = "nsenter --target $(systemctl show --value -p MainPID machiai-screen@monitor1.service) --mount";
+    machine.must(&format!("{seen} test -d /var/lib/machiai/content"));
+    let (is_seen, _) = machine.run(&format!("{seen} test -e /var/lib/machiai/journal.db"));
+    assert!(!is_seen, "a screen sees the journal");
+}
+
+fn upgraded_it_keeps_everything(machine: &Machine) {
+    let before = machine.must("machiai settings export");
+    assert!(before.contains("さくら台クリニック"), "{before}");
+    let pid = machine.of_daemon("MainPID");
+    tell(&machine.must("dpkg --install /scene/machiai-0.1.1-1.deb"));
+    assert_ne!(machine.of_daemon("MainPID"), pid, "the new version does not run");
+    assert_eq!(machine.must("machiai settings export"), before);
+    machine.must("systemctl is-active machiai.service machiai-screen@monitor1.service");
+    let (is_done, said) = machine.run("dpkg --install /scene/machiai-0.1.0-1.deb");
+    assert!(!is_done && said.contains("is older than"), "{said}");
+    machine.must(
+        "dpkg-query --show --showformat='${Status} ${Version}' machiai | grep -qx 'install ok installed 0.1.1-1'",
+    );
+    assert_eq!(machine.of_daemon("ActiveState"), "active");
+}
+
+fn the_hub_serves(machine: &Machine) {
+    machine.must("dpkg --install /scene/machiai-hub-0.1.0-1.deb");
+    assert_eq!(machine.must("systemctl is-active machiai-hub.service"), "active");
+    machine.must("dpkg --purge machiai-hub && test -s /var/lib/machiai-hub/hub.db");
+}
+
+fn purged_it_asks(machine: &Machine) {
+    // Nobody can be asked: it is kept.
+    tell(&machine.must("dpkg --purge machiai"));
+    machine.must("test -s /var/lib/machiai/journal.db -a -s /var/backups/machiai/journal.db");
+    machine.must("! systemctl is-active machiai.service machiai-screen@monitor1.service");
+    // Installed anew it goes on with it.
+    machine.must("mkdir -p /etc/machiai/conf.d && printf 'site = 1001\\n' > /etc/machiai/conf.d/10-site.toml");
+    machine.must("dpkg --install /scene/machiai-0.1.1-1.deb");
+    assert!(machine.must("machiai settings export").contains("さくら台クリニック"));
+    // Whoever was asked said yes.
+    machine.must("echo 'machiai machiai/purge-data boolean true' | debconf-set-selections");
+    machine.must("dpkg --purge machiai");
+    machine.must("test ! -e /var/lib/machiai -a ! -e /var/backups/machiai");
+}
