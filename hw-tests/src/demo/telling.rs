@@ -61,13 +61,13 @@ mod tests {
     #[test]
     fn facts_in_any_order_come_to_the_same() {
         let rank = |nth: u64| {
-            json!({"origin": "o", "seq": nth, "at_ms": nth, "at_n": 0, "clock": "rehearsal", "line": 1, "by": {},
+            json!({"origin": "o", "seq": nth, "at_ms": nth, "at_n": 0, "mono_ms": 0, "clock": "rehearsal", "line": 1, "by": {},
                 "kind": "Reordered", "body": {"visit": "v", "rank": nth}})
         };
         let mut told: Vec<Value> = (2..1_500).map(rank).collect();
         told.insert(
             0,
-            json!({"origin": "o", "seq": 1, "at_ms": 1, "at_n": 0, "clock": "rehearsal", "line": 1, "by": {},
+            json!({"origin": "o", "seq": 1, "at_ms": 1, "at_n": 0, "mono_ms": 0, "clock": "rehearsal", "line": 1, "by": {},
             "kind": "TicketIssued", "body": {"visit": "v", "rank": 0, "label": "1"}}),
         );
         let text = |told: &[Value]| told.iter().map(|fact| format!("{fact}\n")).collect::<String>();
