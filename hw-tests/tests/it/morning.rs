@@ -19,6 +19,7 @@ const FIGURES: [&str; 20] = [
     "printed",
     "unconfirmed",
     "called",
+    "calls",
     "finished",
     "absent",
     "actions",
