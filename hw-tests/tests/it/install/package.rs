@@ -120,6 +120,15 @@ fn a_configuration_is_read_again(machine: &Machine) {
     machine.must("printf 'ballast_mib = 16\\n' > /etc/machiai/conf.d/20-more.toml && systemctl reload machiai.service");
     machine.until("bash /scene/ask /api/v1/status", |status| !status.contains("config_refused"));
     machine.must("journalctl --no-pager -u machiai | grep 'wait for a restart' | grep -q ballast_mib");
+    // The channel and the content store are made anew while the daemon runs on.
+    let more =
+        "printf 'hub = \"http://127.0.0.1:1\"\\n[content]\\nquota_mib = 100\\n' > /etc/machiai/conf.d/20-more.toml";
+    machine.must(&format!("{more} && systemctl reload machiai.service"));
+    let follows =
+        |status: &str| status.contains("\"quota_bytes\":104857600") && status.contains("\"wrong\":\"no_line\"");
+    machine.until("bash /scene/ask /api/v1/status", follows);
+    machine.must("rm /etc/machiai/conf.d/20-more.toml && systemctl reload machiai.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":null"));
     assert_eq!(machine.of_daemon("MainPID"), pid, "it was started again");
     assert_eq!(machine.of_daemon("ActiveState"), "active");
 }
