@@ -15,6 +15,7 @@ use std::time::Duration;
 use gstreamer::ClockTime;
 use machiai_panel::link::{Cover, End, FromScreen, Item, ToScreen};
 use machiai_panel::{FontPaths, Layout, Panel, PanelError, Pixels};
+use sd_notify::NotifyState;
 use thiserror::Error;
 
 use crate::canvas::Canvas;
@@ -277,11 +278,13 @@ impl Screen {
     }
 }
 
-/// Looks whether frames are really composed.
+/// Looks whether frames are really composed, and lets the service manager know while they are.
 #[derive(Default)]
 struct Watchdog {
     n_frames: u64,
     moved_at: ClockTime,
+    /// When the service manager last heard of it; none before the first frame.
+    fed_at: Option<ClockTime>,
 }
 
 impl Watchdog {
@@ -292,9 +295,24 @@ impl Watchdog {
         let (now, n_frames) = (output.now(), output.n_composed());
         if n_frames != self.n_frames {
             (self.n_frames, self.moved_at) = (n_frames, now);
+            self.feed(now);
         } else if now.saturating_sub(self.moved_at) > FROZEN_AFTER {
             return Err(ScreenError::Failed { what: "no frame was composed".to_owned() });
         }
         Ok(())
+    }
+
+    /// Says that frames are composed: the first time that the screen is ready too.
+    fn feed(&mut self, now: ClockTime) {
+        let states: &[NotifyState<'_>] = match self.fed_at {
+            None => &[NotifyState::Ready, NotifyState::Watchdog],
+            Some(at) if now.saturating_sub(at) < ALIVE_EVERY => return,
+            Some(_) => &[NotifyState::Watchdog],
+        };
+        self.fed_at = Some(now);
+        // Without a service manager, as in a person's own run, nobody listens and nothing is lost.
+        if let Err(cause) = sd_notify::notify(states) {
+            tracing::debug!(error = %cause, "the service manager does not listen");
+        }
     }
 }

@@ -81,6 +81,10 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
 
 fn installed_it_says_what_it_lacks(machine: &Machine) {
     tell(&machine.must("dpkg --install /scene/machiai-0.1.0-1.deb"));
+    // Whatever device is asked about, udev reads all rules and says what it cannot.
+    let rules = machine.must("udevadm test /class/net/lo 2>&1 | grep machiai");
+    let (read, complaints): (Vec<_>, Vec<_>) = rules.lines().partition(|line| line.starts_with("Reading rules file"));
+    assert!(read.len() == 2 && complaints.is_empty(), "{rules}");
     // The clinic's number is not known yet: systemd does not try again and again.
     machine.until("systemctl show --value -p ExecMainStatus machiai.service", |status| status == "64");
     assert_eq!(machine.of_daemon("NRestarts"), "0");
@@ -116,6 +120,15 @@ fn a_configuration_is_read_again(machine: &Machine) {
     machine.must("printf 'ballast_mib = 16\\n' > /etc/machiai/conf.d/20-more.toml && systemctl reload machiai.service");
     machine.until("bash /scene/ask /api/v1/status", |status| !status.contains("config_refused"));
     machine.must("journalctl --no-pager -u machiai | grep 'wait for a restart' | grep -q ballast_mib");
+    // The channel and the content store are made anew while the daemon runs on.
+    let more =
+        "printf 'hub = \"http://127.0.0.1:1\"\\n[content]\\nquota_mib = 100\\n' > /etc/machiai/conf.d/20-more.toml";
+    machine.must(&format!("{more} && systemctl reload machiai.service"));
+    let follows =
+        |status: &str| status.contains("\"quota_bytes\":104857600") && status.contains("\"wrong\":\"no_line\"");
+    machine.until("bash /scene/ask /api/v1/status", follows);
+    machine.must("rm /etc/machiai/conf.d/20-more.toml && systemctl reload machiai.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":null"));
     assert_eq!(machine.of_daemon("MainPID"), pid, "it was started again");
     assert_eq!(machine.of_daemon("ActiveState"), "active");
 }
@@ -161,6 +174,13 @@ fn a_copy_is_made(machine: &Machine) {
 fn a_monitor_is_shown_and_sees_no_journal(machine: &Machine) {
     machine.must("printf 'MACHIAI_SCREEN_OPTIONS=--sink null\\n' > /etc/machiai/screen-monitor1.env");
     machine.must("systemctl start machiai-screen@monitor1.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"screens\":{\"monitor1\""));
+    // One that stands still is ended, and another takes its place.
+    let pid = machine.must("systemctl show --value -p MainPID machiai-screen@monitor1.service");
+    machine.must("systemctl kill --signal=STOP --kill-who=main machiai-screen@monitor1.service");
+    machine.until("systemctl show --value -p ActiveState -p MainPID machiai-screen@monitor1.service", |shown| {
+        shown.lines().any(|line| line == "active") && !shown.lines().any(|line| line == pid)
+    });
     machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"screens\":{\"monitor1\""));
     let seen = "nsenter --target $(systemctl show --value -p MainPID machiai-screen@monitor1.service) --mount";
     machine.must(&format!("{seen} test -d /var/lib/machiai/content"));
