@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 
 use machiai_core::command::Command;
 use machiai_core::decide::lease_is_due;
-use machiai_core::ids::DeviceId;
 use machiai_journal::StoreError;
 use machiai_wire::box_side::{Action, Input, Machine, Who};
 use machiai_wire::run::of_airings;
@@ -99,7 +98,7 @@ impl Linking {
         let held = Held::read(app.gate.readers()).map_err(LinkError::Journal)?;
         let airings = held.airings(own);
         let who = Who { site: app.site, own: vec![own, of_airings(own)], late: airings };
-        let opening = Opening::new(who.own.clone(), app.gate.clock.now().0, hubs_device());
+        let opening = Opening::new(who.own.clone(), app.gate.clock.now().0);
         let (events, waiting) = channel();
         tokio::spawn(look_at_changes(Arc::clone(app), stop.clone(), events.clone()));
         let machine = Machine::new(who);
@@ -257,11 +256,6 @@ impl Channel {
         self.app.linked.note(&told, (self.app.gate.clock.shown().0, came));
         told.mode.is_some()
     }
-}
-
-/// Returns by which device the hub writes its own facts.
-fn hubs_device() -> DeviceId {
-    "hub".parse().unwrap_or_else(|_| unreachable!("a fixed word of three letters"))
 }
 
 /// The journal could not be read or written: it was said in the log.

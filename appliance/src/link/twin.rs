@@ -4,8 +4,9 @@
 //! shows by facts that come from the hub, were written after this opening began, and are not this opening's.
 
 use machiai_core::envelope::{Head, Trust};
-use machiai_core::ids::{DeviceId, Origin};
+use machiai_core::ids::Origin;
 use machiai_core::time::AtMs;
+use machiai_wire::hub_side::DEVICE;
 use serde::Deserialize;
 
 /// What tells whose a fact is.
@@ -20,14 +21,12 @@ struct Told {
 pub(super) struct Opening {
     own: Vec<Origin>,
     began: AtMs,
-    /// The hub's own facts come by the same way.
-    hub: DeviceId,
 }
 
 impl Opening {
     /// Describes an opening that writes under these origins and began at an instant of the clinic's clock.
-    pub(super) const fn new(own: Vec<Origin>, began: AtMs, hub: DeviceId) -> Self {
-        Self { own, began, hub }
+    pub(super) const fn new(own: Vec<Origin>, began: AtMs) -> Self {
+        Self { own, began }
     }
 
     /// Whether a fact that came from the hub was written by another box while this opening runs.
@@ -35,7 +34,9 @@ impl Opening {
         let Ok(Told { head }) = serde_json::from_slice(line) else { return false };
         // A clock that nobody vouches for may have been ahead of ours long before.
         let is_sure = matches!(head.clock, Trust::Synced | Trust::Rehearsal);
-        is_sure && head.at_ms > self.began && !self.own.contains(&head.origin) && head.by.device != self.hub
+        // The hub's own facts come by the same way.
+        let is_a_boxs = head.by.device.as_str() != DEVICE;
+        is_sure && head.at_ms > self.began && !self.own.contains(&head.origin) && is_a_boxs
     }
 }
 
@@ -60,7 +61,7 @@ mod tests {
         #[case] expected: bool,
     ) {
         let own = ["22", "33"].map(|origin| origin.repeat(16).parse().unwrap());
-        let opening = Opening::new(own.to_vec(), AtMs(1_000), "hub".parse().unwrap());
+        let opening = Opening::new(own.to_vec(), AtMs(1_000));
         let (origin, boot) = (origin.repeat(16), "b2".repeat(16));
         let line = format!(
             r#"{{"site":1,"origin":"{origin}","seq":1,"at_ms":{at_ms},"at_n":0,"boot":"{boot}","mono_ms":1,"clock":"{clock}","by":{{"device":"{device}"}},"kind":"LinePaused","line":1}}"#

@@ -10,6 +10,7 @@ use machiai_core::ids::{LineNo, Origin, Seq, SiteId, VisitId};
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::{Refusal, RefusalCode};
 use machiai_core::time::AtMs;
+use machiai_wire::hub_side::DEVICE;
 use machiai_wire::offset::Offset;
 use machiai_wire::token::digest_of;
 
@@ -24,9 +25,6 @@ const N_TURNS: usize = 64;
 
 /// Tries before a command is given up because other nodes write for the same clinic.
 const MOST_TRIES: usize = 8;
-
-/// The device by which the hub acts.
-const DEVICE: &str = "hub";
 
 /// What came of a command.
 #[derive(Debug)]

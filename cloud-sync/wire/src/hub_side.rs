@@ -6,6 +6,9 @@ use crate::producer::{Turn, Verdict, judge};
 use crate::run::{BadRun, Head, follow, is_as_stated};
 use crate::said::Run;
 
+/// By which device the hub writes its own facts: both sides tell them from a box's by it.
+pub const DEVICE: &str = "hub";
+
 /// What is to be done with an append.
 #[derive(Debug)]
 pub enum Judged {

@@ -16,6 +16,7 @@ use machiai_hub::hub::Hub;
 use machiai_hub::serve::{LONG_POLL_FOR, Listening, Open, hub_on_loopback, now_s, reading, sites};
 use machiai_hub::store::{Before, Store};
 use machiai_hub::stream::routes::Streams;
+use machiai_wire::hub_side::DEVICE;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +104,7 @@ async fn change_as_told(
 }
 
 fn message((site, origin, boot): (SiteId, Origin, BootId), seq: Seq) -> Option<Vec<u8>> {
-    let by = By { device: "hub".parse().ok()?, person: None };
+    let by = By { device: DEVICE.parse().ok()?, person: None };
     let head = Head {
         site,
         line: None,
