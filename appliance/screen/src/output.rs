@@ -11,7 +11,7 @@
 //! call   appsrc -> videoconvert -> I420 -+
 //! cover  appsrc -> videoconvert -> I420 -'
 //! sound  appsrc -> clocksync -.
-//! voice  appsrc --------------+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
+//! voice  appsrc -> clocksync -+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +44,10 @@ const MIXED_BEFORE_NS: u64 = 50_000_000;
 /// How much sound is mixed at once, in nanoseconds: shorter than a frame, so that sound delays no picture, and short
 /// enough that a film grows quiet without steps.
 const MIXED_AT_ONCE_NS: u64 = 20_000_000;
+
+/// How much mixed sound may wait to be heard, in nanoseconds. A mixer whose clock has not begun mixes silence as fast as
+/// it is taken, and a call of the first second would find its moment mixed already.
+const MIXED_AHEAD_NS: u64 = 40_000_000;
 
 /// Sound as it is mixed.
 pub(crate) const SOUND: &str = "audio/x-raw,format=F32LE,rate=48000,channels=2,layout=interleaved";
@@ -351,10 +355,11 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
          appsrc name=cover is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_4 \
          audiomixer name=voices force-live=true ignore-inactive-pads=true output-buffer-duration={MIXED_AT_ONCE_NS} \
-         ! {SOUND} ! queue ! audioconvert ! audioresample ! {speaker} \
+         ! {SOUND} ! queue max-size-time={MIXED_AHEAD_NS} max-size-buffers=0 max-size-bytes=0 ! audioconvert ! audioresample ! {speaker} \
          appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
          ! clocksync ts-offset=-{MIXED_BEFORE_NS} ! voices.sink_0 \
-         appsrc name=voice is-live=true format=time caps={SOUND} ! voices.sink_1"
+         appsrc name=voice is-live=true format=time caps={SOUND} \
+         ! clocksync ts-offset=-{MIXED_BEFORE_NS} ! voices.sink_1"
     )
 }
 
@@ -366,7 +371,7 @@ const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
         Sink::X11 => ("ximagesink", "autoaudiosink"),
         Sink::Null => ("fakesink sync=true", UNHEARD),
         Sink::Handed(_) => {
-            ("appsink name=frames sync=true max-buffers=4", "appsink name=heard sync=true max-buffers=8")
+            ("appsink name=frames sync=true max-buffers=4", "appsink name=heard sync=true max-buffers=2")
         }
     }
 }

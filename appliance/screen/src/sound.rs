@@ -16,6 +16,10 @@ use crate::voice::{Came, Voice};
 /// Samples a second, and in each of two channels.
 const RATE: u32 = 48_000;
 
+/// Bytes of a sample of both channels, and of what is handed in at once: a fiftieth of a second.
+const FRAME_BYTES: usize = 8;
+const PIECE_BYTES: usize = FRAME_BYTES * 48_000 / 50;
+
 /// How long after it was asked for a chime is heard: longer than the mixer is ahead, by a film's piece of sound at most.
 const HEARD_AFTER: ClockTime = ClockTime::from_mseconds(85);
 
@@ -169,19 +173,10 @@ impl Sound {
     /// Hands in samples, to be heard as soon as can be, and so long after what was handed in before.
     fn hand_in(&mut self, samples: &gst::Buffer, after: ClockTime, now: ClockTime) {
         let at = self.free_from.saturating_add(after).max(now.saturating_add(HEARD_AFTER));
-        let n_frames = u64::try_from(samples.size() / 8).unwrap_or_default();
-        let lasts = ClockTime::from_nseconds(n_frames.saturating_mul(1_000_000_000) / u64::from(RATE));
-        let mut buffer = samples.copy();
-        {
-            let buffer = buffer.make_mut();
-            buffer.set_pts(at);
-            buffer.set_duration(lasts);
-            buffer.set_flags(gst::BufferFlags::DISCONT);
-        }
-        if let Err(cause) = self.to.push_buffer(buffer) {
+        if let Err(cause) = self.to.push_buffer_list(in_pieces(samples, at)) {
             tracing::warn!(error = %cause, "a call is not heard");
         }
-        self.free_from = at.saturating_add(lasts);
+        self.free_from = at.saturating_add(lasts(samples.size()));
         self.keep_quiet(now, self.free_from);
     }
 
@@ -192,6 +187,31 @@ impl Sound {
             Some(_) | None => self.quiet.push_back((now, until)),
         }
     }
+}
+
+/// Returns samples to be heard from a moment on, cut up: the mixer mixes as far ahead as what it was handed reaches, and a
+/// film that begins meanwhile would find its moment mixed already.
+fn in_pieces(samples: &gst::BufferRef, at: ClockTime) -> gst::BufferList {
+    let mut list = gst::BufferList::new();
+    let pieces = list.make_mut();
+    for from in (0..samples.size()).step_by(PIECE_BYTES) {
+        let n_bytes = PIECE_BYTES.min(samples.size() - from);
+        let Ok(mut piece) = samples.copy_region(gst::BufferCopyFlags::MEMORY, from..from + n_bytes) else { continue };
+        let buffer = piece.make_mut();
+        buffer.set_pts(at.saturating_add(lasts(from)));
+        buffer.set_duration(lasts(n_bytes));
+        if from == 0 {
+            buffer.set_flags(gst::BufferFlags::DISCONT);
+        }
+        pieces.add(piece);
+    }
+    list
+}
+
+/// Returns how long so many bytes of samples are heard.
+fn lasts(n_bytes: usize) -> ClockTime {
+    let n_frames = u64::try_from(n_bytes / FRAME_BYTES).unwrap_or_default();
+    ClockTime::from_nseconds(n_frames.saturating_mul(1_000_000_000) / u64::from(RATE))
 }
 
 /// Returns how loud the film is: quiet while something is heard, and on its way there and back.

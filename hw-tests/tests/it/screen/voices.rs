@@ -14,12 +14,13 @@ use gstreamer::ClockTime;
 use machiai_core::facts::Lang;
 use machiai_core::speech::Spoken;
 use machiai_hw_tests::demo::daemon::SITE;
+use machiai_hw_tests::demo::stopwatch::Stopwatch;
 use machiai_hw_tests::films::Film;
 use machiai_panel::Layout;
 use machiai_panel::link::Speech;
 use machiai_screen::canvas::Canvas;
 use machiai_screen::output::{Composed, Output, Sink};
-use machiai_screen::playout::Playout;
+use machiai_screen::playout::{Playout, Told};
 use machiai_screen::voice::{Voice, VoicePaths, name_of};
 use serde_json::json;
 
@@ -83,14 +84,16 @@ impl Ears {
 
     /// Lets it sound until something is true of all that was heard.
     fn until(&self, what: &str, is: impl Fn(&Sounds) -> bool) -> Sounds {
-        for _ in 0..3_000 {
-            std::thread::park_timeout(Duration::from_millis(10));
-            let sounds = self.sounds();
+        let watch = Stopwatch::start();
+        let mut sounds = self.sounds();
+        while watch.read() < Duration::from_secs(30) {
             if is(&sounds) {
                 return sounds;
             }
+            std::thread::park_timeout(Duration::from_millis(10));
+            sounds = self.sounds();
         }
-        panic!("never heard: {what}");
+        panic!("never heard: {what}, but chimes {:?} until {} s", sounds.spans(CHIME), sounds.until_s());
     }
 
     fn sounds(&self) -> Sounds {
@@ -225,6 +228,26 @@ fn two_calls_at_once_are_heard_in_turn_over_a_quiet_film_and_a_hushed_one_is_not
     assert!(ducked < loud * 0.2, "the film is heard at {ducked} of {loud} beside a call");
     let (back, _) = sounds.film(two[0].1 + 0.7, two[0].1 + 1.4);
     assert!(back > loud * 0.9, "the film came back to {back} of {loud}");
+}
+
+#[test]
+fn a_film_that_begins_under_a_call_is_heard_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mp4");
+    Film { tone_hertz: 6_000, ..Film::of(31, 150) }.write(&film).unwrap();
+    let ears = Ears::open(VoicePaths::default());
+    let playout = Playout::start(Arc::clone(&ears.output)).unwrap();
+    ears.until("silence", |sounds| sounds.until_s() - sounds.from_s > 0.3);
+    ears.output.announce(1, &Speech::of(&[]));
+    ears.until("the chime", |sounds| !sounds.spans(CHIME).is_empty());
+    playout.cue(1, &film, None).unwrap();
+    // The film is longer than the chime, and louder after it.
+    let sounds = ears.until("the film", |sounds| sounds.tone(FILM).iter().any(|(_, loud)| *loud > 0.1));
+    let first_s = sounds.tone(FILM).into_iter().find(|(_, loud)| *loud > 0.005).unwrap().0;
+    let began =
+        playout.told().into_iter().find_map(|told| if let Told::Begun { at, .. } = told { Some(at) } else { None });
+    let began_s = seconds(began.unwrap());
+    assert!((first_s - began_s).abs() < 0.1, "seen at {began_s} s and heard at {first_s} s");
 }
 
 #[test]
