@@ -17,6 +17,7 @@ use crate::service::{self, Announced};
 use crate::site::content::Shelf;
 use crate::site::remote::Remote;
 use crate::site::routes::{Sites, of_content, routes};
+use crate::site::sealed::{Sealed, seal_of};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
 use crate::stream::routes::Streams;
@@ -47,6 +48,7 @@ pub struct Hub {
     patients: Patients,
     operators: Operators,
     announced: Announced,
+    sealed: Sealed,
     blobs: Option<Blobs>,
 }
 
@@ -61,11 +63,13 @@ impl Hub {
         let seen = Seen::new(streams.store.clone(), clock.clone());
         let began = streams.store.life_began().await.map_err(HubError::Store)?;
         let announced = Announced::read(streams.store.clone(), clock.clone()).await.map_err(HubError::Store)?;
-        let remote = Remote::new(streams.clone(), (clock, began), origin);
+        let seal = seal_of(&streams.store).await.map_err(HubError::Store)?;
+        let sealed = Sealed { seal: seal.clone(), store: streams.store.clone(), clock: clock.clone() };
+        let remote = Remote::new(streams.clone(), (clock, began), (origin, seal));
         let patients = Patients::new((remote.clone(), seen.clone()), secret).map_err(HubError::Pages)?;
         let of_operators = (streams.store.clone(), Arc::clone(&streams.now_s));
         let operators = Operators::new(of_operators, (remote.clone(), seen.clone())).map_err(HubError::Pages)?;
-        Ok(Self { streams, seen, remote, patients, operators, announced, blobs: None })
+        Ok(Self { streams, seen, remote, patients, operators, announced, sealed, blobs: None })
     }
 
     /// Has it give boxes the content that lies in a place; without one it has none.
@@ -85,7 +89,7 @@ impl Hub {
     /// They ask nobody who comes: who may speak for a site is for the door to say.
     pub(crate) fn for_boxes(&self) -> Router {
         let (streams, announced) = (self.streams.clone(), self.announced.clone());
-        let sites = routes(Sites { streams, seen: self.seen.clone(), announced });
+        let sites = routes(Sites { streams, seen: self.seen.clone(), announced, sealed: self.sealed.clone() });
         let routes = match &self.blobs {
             Some(blobs) => {
                 sites.merge(of_content(Shelf { clinics: self.remote.clinics.clone(), blobs: blobs.clone() }))

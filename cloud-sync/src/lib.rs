@@ -3,6 +3,7 @@
 //! It keeps what boxes send by its bytes, hands it to whoever may read it, and never trusts a clinic's clock, nor one
 //! clinic with another's data.
 
+pub mod adopt;
 pub mod backup;
 pub mod blobs;
 pub mod calls;

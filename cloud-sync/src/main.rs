@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use machiai_core::ids::{BootId, SiteId};
 use machiai_core::time::AtMs;
+use machiai_hub::adopt::Adopt;
 use machiai_hub::backup::{back_up, hold, is_whole, restore};
 use machiai_hub::blobs::{BlobError, Blobs};
 use machiai_hub::calls::ShowCalls;
@@ -109,6 +110,9 @@ enum Action {
         #[command(subcommand)]
         work: ServiceWork,
     },
+    /// Takes in what a hub before this one wrote for sites, which their boxes bring back: after a hub was built anew
+    /// without a backup.
+    Adopt(In<Adopt>),
     /// Prints who signed in, tried to, and did what.
     Audit(In<ShowAudit>),
     /// Serves streams that anybody on this machine may use, for conformance tests.
@@ -303,6 +307,7 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         Action::Operator { work } => say(&operators(work).await?)?,
         Action::Calls(In { order, kept }) => say(&order.carry_out(&kept.open().await?, new_clock()?.now()).await?)?,
         Action::Service { work } => say(&service(work).await?)?,
+        Action::Adopt(In { order, kept }) => say(&order.carry_out(&kept.open().await?, new_clock()?.now()).await?)?,
         Action::Audit(In { order, kept }) => say(&order.carry_out(&kept.open().await?).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
@@ -367,7 +372,7 @@ impl Kept {
     async fn publisher(&self) -> Result<(Publisher, AtMs), Box<dyn Error>> {
         let clock = new_clock()?;
         let now = clock.now();
-        Ok((Publisher::new(self.open().await?, clock)?, now))
+        Ok((Publisher::new(self.open().await?, clock).await?, now))
     }
 
     /// Opens the place of content.

@@ -23,10 +23,11 @@ use machiai_core::time::AtMs;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
-use crate::chance::{self, NoChance};
+use crate::chance;
 use crate::clock::Clock;
 use crate::serve::{LONG_POLL_FOR, now_s};
 use crate::site::remote::{Done, Remote};
+use crate::site::sealed::seal_of;
 use crate::store::{Store, StoreError};
 use crate::stream::routes::Streams;
 
@@ -63,10 +64,12 @@ impl Publisher {
     /// Begins to write into a store, under an origin of its own.
     ///
     /// # Errors
-    /// No random bytes.
-    pub fn new(store: Store, clock: Clock) -> Result<Self, NoChance> {
+    /// No random bytes, or the store failed.
+    pub async fn new(store: Store, clock: Clock) -> Result<Self, StoreError> {
+        let origin = Origin::from_bytes(chance::bytes().map_err(StoreError::Chance)?);
+        let seal = seal_of(&store).await?;
         let streams = Streams::new(store, now_s, LONG_POLL_FOR, CancellationToken::new());
-        Ok(Self { remote: Remote::new(streams, (clock, None), Origin::from_bytes(chance::bytes()?)) })
+        Ok(Self { remote: Remote::new(streams, (clock, None), (origin, seal)) })
     }
 
     /// Publishes under the origin of a node that serves.
@@ -203,7 +206,7 @@ mod tests {
         let site = SiteId(1001);
         store.add_site(site).await.unwrap();
         let read = || Reading { wall: AtMs(1_795_478_400_000), mono_ms: 0, synced: true, rehearsal: false };
-        let publisher = Publisher::new(store, Clock::new(BootId::from_bytes([1; 16]), read)).unwrap();
+        let publisher = Publisher::new(store, Clock::new(BootId::from_bytes([1; 16]), read)).await.unwrap();
         let mut writing = JoinSet::new();
         for nth in 0..40 {
             let publisher = publisher.clone();

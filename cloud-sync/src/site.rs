@@ -4,6 +4,7 @@ pub(crate) mod clinic;
 pub(crate) mod content;
 pub(crate) mod remote;
 pub(crate) mod routes;
+pub(crate) mod sealed;
 pub(crate) mod seen;
 
 use machiai_core::ids::SiteId;

@@ -304,6 +304,29 @@ impl Store {
         }
     }
 
+    /// Has facts of an earlier hub be taken in for a site until an instant; returns whether the site is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]: do it again.
+    pub async fn adopt(&self, site: SiteId, until: AtMs) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.adopt(site, until.0).await,
+            Self::Postgres(postgres) => postgres.adopt(site, until.0).await,
+        }
+    }
+
+    /// Returns until when facts of an earlier hub are taken in for a site.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub async fn adopted_until(&self, site: SiteId) -> Result<AtMs, StoreError> {
+        let until_ms = match self {
+            Self::Sqlite(sqlite) => sqlite.adopted_ms(site).await?,
+            Self::Postgres(postgres) => postgres.adopted_ms(site).await?,
+        };
+        Ok(AtMs(until_ms))
+    }
+
     /// Returns a secret that all nodes share, which is drawn at the first question.
     ///
     /// # Errors

@@ -147,7 +147,7 @@ fn wrong(failure: &Failure) -> Option<(Wrong, Option<String>)> {
         Failure::NotTheHub => Some((Wrong::NotTheHub, None)),
         Failure::Busy { after_ms } => Some((Wrong::Busy, after_ms.map(|after_ms| (after_ms / 1_000).to_string()))),
         Failure::Fenced { why } => Some((Wrong::Fenced, Some(why.clone()))),
-        Failure::Diverged { why } => Some((Wrong::Diverged, Some(why.clone()))),
+        Failure::Diverged { why } | Failure::Unfit { why } => Some((Wrong::Diverged, Some(why.clone()))),
         Failure::Refused { why } => Some((Wrong::Refused, Some(why.clone()))),
         Failure::NoCertificate { why } => Some((Wrong::NoCertificate, Some(why.clone()))),
         Failure::Stale { .. } | Failure::Behind | Failure::TooLarge => None,

@@ -12,6 +12,7 @@ use machiai_core::refusal::{Refusal, RefusalCode};
 use machiai_core::time::AtMs;
 use machiai_wire::hub_side::DEVICE;
 use machiai_wire::offset::Offset;
+use machiai_wire::seal::Seal;
 use machiai_wire::token::digest_of;
 
 use super::clinic::Clinics;
@@ -50,6 +51,8 @@ pub(crate) struct Remote {
     /// When the store came back from a backup: what was given of that day's numbers before, it does not know.
     began: Option<AtMs>,
     turns: Arc<[tokio::sync::Mutex<()>]>,
+    /// What its facts are sealed with.
+    seal: Seal,
 }
 
 /// Draws a visit's id; its holder is known by the token of the page that took it.
@@ -70,9 +73,9 @@ impl Remote {
     /// Begins to act, under an origin that nothing wrote under before.
     ///
     /// `began` is when the store came back from a backup, if it ever did.
-    pub(crate) fn new(streams: Streams, (clock, began): (Clock, Option<AtMs>), origin: Origin) -> Self {
+    pub(crate) fn new(streams: Streams, (clock, began): (Clock, Option<AtMs>), (origin, seal): (Origin, Seal)) -> Self {
         let turns = (0..N_TURNS).map(|_| tokio::sync::Mutex::default()).collect();
-        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin, began, turns }
+        Self { clinics: Clinics::new(streams.store.clone()), streams, clock, origin, began, turns, seal }
     }
 
     /// Takes a ticket whose holder will be known by a token; the same token takes one ticket, however often.
@@ -174,7 +177,7 @@ impl Remote {
 
     /// Writes facts if nothing was written for the site since it was folded; returns whether they were.
     async fn write(&self, site: SiteId, drafts: Vec<Draft>, down: Offset) -> Result<bool, StoreError> {
-        let (clock, origin) = (self.clock.clone(), self.origin);
+        let (clock, origin, seal) = (self.clock.clone(), self.origin, self.seal.clone());
         let lines = move |before: Before| {
             if before.down != down {
                 return Vec::new();
@@ -195,7 +198,7 @@ impl Remote {
                     by: by(),
                     cmd: None,
                 };
-                Envelope { head, fact }.write().ok()
+                seal.sealed(&Envelope { head, fact }.write().ok()?)
             });
             // A fact that cannot be written takes the whole command with it.
             lines.collect::<Option<Vec<_>>>().unwrap_or_default()

@@ -20,6 +20,7 @@ use machiai_wire::{http, json};
 use serde::Deserialize;
 
 use super::content::{Shelf, content};
+use super::sealed::Sealed;
 use super::seen::Seen;
 use super::{down_of, up_of};
 use crate::service::Announced;
@@ -49,6 +50,7 @@ pub(crate) struct Sites {
     pub(crate) streams: Streams,
     pub(crate) seen: Seen,
     pub(crate) announced: Announced,
+    pub(crate) sealed: Sealed,
 }
 
 /// Returns the routes of all sites.
@@ -83,7 +85,7 @@ async fn standing(streams: &Streams, site: SiteId) -> Result<Standing, Refused> 
 
 /// Says what each side lacks.
 async fn vector(
-    State(Sites { streams, seen, announced }): State<Sites>,
+    State(Sites { streams, seen, announced, .. }): State<Sites>,
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -99,7 +101,7 @@ async fn vector(
 
 /// Keeps a box's facts.
 async fn append(
-    State(Sites { streams, seen, .. }): State<Sites>,
+    State(Sites { streams, seen, sealed, .. }): State<Sites>,
     Path(site): Path<SiteId>,
     request: Request,
 ) -> Result<Response, Refused> {
@@ -113,7 +115,11 @@ async fn append(
     let body = whole(body).await?;
     let _turn = streams.turn().await?;
     let body = plain(&head.headers, body).await?;
-    let lines = json::cut(&body).map_err(|_bad| Refused::NotJson)?.into_iter().map(<[u8]>::to_vec).collect();
+    let lines: Vec<_> = json::cut(&body).map_err(|_bad| Refused::NotJson)?.into_iter().map(<[u8]>::to_vec).collect();
+    if let Some(nth) = sealed.first_forged(site, &lines).await? {
+        tracing::warn!(%site, %origin, nth, "facts of a box that say that the hub wrote them are refused");
+        return Err(Refused::NotTheHubs { nth });
+    }
     let judged = streams.store.keep(site, Run { origin, turn, hash, lines }).await?.ok_or(Refused::NoStream)?;
     match judged {
         Judged::Keep(_) => {

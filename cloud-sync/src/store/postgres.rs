@@ -142,6 +142,22 @@ impl Postgres {
         Ok(seen)
     }
 
+    pub(crate) async fn adopt(&self, site: SiteId, until_ms: i64) -> Result<bool, StoreError> {
+        let mut client = self.0.client().await?;
+        let tx = begin(&mut client).await?;
+        let is_known = sites::adopt(&tx, site, until_ms).await?;
+        commit(tx).await?;
+        Ok(is_known)
+    }
+
+    pub(crate) async fn adopted_ms(&self, site: SiteId) -> Result<i64, StoreError> {
+        let mut client = self.0.client().await?;
+        let tx = begin_to_read(&mut client).await?;
+        let until_ms = sites::adopted_ms(&tx, site).await?;
+        commit(tx).await?;
+        Ok(until_ms)
+    }
+
     pub(crate) async fn service(&self) -> Result<Option<String>, StoreError> {
         let mut client = self.0.client().await?;
         let tx = begin_to_read(&mut client).await?;

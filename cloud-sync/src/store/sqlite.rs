@@ -154,6 +154,14 @@ impl Sqlite {
         self.ask(move |db| sites::seen_ms(db, site)).await
     }
 
+    pub(crate) async fn adopt(&self, site: SiteId, until_ms: i64) -> Result<bool, StoreError> {
+        self.writer.write(move |db| sites::adopt(db, site, until_ms)).await
+    }
+
+    pub(crate) async fn adopted_ms(&self, site: SiteId) -> Result<i64, StoreError> {
+        self.ask(move |db| sites::adopted_ms(db, site)).await
+    }
+
     pub(crate) async fn service(&self) -> Result<Option<String>, StoreError> {
         self.ask(sites::service).await
     }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header as http};
 use axum::response::{IntoResponse, Response};
 use machiai_core::ids::Seq;
+use machiai_wire::enrol::reason;
 use machiai_wire::json;
 use machiai_wire::offset::Offset;
 use machiai_wire::producer::Turn;
@@ -54,6 +55,8 @@ pub(crate) enum Refused {
     Behind { seq: Seq },
     /// Lines that are no run of the site's facts, or not the one that was hashed.
     BadRun { is_divergence: bool, why: String },
+    /// A fact in the hub's name that it did not write.
+    NotTheHubs { nth: usize },
     /// The place is not in this life of the stream.
     Gone,
     /// The hub does not serve now, as was announced.
@@ -100,7 +103,12 @@ impl Refused {
             Self::BeginsLate => (bad, "begins_late", "a session begins with Producer-Seq 0".to_owned()),
             Self::Behind { seq } => (StatusCode::CONFLICT, "behind", format!("the hub holds this origin up to {seq}")),
             Self::BadRun { is_divergence: true, why } => (StatusCode::CONFLICT, "diverged", why.clone()),
-            Self::BadRun { is_divergence: false, why } => (bad, "bad_run", why.clone()),
+            Self::BadRun { is_divergence: false, why } => (bad, reason::BAD_RUN, why.clone()),
+            Self::NotTheHubs { nth } => (
+                StatusCode::CONFLICT,
+                reason::NOT_THE_HUBS,
+                format!("line {nth} says that the hub wrote it, and it did not"),
+            ),
             Self::Gone => (StatusCode::GONE, "gone", "the offset is not in this life of the stream".to_owned()),
             Self::Pausing(Pausing { until, .. }) => {
                 let until = until.clock_face();
@@ -130,7 +138,8 @@ impl Refused {
             | Self::OtherStream
             | Self::OtherType
             | Self::NotAfter => Vec::new(),
-            Self::BeginsLate | Self::Behind { .. } | Self::BadRun { .. } | Self::Gone | Self::Store(_) => Vec::new(),
+            Self::BeginsLate | Self::Behind { .. } | Self::BadRun { .. } | Self::NotTheHubs { .. } => Vec::new(),
+            Self::Gone | Self::Store(_) => Vec::new(),
             Self::NoContent | Self::Blobs(_) => Vec::new(),
         }
     }

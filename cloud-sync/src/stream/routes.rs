@@ -68,6 +68,12 @@ impl Streams {
         Self { nodes, ..self }
     }
 
+    /// Returns the store.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Writes facts of the hub's own for a site, and wakes whoever listens; returns whether there were any, they
     /// followed, and the site is known.
     ///

@@ -102,6 +102,18 @@ fn operators_accounts_are_made_listed_and_removed_and_the_audit_says_so() {
 }
 
 #[test]
+fn facts_of_an_earlier_hub_are_adopted_for_sites_that_are_known_and_the_audit_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("hub");
+    said(&["site", "add", "1001"], &state);
+    assert!(said(&["adopt", "1001"], &state).starts_with("facts of an earlier hub are taken in until "));
+    for bad in [["adopt", "7"].as_slice(), &["adopt"], &["adopt", "1001", "--hours", "1000"]] {
+        assert!(!done(bad, &state).status.success(), "{bad:?}");
+    }
+    assert!(said(&["audit"], &state).contains(" console adopted site 1001 \"for 24 h\""));
+}
+
+#[test]
 fn a_backup_is_made_while_the_hub_serves_and_brought_back_while_it_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let (state, backup) = (folder.path().join("state"), folder.path().join("backup"));

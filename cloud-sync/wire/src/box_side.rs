@@ -120,6 +120,8 @@ pub struct Diverged {
     pub seq: Seq,
     /// What the box or the hub said of it.
     pub why: String,
+    /// Until when it is left out even if both sides are alike, on the clock of [`Machine::step`].
+    pub until_ms: u64,
 }
 
 /// What there is to tell of the channel.
@@ -258,16 +260,19 @@ impl Machine {
         if !session.asked(ask) {
             return;
         }
-        if let Failure::Diverged { why } = &failure
-            && let Some((origin, seq)) = session.appends()
-        {
-            self.diverged.insert(origin, Diverged { seq, why: why.clone() });
-        }
+        let mut leave_out = |why: &str, until_ms| {
+            if let Some((origin, seq)) = session.appends() {
+                self.diverged.insert(origin, Diverged { seq, why: String::from(why), until_ms });
+            }
+        };
         match &failure {
             Failure::TooLarge => self.most = self.most.halved(),
             Failure::Stale { epoch } => self.epoch = self.epoch.max(*epoch),
+            Failure::Diverged { why } => leave_out(why, 0),
+            // The others' facts must not wait behind what the hub will refuse again.
+            Failure::Unfit { why } => leave_out(why, now_ms.saturating_add(SESSION_MS)),
             Failure::NoLine | Failure::NotTheHub | Failure::Busy { .. } | Failure::Fenced { .. } => {}
-            Failure::NoCertificate { .. } | Failure::Behind | Failure::Diverged { .. } | Failure::Refused { .. } => {}
+            Failure::NoCertificate { .. } | Failure::Behind | Failure::Refused { .. } => {}
         }
         self.rest((now_ms, chance), failure, actions);
     }
@@ -282,7 +287,7 @@ impl Machine {
             Failure::Fenced { .. } => FENCED_MS,
             Failure::Busy { after_ms: Some(after_ms) } => after_ms.saturating_add(spread),
             Failure::Busy { after_ms: None } | Failure::NoLine | Failure::NotTheHub => spread,
-            Failure::Stale { .. } | Failure::Behind | Failure::Diverged { .. } => spread,
+            Failure::Stale { .. } | Failure::Behind | Failure::Diverged { .. } | Failure::Unfit { .. } => spread,
             Failure::TooLarge | Failure::Refused { .. } | Failure::NoCertificate { .. } => spread,
         };
         self.n_failures = self.n_failures.saturating_add(1).min(16);

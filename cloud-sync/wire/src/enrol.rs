@@ -30,6 +30,10 @@ pub mod reason {
     pub const EXPIRED: &str = "expired";
     /// The certificate ended too long ago to be renewed.
     pub const TOO_OLD: &str = "too_old";
+    /// Lines that are no run of a site's facts.
+    pub const BAD_RUN: &str = "bad_run";
+    /// Facts in the hub's name that it did not write.
+    pub const NOT_THE_HUBS: &str = "not_the_hubs";
     /// The enrolment code is mistyped.
     pub const MISTYPED: &str = "mistyped";
     /// The enrolment code was drawn by another hub.

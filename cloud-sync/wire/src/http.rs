@@ -143,6 +143,7 @@ pub(crate) fn refusal(answer: Answer<'_>) -> Failure {
             Failure::NoCertificate { why }
         }
         (401 | 403, _) => Failure::Fenced { why },
+        (400 | 409, _) if matches!(code.as_str(), reason::BAD_RUN | reason::NOT_THE_HUBS) => Failure::Unfit { why },
         (409, _) if code == "diverged" => Failure::Diverged { why },
         (409 | 410, _) => Failure::Behind,
         (413, _) => Failure::TooLarge,
@@ -292,6 +293,8 @@ mod tests {
     #[case::packed_otherwise(415, &[("machiai-hub", "1")], r#"{"code":"other_encoding","detail":"gzip"}"#, Err(Failure::Refused { why: "gzip".to_owned() }))]
     #[case::behind(409, &[("machiai-hub", "1")], r#"{"code":"gap"}"#, Err(Failure::Behind))]
     #[case::diverged(409, &[("machiai-hub", "1")], r#"{"code":"diverged","detail":"hash"}"#, Err(Failure::Diverged { why: "hash".to_owned() }))]
+    #[case::no_run(400, &[("machiai-hub", "1")], r#"{"code":"bad_run","detail":"line 0"}"#, Err(Failure::Unfit { why: "line 0".to_owned() }))]
+    #[case::forged(409, &[("machiai-hub", "1")], r#"{"code":"not_the_hubs","detail":"line 1"}"#, Err(Failure::Unfit { why: "line 1".to_owned() }))]
     #[case::too_large(413, &[("machiai-hub", "1")], "", Err(Failure::TooLarge))]
     #[case::not_understood(400, &[("machiai-hub", "1")], r#"{"code":"v","detail":"version"}"#, Err(Failure::Refused { why: "version".to_owned() }))]
     fn an_answer_is_read_for_what_it_says(

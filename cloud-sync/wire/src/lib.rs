@@ -19,6 +19,7 @@ pub mod offset;
 pub mod producer;
 pub mod run;
 pub mod said;
+pub mod seal;
 pub mod service;
 pub mod token;
 pub mod vector;

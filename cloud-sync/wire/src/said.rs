@@ -98,6 +98,11 @@ pub enum Failure {
         /// The hub's reason.
         why: String,
     },
+    /// The facts are none that the hub may keep: whoever brings them again meanwhile is refused again.
+    Unfit {
+        /// The hub's reason.
+        why: String,
+    },
     /// More than the hub or a proxy takes at once.
     TooLarge,
     /// The hub does not understand: one of the two is of another version.

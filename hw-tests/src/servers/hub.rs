@@ -98,7 +98,7 @@ impl Serve {
     /// # Errors
     /// The store cannot be used.
     pub async fn publisher(&self) -> Result<Publisher> {
-        Publisher::new(self.open().await?, self.clock()?).context("nothing can be published")
+        Publisher::new(self.open().await?, self.clock()?).await.context("nothing can be published")
     }
 
     fn clock(&self) -> Result<Clock> {

@@ -28,6 +28,20 @@ pub(super) async fn seen_ms(tx: &Transaction<'_>, site: SiteId) -> Result<Option
     found.map(|row| row.try_get(0)).transpose().tried(step)
 }
 
+/// Has facts of an earlier hub be taken in for a site until an instant; returns whether the site is known.
+pub(super) async fn adopt(tx: &Transaction<'_>, site: SiteId, until_ms: i64) -> Result<bool, StoreError> {
+    let update = "UPDATE sites SET adopted_ms = $2 WHERE site = $1";
+    let changed = change(tx, update, &[&i64::from(site.0), &until_ms]).await;
+    changed.tried("adopt an earlier hub's facts").map(|n_rows| n_rows > 0)
+}
+
+/// Returns until when facts of an earlier hub are taken in for a site; 0 where they never were.
+pub(super) async fn adopted_ms(tx: &Transaction<'_>, site: SiteId) -> Result<i64, StoreError> {
+    let step = "read whether an earlier hub's facts are adopted";
+    let found = row(tx, "SELECT adopted_ms FROM sites WHERE site = $1", &[&i64::from(site.0)]).await.tried(step)?;
+    found.map_or(Ok(0), |row| row.try_get(0)).tried(step)
+}
+
 /// Returns what was said of when the hub serves.
 pub(super) async fn service(tx: &Transaction<'_>) -> Result<Option<String>, StoreError> {
     let step = "read when the hub serves";

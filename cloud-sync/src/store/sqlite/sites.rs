@@ -24,6 +24,19 @@ pub(super) fn seen_ms(db: &Connection, site: SiteId) -> Result<Option<i64>, Stor
     query.query_row([site.0], |row| row.get(0)).optional().tried(step)
 }
 
+/// Has facts of an earlier hub be taken in for a site until an instant; returns whether the site is known.
+pub(super) fn adopt(db: &Connection, site: SiteId, until_ms: i64) -> Result<bool, StoreError> {
+    let update = "UPDATE sites SET adopted_ms = ?2 WHERE site = ?1";
+    db.execute(update, params![site.0, until_ms]).tried("adopt an earlier hub's facts").map(|n_rows| n_rows > 0)
+}
+
+/// Returns until when facts of an earlier hub are taken in for a site; 0 where they never were.
+pub(super) fn adopted_ms(db: &Connection, site: SiteId) -> Result<i64, StoreError> {
+    let step = "read whether an earlier hub's facts are adopted";
+    let found = db.query_row("SELECT adopted_ms FROM sites WHERE site = ?1", [site.0], |row| row.get(0));
+    Ok(found.optional().tried(step)?.unwrap_or_default())
+}
+
 /// Returns what was said of when the hub serves.
 pub(super) fn service(db: &Connection) -> Result<Option<String>, StoreError> {
     db.query_row("SELECT said FROM service", [], |row| row.get(0)).optional().tried("read when the hub serves")

@@ -218,7 +218,7 @@ impl Session {
         }
         let Some((_, doing, _)) = self.doing.take() else { return };
         match (doing, came) {
-            (Doing::Vector, Came::Vector(answer)) => self.learn(facts, &answer, diverged),
+            (Doing::Vector, Came::Vector(answer)) => self.learn(now_ms, facts, (&answer, diverged)),
             (Doing::Append { origin, after }, Came::Kept) => {
                 self.held.insert(origin, after);
                 self.is_sound = true;
@@ -229,20 +229,20 @@ impl Session {
         }
     }
 
-    fn learn(&mut self, facts: &dyn Facts, answer: &Answer, diverged: &mut LeftOut) {
+    fn learn(&mut self, now_ms: u64, facts: &dyn Facts, (answer, diverged): (&Answer, &mut LeftOut)) {
         if matches!(self.knows, Knows::Nothing) {
             // What is appended from here on is heard, even while other parts are still asked for.
             self.from = answer.down.parse().ok();
             self.is_lost |= self.from.is_none();
             let told: Heads = answer.open.iter().map(|Entry(origin, head)| (*origin, *head)).collect();
             for origin in self.open.clone() {
-                self.compare(facts, (origin, told.get(&origin).copied()), diverged);
+                self.compare(now_ms, facts, (origin, told.get(&origin).copied()), diverged);
             }
         }
         let learned = vector::learn(facts.heads(), &self.open, &answer.closed);
         for (origin, head) in learned.differing {
             self.differing.insert(origin);
-            self.compare(facts, (origin, head), diverged);
+            self.compare(now_ms, facts, (origin, head), diverged);
         }
         // What one question did not take is still to be asked.
         let asked = if let Knows::AllBut(parts) = &mut self.knows { core::mem::take(parts) } else { Vec::new() };
@@ -258,13 +258,21 @@ impl Session {
     }
 
     /// Notes what the hub holds of an origin, unless it is not what the box holds.
-    fn compare(&mut self, facts: &dyn Facts, (origin, theirs): (Origin, Option<Head>), diverged: &mut LeftOut) {
+    fn compare(
+        &mut self,
+        now_ms: u64,
+        facts: &dyn Facts,
+        (origin, theirs): (Origin, Option<Head>),
+        diverged: &mut LeftOut,
+    ) {
         let theirs = theirs.unwrap_or(Head::START);
         let ours = stands(facts.heads(), origin);
         let is_alike = theirs.seq > ours.seq || facts.hash_at(origin, theirs.seq) == Some(theirs.hash);
         if is_alike {
             self.held.insert(origin, theirs);
-            diverged.remove(&origin);
+            if diverged.get(&origin).is_some_and(|left_out| left_out.until_ms <= now_ms) {
+                diverged.remove(&origin);
+            }
         } else {
             leave_out(diverged, origin, theirs.seq, "the hub holds other facts under these numbers");
         }
@@ -401,7 +409,7 @@ fn stands(heads: &Heads, origin: Origin) -> Head {
 }
 
 fn leave_out(diverged: &mut LeftOut, origin: Origin, seq: Seq, why: &str) {
-    diverged.insert(origin, Diverged { seq, why: String::from(why) });
+    diverged.insert(origin, Diverged { seq, why: String::from(why), until_ms: 0 });
 }
 
 #[cfg(test)]

@@ -267,6 +267,38 @@ async fn facts_keep_their_bytes_from_a_journal_to_the_hub_and_into_another_journ
     hub.stopping.cancel();
 }
 
+#[rstest]
+#[case::sqlite(Home::folder())]
+#[case::postgres(Home::server())]
+#[tokio::test]
+async fn facts_in_the_hubs_name_that_it_did_not_write_are_refused_and_all_others_go_on(#[case] cloud: Home) {
+    let folder = folder();
+    let hub = Hub::start(&cloud).await;
+    let forged = |seq: u64| {
+        let line = String::from_utf8(odd(origin(5), seq)).unwrap();
+        line.replace(r#""device":"roof""#, r#""device":"h\u0075b""#).into_bytes()
+    };
+    let mut one = Box::open(folder.path(), origin(1), &hub.address);
+    one.keep((1..=3).map(|seq| odd(origin(1), seq)).collect());
+    one.keep((1..=2).map(forged).collect());
+    // Behind the forged ones in the order in which origins are sent.
+    one.keep((1..=4).map(|seq| odd(origin(6), seq)).collect());
+    one.until(|one| one.machine.told(&Held::of(&one.store)).n_pending == 2).await;
+    let told = one.machine.told(&Held::of(&one.store));
+    let left_out: Vec<_> = told.diverged.iter().map(|(origin, diverged)| (*origin, diverged.why.as_str())).collect();
+    assert_eq!(left_out, [(origin(5), "line 0 says that the hub wrote it, and it did not")]);
+    let held = hub.get("/v1/sites/1001/up").await;
+    assert_eq!(serde_json::from_slice::<Vec<serde_json::Value>>(&held).unwrap().len(), 7);
+    drop(one);
+
+    // What a hub before this one wrote it takes in when it is told to.
+    assert!(!hub.streams.store().adopt(SiteId(7), AtMs(i64::MAX)).await.unwrap());
+    assert!(hub.streams.store().adopt(SITE, AtMs(i64::MAX)).await.unwrap());
+    let mut again = Box::open(folder.path(), origin(2), &hub.address);
+    again.until(|one| one.machine.told(&Held::of(&one.store)).n_pending == 0).await;
+    hub.stopping.cancel();
+}
+
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }

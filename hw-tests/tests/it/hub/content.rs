@@ -315,7 +315,7 @@ async fn content_is_its_sites_alone_and_is_given_from_any_byte_on(#[case] home: 
     let named = content.to_string();
     assert_eq!(ask(&own, (1001, &named), &[]).await.status(), 404, "nobody has told the site of it");
     let clock = Clock::new(machiai_core::ids::BootId::from_bytes([1; 16]), reading());
-    let publisher = Publisher::new(cloud.store.clone(), clock).unwrap();
+    let publisher = Publisher::new(cloud.store.clone(), clock).await.unwrap();
     publisher.content(SiteId(1001), &provided(content)).await.unwrap();
 
     let whole = ask(&own, (1001, &named), &[]).await;

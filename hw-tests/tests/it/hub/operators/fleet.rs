@@ -134,7 +134,12 @@ pub(super) fn table(revision: u32, content: &str) -> String {
 async fn a_table_is_taken_from_a_file_and_a_bad_one_is_refused_with_the_reason() {
     let mut office = Office::open(Home::folder()).await;
     let clock = Clock::new(BootId::from_bytes([2; 16]), reading());
-    Publisher::new(office.cloud.store.clone(), clock).unwrap().content(SiteId(1001), &film("健康<b>")).await.unwrap();
+    Publisher::new(office.cloud.store.clone(), clock)
+        .await
+        .unwrap()
+        .content(SiteId(1001), &film("健康<b>"))
+        .await
+        .unwrap();
     office.sign_in().await;
     let token = office.token().await;
     let send = async |token: &str, table: &str| {
@@ -196,7 +201,7 @@ async fn a_site_shows_what_aired_and_who_called_today_and_nothing_of_the_day_bef
     let store = office.cloud.store.clone();
     let clock = Clock::new(BootId::from_bytes([2; 16]), reading());
     let now_ms = clock.now().0;
-    Publisher::new(store.clone(), clock).unwrap().content(SiteId(1001), &film("健康体操")).await.unwrap();
+    Publisher::new(store.clone(), clock).await.unwrap().content(SiteId(1001), &film("健康体操")).await.unwrap();
     let begun = |seq| FactId { origin: Origin::from_bytes([1; 16]), seq: Seq(seq) };
     let begins = Fact::AiringBegun(AiringBegun {
         monitor: "hall".parse().unwrap(),
