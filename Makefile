@@ -22,12 +22,12 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench soak torture deb pictures axe voice decoder conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages tools deb-tool
+.PHONY: help test demo bench soak torture deb pictures axe voice decoder s3 conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages tools deb-tool
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-test: test-packages tools deb-tool decoder axe voice conformance fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
+test: test-packages tools deb-tool decoder axe voice s3 conformance fmt-check lint docs core-alone deny tests ## check everything; within 15 minutes from a fresh clone
 	@echo "== all is well"
 
 # make demo                                     runs on 127.0.0.1 until Ctrl-C
@@ -59,7 +59,7 @@ soak: build-packages screen-packages ## show films of every kind for long, with 
 	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
-torture: test-packages tools deb-tool decoder axe voice conformance ## run the fault harnesses and property tests with their long counts
+torture: test-packages tools deb-tool decoder axe voice s3 conformance ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
 
 # The packages lie in target/debian. A build of its own: what is shipped is optimised.
@@ -122,6 +122,15 @@ decoder: target/escpos-decoder/emupos
 target/escpos-decoder/emupos:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --ignore-requires-python \
 	    --target target/escpos-decoder emupos==0.4.0 pillow==13.0.0 segno==1.6.6 python-barcode==0.16.1
+
+# A server that speaks S3, with what it needs of Python's and nothing more.
+s3: target/s3/moto/server.py
+target/s3/moto/server.py:
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target target/s3 \
+	    moto==5.2.5 flask==3.1.3 flask-cors==6.0.5 werkzeug==3.1.9 jinja2==3.1.6 markupsafe==3.0.4 itsdangerous==2.2.0 \
+	    blinker==1.9.0 click==8.5.1 boto3==1.44.5 botocore==1.44.5 s3transfer==0.19.3 jmespath==1.1.0 urllib3==2.8.0 \
+	    python-dateutil==2.9.0.post0 six==1.17.0 requests==2.34.2 idna==3.20 certifi==2026.10.18 charset-normalizer==3.5.2 \
+	    responses==0.26.3 xmltodict==1.0.4 cryptography==50.0.2 cffi==2.1.1 pyyaml==6.0.3
 
 # The public conformance suite of the protocol that the hub speaks. Debian's npm is taken where there is none.
 conformance: target/conformance/node_modules/.bin/vitest

@@ -232,9 +232,6 @@ mod tests {
 
     use super::*;
 
-    /// Names an S3 store to be tried, as `--blobs` does; its bucket must be there, its credentials in the environment.
-    const S3: &str = "MACHIAI_TEST_S3";
-
     async fn read(blobs: &Blobs, content: ContentHash, range: Range<u64>) -> Vec<u8> {
         blobs
             .read(content, range)
@@ -243,10 +240,12 @@ mod tests {
             .unwrap()
     }
 
-    /// What holds of every place.
-    async fn story(name: &str, folder: &Path) {
-        let blobs = Blobs::open(name).unwrap();
-        let path = folder.join("film");
+    #[tokio::test]
+    async fn what_is_put_into_a_folder_is_read_again_from_any_byte_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state/blobs");
+        let blobs = Blobs::open(&format!("file:{}", state.display())).unwrap();
+        let path = folder.path().join("film");
         // Two whole pieces and a part of a third.
         let bytes: Vec<u8> = (0..20_000_000_u32).map(|nth| (nth % 251).to_le_bytes()[0]).collect();
         File::create(&path).unwrap().write_all(&bytes).unwrap();
@@ -263,24 +262,8 @@ mod tests {
         let absent = ContentHash::from_bytes([9; 32]);
         assert_eq!(blobs.size(absent).await.unwrap(), None);
         assert!(blobs.read(absent, 0..1).next().await.unwrap().is_err());
-    }
-
-    #[tokio::test]
-    async fn what_is_put_into_a_folder_is_read_again_from_any_byte_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("state/blobs");
-        story(&format!("file:{}", state.display()), folder.path()).await;
         let lie: Vec<_> = std::fs::read_dir(state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(lie.len(), 1, "nothing half made lies beside it: {lie:?}");
-    }
-
-    #[tokio::test]
-    async fn what_is_put_into_an_s3_store_is_read_again_from_any_byte_on() {
-        let Ok(name) = std::env::var(S3) else {
-            eprintln!("no S3 store is tried: {S3} names none");
-            return;
-        };
-        story(&name, tempfile::tempdir().unwrap().path()).await;
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 pub mod hub;
 pub mod nats;
 pub mod postgres;
+pub mod s3;
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 //! store.
 
 mod between;
+mod bucket;
 mod channel;
 mod cloud;
 mod conformance;

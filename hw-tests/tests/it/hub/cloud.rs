@@ -52,6 +52,11 @@ pub(super) struct Cloud {
 impl Cloud {
     /// Starts a hub on a free port, with the sites 1001 and 1002.
     pub(super) async fn start(home: Home, limits: Limits) -> Self {
+        Self::giving(home, limits, None).await
+    }
+
+    /// Starts it with content in a place of the test's own, or in a folder.
+    pub(super) async fn giving(home: Home, limits: Limits, blobs: Option<Blobs>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&home.name()).await.unwrap();
         for site in [1001, 1002] {
@@ -66,7 +71,8 @@ impl Cloud {
         let operators = Some(Desk { listen, is_behind_proxy: false });
         let open = Open { listen, public: Some(listen), operators, state, names: Vec::new(), limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
-        let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
+        let in_folder = || Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
+        let blobs = blobs.unwrap_or_else(in_folder);
         let hub = hub.giving(blobs.clone());
         let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at| tell.send(at).unwrap()));
         let Listening { boxes, public, operators } = told.await.unwrap();
