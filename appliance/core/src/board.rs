@@ -38,7 +38,7 @@ pub fn board(clinic: &Clinic, now: AtMs, trust: Trust) -> BoardView {
         week: week::week(&clinic.standing.hours),
         face: clinic.standing.number_face(),
         rooms: clinic.standing.rooms_in_order().into_iter().map(|room| tile(clinic, room)).collect(),
-        lines: clinic.standing.lines.values().map(|line| card(clinic, line, now)).collect(),
+        lines: clinic.standing.lines.values().map(|line| card(clinic, line, (now, trust))).collect(),
         absent: absent(clinic),
         message: clinic.standing.message.clone(),
         calls: calls::calls(clinic, now),
@@ -126,7 +126,7 @@ impl<'a> Together<'a> {
     }
 }
 
-fn card(clinic: &Clinic, line: &Line, now: AtMs) -> LineCard {
+fn card(clinic: &Clinic, line: &Line, (now, trust): (AtMs, Trust)) -> LineCard {
     let empty = LineDay::default();
     let day = clinic.lines.get(&line.line).unwrap_or(&empty);
     let waiting = day.in_state(State::Waiting).filter_map(|place| clinic.visits.get(&place.visit));
@@ -139,7 +139,9 @@ fn card(clinic: &Clinic, line: &Line, now: AtMs) -> LineCard {
         n_waiting: count(estimate::n_waiting(clinic, line.line, now)),
         n_not_arrived: count(day.count(State::NotArrived)),
         wait: estimate::wait_of_line(clinic, line.line, now),
-        open: day.reception == Reception::Open && !is_suspended(clinic, now),
+        // Which day it is a clock that is lost does not know.
+        open: day.reception == Reception::Open && (trust == Trust::Lost || !is_suspended(clinic, now)),
+        over: day.reception == Reception::Closed,
         next: next.take(N_NEXT).map(|visit| visit.label.clone()).collect(),
     }
 }

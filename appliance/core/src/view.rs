@@ -94,6 +94,8 @@ pub struct LineCard {
     pub wait: Wait,
     /// Whether numbers are being given.
     pub open: bool,
+    /// Whether they were given today and no longer are; a line that has not begun is neither.
+    pub over: bool,
     /// The next labels in the order they will be called, at most eight.
     pub next: Vec<Label>,
 }

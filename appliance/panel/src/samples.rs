@@ -172,6 +172,13 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     let before = Phase::Before { session: text("午前", "Morning"), from: "8:30".to_owned() };
     boards.push(("before", BoardView { clock: Some("7:58".to_owned()), ..quiet(before.clone(), 3, 3) }));
     boards.push(("before-one-room", quiet(before, 1, 2)));
+    let shut = |n_rooms, n_lines| {
+        let lines = over(n_lines).into_iter().map(|line| LineCard { over: false, ..line }).collect();
+        BoardView { lines, clock: None, ..quiet(Phase::Open { session: None }, n_rooms, 0) }
+    };
+    boards.push(("shut", shut(3, 3)));
+    boards.push(("shut-english", BoardView { as_of: AT.plus_ms(EN_MS), ..shut(2, 1) }));
+    boards.push(("shut-twelve-rooms", shut(12, 5)));
     let between =
         Phase::Between { over: text("午前", "Morning"), next: text("午後", "Afternoon"), from: "15:00".to_owned() };
     boards.push(("between", BoardView { clock: Some("13:05".to_owned()), ..quiet(between.clone(), 3, 0) }));
@@ -359,6 +366,7 @@ fn line((at, (name, en, color, kind, n_waiting, wait)): (usize, &Queue)) -> Line
         n_not_arrived: 0,
         wait: *wait,
         open: true,
+        over: false,
         next: labels(&["106", "107", "109"]),
     }
 }
@@ -401,7 +409,9 @@ fn quiet(phase: Phase, n_rooms: usize, n_waiting: u32) -> BoardView {
 fn over(n_lines: usize) -> Vec<LineCard> {
     let lines = board(0, n_lines).lines.into_iter();
     let next = Vec::new();
-    lines.map(|line| LineCard { n_waiting: 0, open: false, wait: Wait::Unknown, next: next.clone(), ..line }).collect()
+    lines
+        .map(|line| LineCard { n_waiting: 0, open: false, over: true, wait: Wait::Unknown, next: next.clone(), ..line })
+        .collect()
 }
 
 fn family(labels: &[&str]) -> BoardView {

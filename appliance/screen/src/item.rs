@@ -37,6 +37,12 @@ pub enum ItemError {
         #[source]
         source: gst::glib::Error,
     },
+    /// It is no file, but a folder or a pipe, say, at which whoever opens it may wait for ever.
+    #[error("{path} is no file")]
+    NoFile {
+        /// Which.
+        path: PathBuf,
+    },
     /// A part of the pipeline is missing.
     #[error("cannot build a decoder")]
     Build(#[source] gst::glib::Error),
@@ -91,6 +97,9 @@ impl Item {
     /// # Errors
     /// [`ItemError`]: go on with the next.
     pub(crate) fn open(path: &Path, region: Region) -> Result<Self, ItemError> {
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(ItemError::NoFile { path: path.to_owned() });
+        }
         let uri = gst::glib::filename_to_uri(path, None)
             .map_err(|source| ItemError::Name { path: path.to_owned(), source })?;
         let Region { width_px, height_px, .. } = region;

@@ -267,6 +267,27 @@ fn a_board_that_does_not_know_the_hour_says_nothing_of_hours(#[case] steps: &[&s
     assert_eq!(said.map(|said| said.ja).as_deref(), session);
 }
 
+#[rstest]
+#[case::not_opened_yet(&[], (false, false))]
+#[case::open(&["9:00 open 1 morning"], (true, false))]
+#[case::closed(&["9:00 open 1 morning", "12:00 close 1"], (false, true))]
+fn a_line_that_has_not_begun_is_not_over(#[case] steps: &[&str], #[case] expected: (bool, bool)) {
+    for trust in [Trust::Free, Trust::Lost] {
+        let play = Play::new().run(steps);
+        let lines = board(&play.clinic, play.now, trust).lines;
+        assert_eq!((lines[0].open, lines[0].over), expected, "{trust:?}");
+    }
+}
+
+#[test]
+fn what_day_it_is_a_lost_clock_does_not_say() {
+    let closure = r#"set {"kind":"HoursSet","body":{"sessions":[{"session":"morning","name":{"ja":"午前"},"from":"8:30","to":"12:00"},{"session":"afternoon","name":{"ja":"午後"},"from":"15:00","to":"18:30"}],"week":[{"days":["mon","tue","wed","thu","fri"],"sessions":["morning"]}],"closures":[{"from":"2026-11-24","to":"2026-11-24"}]}}"#;
+    let play = Play::new().run(&["9:00 open 1 morning", closure]);
+    let is_open = |trust| board(&play.clinic, play.now, trust).lines[0].open;
+    assert!(!is_open(Trust::Synced));
+    assert!(is_open(Trust::Lost));
+}
+
 #[test]
 fn a_day_closed_at_once_says_so_unless_somebody_still_waits() {
     let closure = r#"set {"kind":"HoursSet","body":{"sessions":[{"session":"morning","name":{"ja":"午前"},"from":"8:30","to":"12:00"},{"session":"afternoon","name":{"ja":"午後"},"from":"15:00","to":"18:30"}],"week":[{"days":["mon","tue","wed","thu","fri"],"sessions":["morning"]}],"closures":[{"from":"2026-11-24","to":"2026-11-24"}]}}"#;

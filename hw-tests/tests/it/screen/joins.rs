@@ -8,6 +8,7 @@ use std::time::Duration;
 use machiai_panel::link::End;
 use machiai_panel::{Layout, Pixels};
 use machiai_screen::canvas::Canvas;
+use machiai_screen::item::ItemError;
 use machiai_screen::output::{Composed, Output, Sink};
 use machiai_screen::playout::{Playout, Told};
 
@@ -116,6 +117,10 @@ fn bad_files_cost_their_own_place_and_the_last_picture_is_held() {
     for (nth, (_, path)) in order.iter().enumerate() {
         screen.playout.cue(nth as u64, path, None).unwrap();
     }
+    // Nobody writes into it: whoever opened it would wait, and the queue with him.
+    let pipe = screen.folder.path().join("pipe.mp4");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert!(matches!(screen.playout.cue(8, &pipe, None), Err(ItemError::NoFile { .. })));
     let missing = screen.playout.cue(9, Path::new("/there/is/no.mp4"), None);
     let n_cued = if missing.is_ok() { 6 } else { 5 };
     let told = screen.until_over(n_cued);
