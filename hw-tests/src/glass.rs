@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use gstreamer::ClockTime;
 use machiai_panel::Layout;
+use machiai_screen::lamp::Lamp;
 use machiai_screen::output::{Composed, Sink};
 use machiai_screen::run::{ScreenError, Setting, run};
 use machiai_screen::voice::VoicePaths;
@@ -160,7 +161,7 @@ impl Glass {
         };
         let sink = Sink::Handed(Arc::new(take));
         let (monitor, layout, voices) = ("monitor1".to_owned(), Layout::Landscape, VoicePaths::debian());
-        let setting = Setting { socket, monitor, layout, sink, voices };
+        let setting = Setting { socket, monitor, layout, sink, lamp: Lamp::default(), voices };
         let running = std::thread::spawn(move || run(&setting, &stopped));
         Self { looking, stop, running: Some(running) }
     }

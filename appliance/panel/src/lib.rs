@@ -26,7 +26,7 @@ pub use fit::DoesNotFit;
 pub use fonts::{FontError, FontPaths, Fonts};
 pub use look::{Film, Layout, Look};
 /// What is said aloud, and in which language: a screen knows core by what it is told alone.
-pub use machiai_core::{facts::Lang, speech::Spoken};
+pub use machiai_core::{facts::Lang, program::as_run::Seen, speech::Spoken};
 pub use panel::{BoardPage, DrawError, MOST_ROOMS, Panel, PanelError, Paper};
 pub use qr::qr_svg;
 pub use raster::{Pixels, PngError, RasterError};

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use machiai_core::facts::Lang;
+use machiai_core::program::as_run::Seen;
 use machiai_core::speech::{MAX_SPOKEN_CHARS, Spoken};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,6 +52,8 @@ pub enum FromScreen {
         n_frames: u64,
         /// The languages in which it can speak, as far as it knows by now.
         voices: Vec<Lang>,
+        /// Whether its monitor is lit.
+        seen: Seen,
     },
     /// The first picture of an item is seen.
     Begun {
@@ -370,7 +373,7 @@ mod tests {
                 decoding: Decoding::SoftwareVaUntried,
             },
             FromScreen::Fails { monitor: "monitor1".to_owned(), why: "no monitor".to_owned() },
-            FromScreen::Alive { n_frames: 30, voices: vec![Lang::Ja, Lang::En] },
+            FromScreen::Alive { n_frames: 30, voices: vec![Lang::Ja, Lang::En], seen: Seen::Dark },
             FromScreen::Ended { id: 1, n_frames: 45, end: End::Broken { why: "no picture".to_owned() } },
         ];
         for said in heard {

@@ -169,6 +169,13 @@ pub fn boards() -> Vec<(&'static str, BoardView)> {
     boards.push(("family-joined", family(&["105・107", "98・112・113", "7・9"])));
     boards.push(("letters", letters()));
     boards.push(("waits", waits()));
+    boards.extend(quiet_boards());
+    boards
+}
+
+/// Returns boards of the hours at which nobody is called, each with a name.
+fn quiet_boards() -> Vec<(&'static str, BoardView)> {
+    let mut boards = Vec::new();
     let before = Phase::Before { session: text("午前", "Morning"), from: "8:30".to_owned() };
     boards.push(("before", BoardView { clock: Some("7:58".to_owned()), ..quiet(before.clone(), 3, 3) }));
     boards.push(("before-one-room", quiet(before, 1, 2)));

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use machiai_panel::Layout;
 
+use crate::lamp::{self, Lamp};
 use crate::output::Sink;
 use crate::prepare;
 use crate::run::{Setting, chain, run};
@@ -45,6 +46,9 @@ pub struct Monitor {
     /// Where the picture goes.
     #[arg(long, value_enum, default_value_t = To::Kms)]
     pub sink: To,
+    /// At which connector it hangs, `HDMI-A-1`, where there is more than one: whether it is lit is told by that one.
+    #[arg(long)]
+    pub connector: Option<String>,
     /// Recorded speech: a folder of `ja/HASH.wav` and `en/HASH.wav`, named by the blake3 hash of the text.
     #[arg(long)]
     pub clips: Option<PathBuf>,
@@ -89,7 +93,10 @@ fn show(monitor: Monitor) -> bool {
     let layout = if monitor.portrait { Layout::Portrait } else { Layout::Landscape };
     let mut voices = VoicePaths { clips: monitor.clips, ..VoicePaths::debian() };
     voices.voices.splice(0..0, monitor.voice);
-    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink, voices };
+    // What goes nowhere is at no monitor.
+    let connectors = (!matches!(monitor.sink, To::Null)).then(|| lamp::CONNECTORS.into());
+    let lamp = Lamp { connectors, name: monitor.connector };
+    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink, lamp, voices };
     let done = run(&setting, &AtomicBool::new(false));
     if let Err(error) = &done {
         tracing::error!(error = %chain(error), "the screen ended");

@@ -21,6 +21,7 @@ use thiserror::Error;
 use crate::canvas::Canvas;
 use crate::decoding;
 use crate::item::ItemError;
+use crate::lamp::Lamp;
 use crate::output::{Output, OutputError, Sink};
 use crate::playout::Playout;
 use crate::voice::{Voice, VoicePaths};
@@ -52,6 +53,8 @@ pub struct Setting {
     pub layout: Layout,
     /// Where the picture goes.
     pub sink: Sink,
+    /// Where it looks whether its monitor is lit.
+    pub lamp: Lamp,
     /// Where its voices may be found.
     pub voices: VoicePaths,
 }
@@ -120,7 +123,8 @@ fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
         connection: 0,
         names: Names::default(),
         uncovers: false,
-        alive_at: ClockTime::ZERO,
+        alive_at: None,
+        lamp: setting.lamp.clone(),
     };
     let mut watchdog = Watchdog::default();
     while !stop.load(Ordering::Relaxed) {
@@ -151,7 +155,9 @@ struct Screen {
     names: Names,
     /// Whether the board is to be seen in the film's region when nothing is cued any more.
     uncovers: bool,
-    alive_at: ClockTime,
+    /// When the daemon last heard how it does; none before it did.
+    alive_at: Option<ClockTime>,
+    lamp: Lamp,
 }
 
 impl Screen {
@@ -202,7 +208,7 @@ impl Screen {
             }
             Heard::Connected { nth } => {
                 // What another daemon cued is not this one's.
-                self.connection = nth;
+                (self.connection, self.alive_at) = (nth, None);
                 self.names.forget_all();
                 self.playout.replace_all();
                 Ok(())
@@ -263,10 +269,10 @@ impl Screen {
                 self.say(&said);
             }
         }
-        if now.saturating_sub(self.alive_at) >= ALIVE_EVERY {
-            self.alive_at = now;
+        if self.alive_at.is_none_or(|at| now.saturating_sub(at) >= ALIVE_EVERY) {
+            self.alive_at = Some(now);
             let (n_frames, voices) = (self.output.n_composed(), self.output.voices());
-            self.say(&FromScreen::Alive { n_frames, voices });
+            self.say(&FromScreen::Alive { n_frames, voices, seen: self.lamp.look() });
             if let Some(shown) = self.playout.running().and_then(|shown| self.names.said(shown)) {
                 self.say(&shown);
             }

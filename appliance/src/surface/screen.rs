@@ -12,7 +12,7 @@ use axum::body::Bytes;
 use machiai_core::board::is_call_over;
 use machiai_core::facts::Lang;
 use machiai_core::ids::PlaceId;
-use machiai_core::program::as_run::Cut;
+use machiai_core::program::as_run::{Cut, Seen};
 use machiai_panel::Layout;
 use machiai_panel::link::{self, Decoding, FromScreen, LineError, MAX_LINE_BYTES, Speech, ToScreen};
 use serde::Serialize;
@@ -70,6 +70,8 @@ pub(crate) struct ScreenState {
     voices: Vec<Lang>,
     /// With what it decodes films.
     decoding: Decoding,
+    /// Whether it is lit.
+    seen: Seen,
 }
 
 impl Screens {
@@ -95,9 +97,13 @@ impl Screens {
         })
     }
 
-    /// Whether a monitor of which was heard since the start is not connected.
+    /// Whether a monitor of which was heard since the start is not connected, or dark.
     pub(crate) fn lack_one(&self) -> bool {
-        !self.gone().is_empty()
+        let is_missed = |known: &Known| match known {
+            Known::Here(state) => state.seen == Seen::Dark,
+            Known::Gone(_) => true,
+        };
+        self.with(|screens| screens.values().any(is_missed))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<PlaceId, Known>) -> T) -> T {
@@ -193,9 +199,10 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     let hello = tokio::time::timeout(HELLO_WITHIN, from.next()).await.map_err(|_late| TalkError::NoHello)??;
     let Some(said) = hello else { return Err(TalkError::NoHello) };
     let (monitor, state) = match said {
-        FromScreen::Hello { monitor, layout, decoding } => {
-            (monitor, Known::Here(ScreenState { layout, n_frames: 0, voices: Vec::new(), decoding }))
-        }
+        FromScreen::Hello { monitor, layout, decoding } => (
+            monitor,
+            Known::Here(ScreenState { layout, n_frames: 0, voices: Vec::new(), decoding, seen: Seen::Unknown }),
+        ),
         FromScreen::Fails { monitor, why } => (monitor, Known::Gone(Some(why.chars().take(MOST_WHY_CHARS).collect()))),
         FromScreen::Alive { .. } | FromScreen::Begun { .. } | FromScreen::Shown { .. } | FromScreen::Ended { .. } => {
             return Err(TalkError::NoHello);
@@ -281,10 +288,11 @@ fn take_place(screens: &Screens, monitor: PlaceId, state: Known) -> Result<(), T
 
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
-        FromScreen::Alive { n_frames, voices } => place.app.screens.with(|screens| {
+        FromScreen::Alive { n_frames, voices, seen } => place.app.screens.with(|screens| {
             if let Some(Known::Here(state)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
                 state.voices.clone_from(voices);
+                state.seen = *seen;
             }
         }),
         FromScreen::Hello { .. }

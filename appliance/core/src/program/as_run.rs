@@ -29,6 +29,18 @@ pub enum Seen {
     Unknown,
 }
 
+impl Seen {
+    /// What is known of a time of which two things were: it was lit if both say so.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Dark, _) | (_, Self::Dark) => Self::Dark,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Lit, Self::Lit) => Self::Lit,
+        }
+    }
+}
+
 /// See [`Fact::AiringBegun`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AiringBegun {

@@ -51,6 +51,8 @@ struct Cued {
     evidence_at: AtMs,
     /// Why it is to end before its time.
     cut: Option<Cut>,
+    /// Whether the monitor was lit ever since the evidence before.
+    seen: Seen,
 }
 
 /// What one monitor airs.
@@ -67,6 +69,8 @@ pub(super) struct Airing<'a> {
     covered: Option<What>,
     /// Whether the screen was told that nothing is cued.
     is_uncovered: bool,
+    /// Whether the monitor is lit, as the screen last said.
+    seen: Seen,
 }
 
 /// The items that were passed over, as the facts know it: a loop passes them at every turn, and says so once.
@@ -105,7 +109,18 @@ impl<'a> Airing<'a> {
         // An airing that nobody ended is counted up to its last evidence: no end is made up for it.
         let cued = VecDeque::new();
         let skipped = Skipped::default();
-        Self { app, monitor, aired, cued, n_cued: 0, skipped, layout, covered: None, is_uncovered: false }
+        Self {
+            app,
+            monitor,
+            aired,
+            cued,
+            n_cued: 0,
+            skipped,
+            layout,
+            covered: None,
+            is_uncovered: false,
+            seen: Seen::Unknown,
+        }
     }
 
     /// Returns what the screen is to be told now; a call lights a monitor that is dark.
@@ -184,7 +199,11 @@ impl<'a> Airing<'a> {
             FromScreen::Begun { id } => self.begun(id).await,
             FromScreen::Shown { id, n_frames } => self.shown(id, n_frames).await,
             FromScreen::Ended { id, n_frames, end } => self.ended(id, n_frames, end).await,
-            FromScreen::Hello { .. } | FromScreen::Fails { .. } | FromScreen::Alive { .. } => {}
+            FromScreen::Alive { seen, .. } => {
+                self.seen = seen;
+                self.cued.iter_mut().filter(|cued| cued.has_begun).for_each(|cued| cued.seen = cued.seen.and(seen));
+            }
+            FromScreen::Hello { .. } | FromScreen::Fails { .. } => {}
         }
     }
 
@@ -192,7 +211,7 @@ impl<'a> Airing<'a> {
     pub(super) async fn end(self, cut: Cut) {
         for cued in &self.cued {
             if let Some(begun) = cued.begun {
-                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, Some(cut)))]).await;
+                self.note([Fact::AiringEnded(ended(begun, cued.n_frames, (Some(cut), cued.seen)))]).await;
             }
         }
     }
@@ -234,7 +253,16 @@ impl<'a> Airing<'a> {
         let Some(item) = item else { return Ok(None) };
         self.n_cued = self.n_cued.saturating_add(1);
         let id = self.n_cued;
-        let cued = Cued { id, on_air, has_begun: false, begun: None, n_frames: 0, evidence_at: now, cut: None };
+        let cued = Cued {
+            id,
+            on_air,
+            has_begun: false,
+            begun: None,
+            n_frames: 0,
+            evidence_at: now,
+            cut: None,
+            seen: Seen::Unknown,
+        };
         self.cued.push_back(cued);
         Ok(Some(ToScreen::Cue { id, item }))
     }
@@ -294,8 +322,8 @@ impl<'a> Airing<'a> {
         (cued.on_air.from, cued.on_air.until) = (now, now.plus_ms(i64::from(duration_ms)));
         self.aired.begin(&cued.on_air);
         let (place, monitor) = (cued.on_air.place.clone(), self.monitor.clone());
-        // Whether the panel is lit, only the panel itself could tell.
-        let begun = AiringBegun { monitor, content, kind, duration_ms, place, seen: Seen::Unknown };
+        cued.seen = self.seen;
+        let begun = AiringBegun { monitor, content, kind, duration_ms, place, seen: self.seen };
         let skipped = self.skipped.of(&cued.on_air);
         if !self.note(skipped.into_iter().chain([Fact::AiringBegun(begun)])).await {
             return;
@@ -313,7 +341,8 @@ impl<'a> Airing<'a> {
         let is_due = now.since(cued.evidence_at) >= EVIDENCE_EVERY_MS;
         if let Some(begun) = cued.begun.filter(|_| is_due) {
             cued.evidence_at = now;
-            let fact = AiringContinued { begun, frames: frames(n_frames), seen: Seen::Unknown };
+            let fact = AiringContinued { begun, frames: frames(n_frames), seen: cued.seen };
+            cued.seen = self.seen;
             self.note([Fact::AiringContinued(fact)]).await;
         }
     }
@@ -328,7 +357,7 @@ impl<'a> Airing<'a> {
         };
         self.aired.stop();
         if let Some(begun) = cued.begun {
-            self.note([Fact::AiringEnded(ended(begun, n_frames, cut))]).await;
+            self.note([Fact::AiringEnded(ended(begun, n_frames, (cut, cued.seen)))]).await;
         }
         let Some(content) = cued.on_air.what.content().filter(|_| cut == Some(Cut::Broken)) else { return };
         tracing::warn!(monitor = %self.monitor, %content, ?end, "a film cannot be played and is set aside");
@@ -350,8 +379,8 @@ impl<'a> Airing<'a> {
     }
 }
 
-fn ended(begun: FactId, n_frames: u64, cut: Option<Cut>) -> AiringEnded {
-    AiringEnded { begun, frames: frames(n_frames), seen: Seen::Unknown, cut }
+fn ended(begun: FactId, n_frames: u64, (cut, seen): (Option<Cut>, Seen)) -> AiringEnded {
+    AiringEnded { begun, frames: frames(n_frames), seen, cut }
 }
 
 /// A fact holds so many frames as a film of years has.

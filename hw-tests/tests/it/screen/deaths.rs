@@ -29,7 +29,7 @@ fn is_amid(frame: &[u8], wanted: u8) -> bool {
 }
 
 /// Waits until so many facts of a kind are written.
-async fn until_written(stage: &Stage, kind: &str, n_facts: usize) -> Vec<Value> {
+pub(super) async fn until_written(stage: &Stage, kind: &str, n_facts: usize) -> Vec<Value> {
     let looked = tokio::time::timeout(WRITTEN_WITHIN, async {
         let mut look = tokio::time::interval(Duration::from_millis(50));
         loop {

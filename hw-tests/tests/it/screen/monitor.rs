@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use machiai_hw_tests::films::{Seen, read};
 use machiai_panel::Layout;
+use machiai_screen::lamp::Lamp;
 use machiai_screen::output::{Composed, Sink};
 use machiai_screen::run::{ScreenError, Setting, run};
 use machiai_screen::voice::VoicePaths;
@@ -62,10 +63,10 @@ pub(super) struct Monitor {
 
 impl Monitor {
     pub(super) fn start(socket: PathBuf) -> Self {
-        Self::start_with(socket, VoicePaths::default())
+        Self::start_with(socket, VoicePaths::default(), Lamp::default())
     }
 
-    pub(super) fn start_with(socket: PathBuf, voices: VoicePaths) -> Self {
+    pub(super) fn start_with(socket: PathBuf, voices: VoicePaths, lamp: Lamp) -> Self {
         let (latest, stop) = (Arc::<Latest>::default(), Arc::new(AtomicBool::new(false)));
         let (kept, stopped) = (Arc::clone(&latest), Arc::clone(&stop));
         let pictures = Arc::<Mutex<Vec<Seen>>>::default();
@@ -92,7 +93,7 @@ impl Monitor {
             }
         };
         let sink = Sink::Handed(Arc::new(take));
-        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink, voices };
+        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink, lamp, voices };
         let running = std::thread::spawn(move || run(&setting, &stopped));
         Self { latest, pictures, louder, heard, stop, running: Some(running) }
     }

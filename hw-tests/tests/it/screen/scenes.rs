@@ -49,12 +49,21 @@ fn is_black(frame: &[u8]) -> bool {
     frame.get(..1920 * 1080).is_some_and(|luma| !luma.is_empty() && luma.iter().step_by(97).all(|value| *value < 24))
 }
 
-/// Puts the clinic's own films on the disk and in a table; returns their names.
+/// Puts the clinic's own films, of ten seconds each, on the disk and in a table; returns their names.
 pub(super) async fn airing_films(stage: &mut Stage, made: &std::path::Path, clips: &[u8]) -> Vec<String> {
+    airing_films_of(300, (stage, made), clips).await
+}
+
+/// As [`airing_films`], of so many pictures each.
+pub(super) async fn airing_films_of(
+    n_pictures: u16,
+    (stage, made): (&mut Stage, &std::path::Path),
+    clips: &[u8],
+) -> Vec<String> {
     let mut items = Vec::new();
     let mut hashes = Vec::new();
     for clip in clips {
-        let content = film(stage, made, (*clip, 300), "own").await;
+        let content = film(stage, made, (*clip, n_pictures), "own").await;
         items.push(json!({"item": format!("i{clip}"), "content": content.clone()}));
         hashes.push(content);
     }

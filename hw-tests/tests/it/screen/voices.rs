@@ -19,6 +19,7 @@ use machiai_hw_tests::films::Film;
 use machiai_panel::Layout;
 use machiai_panel::link::Speech;
 use machiai_screen::canvas::Canvas;
+use machiai_screen::lamp::Lamp;
 use machiai_screen::output::{Composed, Output, Sink};
 use machiai_screen::playout::{Playout, Told};
 use machiai_screen::voice::{Voice, VoicePaths, name_of};
@@ -321,7 +322,7 @@ async fn a_desks_call_is_spoken_in_the_patients_languages_and_the_status_names_t
     let mut stage = super::stage(&folder).await;
     let socket: PathBuf = stage.daemon.state().join("screen.sock");
     let voices = VoicePaths { clips: Some(clips.path().to_owned()), ..VoicePaths::default() };
-    let mut monitor = Monitor::start_with(socket, voices);
+    let mut monitor = Monitor::start_with(socket, voices, Lamp::default());
     monitor.latest.until("a board", |_| true);
     press(&mut stage, &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
     press(&mut stage, &format!("lines/{SITE}-1/tickets"), json!({"channel": "desk", "lang": "ko"})).await;
