@@ -218,6 +218,20 @@ impl Store {
         self.setup.program = program;
     }
 
+    /// Sets the regions that films play in; what lacks one of them waits.
+    pub fn use_regions(&mut self, regions: Vec<(u32, u32)>) {
+        self.setup.regions = regions;
+    }
+
+    /// Returns the regions for which anything was prepared.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn regions(&self) -> Result<BTreeSet<(u32, u32)>, StoreError> {
+        let prepared = places::list(&self.places.prepared).map_err(|source| self.failed("look", source))?;
+        Ok(prepared.iter().filter_map(|(name, _)| Places::region_of(name)).collect())
+    }
+
     /// Returns what can air in a region, and by which file: never what is in quarantine.
     ///
     /// # Errors

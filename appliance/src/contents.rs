@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use machiai_core::program::content::ContentHash;
 use machiai_core::time::{AtMs, MINUTE_MS};
+use machiai_panel::Layout;
 use serde::Serialize;
 
 /// For how long after it was taken a file is not removed, in milliseconds: the longest film, and the wait before it.
@@ -81,6 +82,9 @@ pub(crate) struct RefusedFile {
     pub(crate) en: String,
 }
 
+/// The file that a piece of content is played by, on monitors of each layout.
+pub(crate) type Files = BTreeMap<Layout, PathBuf>;
+
 /// What lies on the disk and can be played.
 #[derive(Debug)]
 pub(crate) struct Contents {
@@ -91,7 +95,9 @@ pub(crate) struct Contents {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    files: BTreeMap<ContentHash, PathBuf>,
+    files: BTreeMap<ContentHash, Files>,
+    /// How monitors hang here, as far as screens said so.
+    layouts: BTreeSet<Layout>,
     /// Their keys, shared with whoever asks: the program is asked after every fact.
     on_disk: Arc<BTreeSet<ContentHash>>,
     /// The content of which there is a small picture.
@@ -140,7 +146,7 @@ impl Contents {
     }
 
     /// Says what can be played from now on, and what is told of it.
-    pub(crate) fn put(&self, files: BTreeMap<ContentHash, PathBuf>, status: ContentStatus) {
+    pub(crate) fn put(&self, files: BTreeMap<ContentHash, Files>, status: ContentStatus) {
         let mut shelf = self.shelf();
         shelf.taken.retain(|content, _| files.contains_key(content));
         shelf.on_disk = Arc::new(files.keys().copied().collect());
@@ -162,10 +168,20 @@ impl Contents {
         self.shelf().pictures.clone()
     }
 
-    /// Takes a piece of content that plays at an instant: where it lies; none for one that does not.
-    pub(crate) fn take(&self, content: ContentHash, at: AtMs) -> Option<PathBuf> {
+    /// Says that a monitor hangs so: what it plays is prepared for it from now on.
+    pub(crate) fn hangs(&self, layout: Layout) {
+        self.shelf().layouts.insert(layout);
+    }
+
+    /// Returns how monitors hang here.
+    pub(crate) fn layouts(&self) -> BTreeSet<Layout> {
+        self.shelf().layouts.clone()
+    }
+
+    /// Takes a piece of content that plays at an instant on a monitor: where it lies; none for one that does not.
+    pub(crate) fn take(&self, content: ContentHash, layout: Layout, at: AtMs) -> Option<PathBuf> {
         let mut shelf = self.shelf();
-        let file = shelf.files.get(&content).cloned()?;
+        let file = shelf.files.get(&content)?.get(&layout).cloned()?;
         shelf.taken.insert(content, at);
         Some(file)
     }
@@ -203,12 +219,18 @@ mod tests {
     fn what_somebody_took_is_not_let_go_until_it_has_played() {
         let contents = Contents::new(PathBuf::new());
         let (played, other) = (ContentHash::from_bytes([1; 32]), ContentHash::from_bytes([2; 32]));
-        let files = BTreeMap::from([(played, PathBuf::from("/1")), (other, PathBuf::from("/2"))]);
+        let of = |landscape: &str, portrait: &str| {
+            let files = [(Layout::Landscape, landscape), (Layout::Portrait, portrait)];
+            files.map(|(layout, path)| (layout, PathBuf::from(path))).into()
+        };
+        let files = BTreeMap::from([(played, of("/1", "/1p")), (other, of("/2", "/2p"))]);
         contents.put(files, ContentStatus::default());
-        assert_eq!(contents.take(played, AtMs(1_000)), Some(PathBuf::from("/1")));
+        let landscape = Layout::Landscape;
+        assert_eq!(contents.take(played, Layout::Portrait, AtMs(900)), Some(PathBuf::from("/1p")));
+        assert_eq!(contents.take(played, landscape, AtMs(1_000)), Some(PathBuf::from("/1")));
         assert!(!contents.let_go(played, AtMs(2_000)));
         assert!(contents.let_go(other, AtMs(2_000)));
-        assert_eq!(contents.take(other, AtMs(2_000)), None, "it is about to be removed");
+        assert_eq!(contents.take(other, landscape, AtMs(2_000)), None, "it is about to be removed");
         assert_eq!(*contents.on_disk(), BTreeSet::from([played]));
         assert!(contents.let_go(played, AtMs(1_000 + TAKEN_FOR_MS)));
     }

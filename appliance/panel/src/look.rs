@@ -13,6 +13,18 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Landscape, Self::Portrait];
+
+    /// Returns width and height of the region that films play in.
+    #[must_use]
+    pub const fn film_px(self) -> (u32, u32) {
+        match self {
+            Self::Landscape => (1280, 720),
+            Self::Portrait => (1080, 608),
+        }
+    }
+
     /// Returns width and height of the drawing.
     #[must_use]
     pub const fn size_px(self) -> (u32, u32) {

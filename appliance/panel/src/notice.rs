@@ -29,8 +29,7 @@ impl NoticeLook {
     #[must_use]
     pub const fn size_px(self, layout: Layout) -> (u32, u32) {
         match (self, layout) {
-            (Self::Plain | Self::Urgent, Layout::Landscape) => (1280, 720),
-            (Self::Plain | Self::Urgent, Layout::Portrait) => (1080, 608),
+            (Self::Plain | Self::Urgent, _) => layout.film_px(),
             (Self::Emergency, _) => layout.size_px(),
         }
     }

@@ -31,10 +31,12 @@ impl Canvas {
     #[must_use]
     pub const fn of(layout: Layout) -> Self {
         let (width_px, height_px) = layout.size_px();
-        let film = match layout {
-            Layout::Landscape => Region { x_px: 0, y_px: 0, width_px: 1280, height_px: 720 },
-            Layout::Portrait => Region { x_px: 0, y_px: 1312, width_px: 1080, height_px: 608 },
+        let (film_width_px, film_height_px) = layout.film_px();
+        let y_px = match layout {
+            Layout::Landscape => 0,
+            Layout::Portrait => 1312,
         };
+        let film = Region { x_px: 0, y_px, width_px: film_width_px, height_px: film_height_px };
         Self { width_px, height_px, film }
     }
 }

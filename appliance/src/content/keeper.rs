@@ -3,7 +3,7 @@
 //!
 //! It decides nothing about what airs. A film may take minutes; nobody waits for this thread but the end of the daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,13 +16,14 @@ use machiai_core::command::Command;
 use machiai_core::facts::{Fact, Lang};
 use machiai_core::program::Program;
 use machiai_core::program::content::{Content, ContentHash, ContentKind, ContentQuarantined, OfContent};
+use machiai_panel::Layout;
 use machiai_panel::film::{Findings, Refused};
 
 use super::watched::{Taken, Watched};
 use super::{ImportError, Imported, Keep, OnDisk, Setup, Store, StoreError, Verdict, trouble};
 use crate::app::Shared;
 use crate::config::Config;
-use crate::contents::{ContentStatus, RefusedFile, whole_in};
+use crate::contents::{ContentStatus, Files, RefusedFile, whole_in};
 use crate::surface::printer::clock::{Monotonic, RealTime};
 
 /// How often the folder and the store are looked at.
@@ -30,9 +31,6 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// After how long a film that could not be prepared is tried again, in milliseconds.
 const AGAIN_AFTER_MS: u64 = 60_000;
-
-/// The landscape's film region, in pixels.
-const REGION: (u32, u32) = (1280, 720);
 
 /// The longest film, in milliseconds: what a waiting room watches.
 const MOST_MS: u32 = 10 * 60 * 1_000;
@@ -86,7 +84,7 @@ impl Keeping {
         let setup = Setup {
             folder: config.contents(),
             program: PathBuf::new(),
-            regions: vec![REGION],
+            regions: Vec::new(),
             most_ms: MOST_MS,
             most_bytes: MOST_BYTES,
             quota_bytes: config.content.quota_mib.saturating_mul(1024 * 1024),
@@ -112,6 +110,7 @@ impl Keeping {
             clock: RealTime::start(),
         };
         keeper.find_program();
+        keeper.find_layouts_of_before();
         keeper.show();
         let (wake, woken) = sync_channel(0);
         let thread = std::thread::Builder::new().name("content".to_owned()).spawn(move || keeper.run(&woken));
@@ -150,6 +149,7 @@ impl Keeper {
     fn run(mut self, woken: &Receiver<()>) {
         while woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
             self.find_program();
+            self.look_at_layouts();
             self.take_what_came();
             if self.can_prepare {
                 self.take_in();
@@ -158,6 +158,21 @@ impl Keeper {
             self.note_known();
             self.show();
         }
+    }
+
+    /// Takes up how monitors hung before the last start: their screens may take a while to come.
+    fn find_layouts_of_before(&mut self) {
+        let regions = self.store.regions().unwrap_or_default();
+        let hung = Layout::ALL.into_iter().filter(|layout| regions.contains(&layout.film_px()));
+        hung.for_each(|layout| self.app.contents.hangs(layout));
+        self.look_at_layouts();
+    }
+
+    /// Has films prepared for monitors as they hang; for one on its side where nobody said anything.
+    fn look_at_layouts(&mut self) {
+        let layouts = self.app.contents.layouts();
+        let usual = layouts.is_empty().then_some(Layout::Landscape);
+        self.store.use_regions(layouts.into_iter().chain(usual).map(Layout::film_px).collect());
     }
 
     /// Looks for the program that prepares, as it may be installed later.
@@ -266,7 +281,7 @@ impl Keeper {
 
     /// Writes down what was found in films that a fact never told of, since the program ended too early.
     fn note_known(&mut self) {
-        let on_disk = self.store.on_disk(REGION).unwrap_or_default();
+        let on_disk = self.store.on_disk(Layout::Landscape.film_px()).unwrap_or_default();
         let prepared = on_disk.into_iter().filter_map(|(hash, one)| Some((hash, Verdict::Prepared(one.findings?))));
         let refused = self.store.quarantined().map(|(hash, refused)| (hash, Verdict::Refused(refused.clone())));
         let known: Vec<(ContentHash, Verdict)> = prepared.chain(refused).collect();
@@ -313,16 +328,28 @@ impl Keeper {
 
     /// Says what can be played, and what is told of it.
     fn show(&self) {
-        let on_disk = match self.store.on_disk(REGION) {
-            Ok(on_disk) => on_disk,
+        let looked = || {
+            let of_layout = |layout: Layout| Ok((layout, self.store.on_disk(layout.film_px())?));
+            let all: Result<BTreeMap<Layout, _>, StoreError> = Layout::ALL.into_iter().map(of_layout).collect();
+            Ok::<_, StoreError>((all?, self.store.waiting()?.len()))
+        };
+        let (by_layout, n_unprepared) = match looked() {
+            Ok(looked) => looked,
             Err(error) => {
                 tracing::warn!(%error, "the content store cannot be read: what was there before stands");
                 return;
             }
         };
-        let n_unprepared = on_disk.values().filter(|one| !one.is_prepared).count();
+        let mut files = BTreeMap::<ContentHash, Files>::new();
+        let mut pictures = BTreeSet::new();
+        for (layout, on_disk) in by_layout {
+            for (content, OnDisk { path, findings, .. }) in on_disk {
+                files.entry(content).or_default().insert(layout, path);
+                pictures.extend(findings.and_then(|findings| findings.picture).map(|_| content));
+            }
+        }
         let status = ContentStatus {
-            n_contents: on_disk.len(),
+            n_contents: files.len(),
             n_waiting: n_unprepared.saturating_add(self.watched.n_waiting()),
             can_prepare: self.can_prepare,
             size_bytes: self.store.held_bytes().unwrap_or(0),
@@ -330,10 +357,7 @@ impl Keeper {
             room_bytes: self.store.room_bytes(&self.keep()).unwrap_or(0),
             refused: self.refused(),
         };
-        let has_picture = |one: &OnDisk| one.findings.as_ref().is_some_and(|findings| findings.picture.is_some());
-        let pictures = on_disk.iter().filter(|(_, one)| has_picture(one)).map(|(hash, _)| *hash);
-        self.app.contents.put_pictures(pictures.collect());
-        let files = on_disk.into_iter().map(|(hash, OnDisk { path, .. })| (hash, path)).collect();
+        self.app.contents.put_pictures(pictures);
         self.app.contents.put(files, status);
     }
 

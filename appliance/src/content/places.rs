@@ -55,6 +55,12 @@ impl Places {
     pub(super) fn prepared(&self, hash: ContentHash, (width_px, height_px): (u32, u32)) -> PathBuf {
         self.prepared.join(format!("{hash}-{width_px}x{height_px}"))
     }
+
+    /// Returns the region that a file of this name was prepared for.
+    pub(super) fn region_of(name: &str) -> Option<(u32, u32)> {
+        let (width_px, height_px) = name.rsplit_once('-')?.1.split_once('x')?;
+        width_px.parse().ok().zip(height_px.parse().ok())
+    }
 }
 
 /// A file that is being written aside; dropped before it is kept, it is gone.

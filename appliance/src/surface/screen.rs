@@ -217,6 +217,7 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
         }
     };
     take_place(&app.screens, monitor.clone(), state)?;
+    app.contents.hangs(layout);
     let place = Place { app, monitor };
     tracing::info!(monitor = %place.monitor, "a screen is connected");
     let mut airing = Airing::begin(app, place.monitor.clone(), layout);

@@ -108,6 +108,14 @@ async fn press(daemon: &Daemon, path: &str, body: Value) {
     assert_eq!(answered.code(), None, "{}", answered.answer);
 }
 
+/// Has a film air all week.
+async fn air(daemon: &Daemon, hash: &str) {
+    let items = [json!({"item": "a", "content": hash})];
+    let table = json!({"table": "week48", "revision": 1, "from": MIDNIGHT, "to": MIDNIGHT + 7 * DAY,
+        "deadline": MIDNIGHT + DAY, "slots": [{"slot": "day", "from": "0:00", "to": "24:00", "items": items}]});
+    press(daemon, "program/tables", table).await;
+}
+
 /// Returns the bodies of the facts of a kind.
 async fn facts(daemon: &Daemon, kind: &str) -> Vec<Value> {
     let exported = daemon.ask(&["journal", "export"]).await.unwrap();
@@ -129,10 +137,13 @@ fn hash_of(bytes: &[u8]) -> String {
 
 /// Says hello as a monitor does, and returns the file of the first cue; the item is said to have begun.
 fn first_cue(socket: &Path) -> PathBuf {
+    first_cue_of(socket, ("monitor1", Layout::Landscape))
+}
+
+fn first_cue_of(socket: &Path, (monitor, layout): (&str, Layout)) -> PathBuf {
     let mut screen = UnixStream::connect(socket).unwrap();
     screen.set_read_timeout(Some(CUED_WITHIN)).unwrap();
-    let hello =
-        FromScreen::Hello { monitor: "monitor1".to_owned(), layout: Layout::Landscape, decoding: Decoding::Software };
+    let hello = FromScreen::Hello { monitor: monitor.to_owned(), layout, decoding: Decoding::Software };
     screen.write_all(&line(&hello)).unwrap();
     let mut lines = BufReader::new(screen.try_clone().unwrap());
     loop {
@@ -194,10 +205,7 @@ async fn a_film_that_the_clinic_brings_airs_as_it_was_prepared_and_a_broken_one_
     assert!(shown.bytes().await.unwrap().starts_with(&[0xFF, 0xD8]));
     assert_eq!(picture(&hash_of(broken)).await.unwrap().status(), 404);
 
-    let items = [json!({"item": "a", "content": hash})];
-    let table = json!({"table": "week48", "revision": 1, "from": MIDNIGHT, "to": MIDNIGHT + 7 * DAY,
-        "deadline": MIDNIGHT + DAY, "slots": [{"slot": "day", "from": "0:00", "to": "24:00", "items": items}]});
-    press(&daemon, "program/tables", table).await;
+    air(&daemon, &hash).await;
     let file = first_cue(&daemon.state().join("screen.sock"));
     assert_eq!(file, clinic.content().join(format!("prepared/{hash}-1280x720")));
 }
@@ -224,6 +232,37 @@ async fn a_box_that_dies_while_it_prepares_a_film_prepares_it_once_more_and_tell
     let set = json!({"content": hash, "kind": "own", "title": "long", "duration_ms": 10_000});
     assert_eq!(facts(&daemon, "ContentSet").await, [set]);
     assert_eq!(facts(&daemon, "ContentPrepared").await, [json!({"content": hash})]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_prepared_for_each_way_in_which_a_monitor_hangs_and_for_no_other() {
+    let clinic = Clinic::preparing();
+    let daemon = clinic.start().await;
+    let film = clinic.film(5, 60);
+    let hash = hash_of(&film);
+    let prepared = |region: &str| clinic.content().join(format!("prepared/{hash}-{region}"));
+    clinic.bring("film.mp4", &film);
+    until(&daemon, "the film", |told| told["n_contents"] == 1 && told["n_waiting"] == 0).await;
+    assert!(prepared("1280x720").exists() && !prepared("1080x608").exists());
+    air(&daemon, &hash).await;
+
+    // An upright monitor comes: until the film is prepared for it, it plays as it came.
+    let socket = daemon.state().join("screen.sock");
+    let upright = ("monitor2", Layout::Portrait);
+    assert_eq!(first_cue_of(&socket, upright), clinic.content().join("originals").join(&hash));
+    until(&daemon, "the film again", |told| told["n_waiting"] == 0 && prepared("1080x608").exists()).await;
+    assert_eq!(first_cue_of(&socket, upright), prepared("1080x608"));
+    assert_eq!(first_cue(&socket), prepared("1280x720"));
+
+    // After a restart it is known before any monitor has come.
+    drop(daemon);
+    let other = clinic.film(6, 30);
+    clinic.bring("other.mp4", &other);
+    let daemon = clinic.start().await;
+    until(&daemon, "both", |told| told["n_contents"] == 2 && told["n_waiting"] == 0).await;
+    let of_other = ["1080x608", "1280x720"].map(|region| format!("{}-{region}", hash_of(&other)));
+    let all = names(&clinic.content().join("prepared"));
+    assert!(of_other.iter().all(|name| all.contains(name)), "{all:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

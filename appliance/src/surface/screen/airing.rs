@@ -271,7 +271,7 @@ impl<'a> Airing<'a> {
     fn film(&self, content: ContentHash, duration_ms: u32, at: AtMs) -> Result<Option<Item>, Unfit> {
         let scene = self.app.gate.read(|clinic| clinic.program.content(content)?.1.scene.clone());
         let Some(scene) = scene else {
-            let file = self.app.contents.take(content, at);
+            let file = self.app.contents.take(content, self.layout, at);
             return Ok(file.map(|file| Item::File { file, play_for_ms: Some(duration_ms) }));
         };
         let drawn = scene::draw(&self.app.panel, &scene::notice_of(&scene), self.layout);
