@@ -41,7 +41,7 @@ pub use room::Keep;
 const MOST_TRIES: u8 = 3;
 
 /// The longest verdict that is read, in bytes.
-const MOST_VERDICT: u64 = 128 * 1_024;
+const MOST_VERDICT: u64 = 600 * 1_024;
 
 /// What a store needs to know.
 #[derive(Clone, Debug)]

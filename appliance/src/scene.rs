@@ -1,8 +1,9 @@
 //! Scenes: notices as they are drawn for a monitor, and whether they can be read from afar at all.
 
 use axum::http::StatusCode;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use machiai_core::facts::Lang;
-use machiai_core::program::content::{Scene, SceneTemplate};
+use machiai_core::program::content::{ContentHash, Scene, SceneTemplate};
 use machiai_core::program::decide::ProgramCommand;
 use machiai_core::settings::Text;
 use machiai_panel::link::{BoundError, Drawing};
@@ -10,6 +11,9 @@ use machiai_panel::notice::{Notice, NoticeLook};
 use machiai_panel::{DrawError, Layout, Panel};
 use thiserror::Error;
 
+use crate::app::App;
+use crate::content::picture_in;
+use crate::contents::Contents;
 use crate::problem::Problem;
 
 /// The ways in which a monitor hangs: a notice must fit both, as a clinic may have one of each.
@@ -26,16 +30,36 @@ pub(crate) enum SceneError {
     Bound(#[source] BoundError),
 }
 
-/// Returns how a scene is to be drawn.
-pub(crate) const fn notice_of(scene: &Scene) -> Notice<'_> {
+/// Returns how a scene is to be drawn, with its photo if that is here.
+pub(crate) const fn notice_of<'a>(scene: &'a Scene, photo: Option<&'a str>) -> Notice<'a> {
     match scene.template {
-        SceneTemplate::Notice => Notice { look: NoticeLook::Plain, headline: Some(&scene.headline), text: &scene.text },
+        SceneTemplate::Notice => {
+            Notice { look: NoticeLook::Plain, headline: Some(&scene.headline), text: &scene.text, photo }
+        }
     }
+}
+
+/// Returns the photo that a notice names, as the address of data; none where none is named, or it is not here any more.
+pub(crate) fn photo_of(contents: &Contents, photo: Option<ContentHash>) -> Option<String> {
+    let jpeg = picture_in(contents.folder(), photo?)?;
+    Some(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(jpeg)))
+}
+
+/// Returns the photo of a notice that is being written.
+///
+/// # Errors
+/// The refusal: there is no such picture here.
+pub(crate) fn known_photo(app: &App, photo: Option<ContentHash>) -> Result<Option<String>, Problem> {
+    let found = photo_of(&app.contents, photo);
+    if found.is_some() == photo.is_some() {
+        return Ok(found);
+    }
+    Err(Problem::of_field(app.panel.words(), StatusCode::UNPROCESSABLE_ENTITY, "bad_value", "photo"))
 }
 
 /// Returns how an urgent notice or an emergency is to be drawn.
 pub(crate) const fn of_text(look: NoticeLook, text: &Text) -> Notice<'_> {
-    Notice { look, headline: None, text }
+    Notice { look, headline: None, text, photo: None }
 }
 
 /// Draws a notice as a screen takes it.
@@ -63,9 +87,13 @@ pub(crate) fn draw_emergency(panel: &Panel, text: &Text, layout: Layout) -> Resu
 ///
 /// # Errors
 /// The refusal, which names the text that is too long or cannot be written.
-pub(crate) fn refuse_unreadable(panel: &Panel, command: &ProgramCommand) -> Result<(), Problem> {
+pub(crate) fn refuse_unreadable(app: &App, command: &ProgramCommand) -> Result<(), Problem> {
+    let panel = &app.panel;
     match command {
-        ProgramCommand::KeepNotice { scene, .. } => refuse_notice(panel, &notice_of(scene)),
+        ProgramCommand::KeepNotice { scene, .. } => {
+            let photo = known_photo(app, scene.photo)?;
+            refuse_notice(panel, &notice_of(scene, photo.as_deref()))
+        }
         ProgramCommand::SetNotice(notice) => refuse_notice(panel, &of_text(NoticeLook::Urgent, &notice.text)),
         ProgramCommand::BeginEmergency { text } => refuse_notice(panel, &of_text(NoticeLook::Emergency, text)),
         ProgramCommand::Approve { .. }

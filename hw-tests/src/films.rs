@@ -166,6 +166,14 @@ impl Odd {
     }
 }
 
+/// Returns width and height of a JPEG, as the header of its baseline frame says.
+#[must_use]
+pub fn jpeg_size(jpeg: &[u8]) -> Option<(u16, u16)> {
+    let frame = jpeg.windows(2).position(|marker| marker == [0xFF, 0xC0])?;
+    let number = |at: usize| Some(u16::from_be_bytes(jpeg.get(frame + at..frame + at + 2)?.try_into().ok()?));
+    Some((number(7)?, number(5)?))
+}
+
 /// Draws one picture as I420.
 pub fn picture((width, height): (usize, usize), clip: u8, frame: u16) -> Vec<u8> {
     let mut luma = vec![GROUND; width * height];

@@ -188,19 +188,19 @@ function choose(of, shown) {
 const NOTICES = {
   notice: { look: 'urgent', asks: ['until'], go: 'show', send: ({ text, minutes }) => ({ do: 'set_notice', text, until: view.now_ms + minutes * 60000 }) },
   emergency: { look: 'emergency', asks: [], go: 'emergency_now', send: ({ text }) => ({ do: 'begin_emergency', text }) },
-  write: { look: 'plain', asks: ['headline', 'seconds'], go: 'keep', send: ({ headline, text, seconds }) => ({ do: 'keep_notice', title: headline.ja, duration_ms: seconds * 1000, scene: { template: 'notice', headline, text } }) },
+  write: { look: 'plain', asks: ['headline', 'photo', 'seconds'], go: 'keep', send: ({ headline, text, photo, seconds }) => ({ do: 'keep_notice', title: headline.ja, duration_ms: seconds * 1000, scene: { template: 'notice', headline, text, ...(photo && { photo }) } }) },
 };
-function typed({ ja, en, headline_ja, headline_en, minutes, seconds }) {
+function typed({ ja, en, headline_ja, headline_en, photo, minutes, seconds }) {
   const both = (one, other) => ({ ja: one.value.trim(), ...(other.value.trim() && { en: other.value.trim() }) });
-  return { text: both(ja, en), headline: both(headline_ja, headline_en), minutes: Number(minutes.value), seconds: Number(seconds.value) };
+  return { text: both(ja, en), headline: both(headline_ja, headline_en), photo: photo.value, minutes: Number(minutes.value), seconds: Number(seconds.value) };
 }
 let previewing = 0;
 async function preview({ look, asks }, form) {
   const [img, said] = $('preview').children;
-  const { text, headline } = typed(form.elements);
+  const { text, headline, photo } = typed(form.elements);
   const nth = previewing += 1;
   if (!text.ja || (asks.includes('headline') && !headline.ja)) return;
-  const body = JSON.stringify({ look, text, layout: 'landscape', ...(asks.includes('headline') && { headline }) });
+  const body = JSON.stringify({ look, text, layout: 'landscape', ...(asks.includes('headline') && { headline }), ...(asks.includes('photo') && photo && { photo }) });
   const headers = { 'Content-Type': 'application/json' };
   const response = await fetch('/api/v1/program/notice/preview', { method: 'POST', headers, body, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
   const told = response && await (response.ok ? response.text() : response.json());
@@ -219,7 +219,9 @@ function compose(key) {
   for (const at of $('preview').children) at.hidden = true;
   $('saying-title').textContent = say(key);
   $('saying-text').textContent = say(`${key}_text`);
-  for (const part of ['headline', 'until', 'seconds']) $(part).hidden = !asks.includes(part);
+  const photos = view.contents.filter((it) => it.kind === 'own' && view.pictures.includes(it.content));
+  form.elements.photo.replaceChildren(make('option', { value: '', text: say('no_photo') }), ...photos.map((it) => make('option', { value: it.content, text: it.title })));
+  for (const part of ['headline', 'until', 'photo', 'seconds']) $(part).hidden = !asks.includes(part);
   form.elements.headline_ja.required = asks.includes('headline');
   for (const option of form.elements.minutes.options) option.textContent = option.value < 60 ? say('minutes', { n: option.value }) : say('hours', { n: option.value / 60 });
   button.textContent = say(go);

@@ -53,6 +53,8 @@ pub struct Notice<'a> {
     pub headline: Option<&'a Text>,
     /// What it says.
     pub text: &'a Text,
+    /// Its photo, as the address of data: `data:image/jpeg;base64,…`.
+    pub photo: Option<&'a str>,
 }
 
 impl Notice<'_> {

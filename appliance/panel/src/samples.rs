@@ -64,7 +64,7 @@ impl SampleNotice {
     /// Returns the notice.
     #[must_use]
     pub const fn notice(&self) -> Notice<'_> {
-        Notice { look: self.look, headline: self.headline.as_ref(), text: &self.text }
+        Notice { look: self.look, headline: self.headline.as_ref(), text: &self.text, photo: None }
     }
 }
 

@@ -39,7 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 const NICENESS: i32 = 10;
 
 /// The longest line that is read, in bytes: a small picture in base64 is below it.
-const MOST_LINE: u64 = 96 * 1_024;
+const MOST_LINE: u64 = 512 * 1_024;
 
 /// Lines that wait to be read.
 const N_LINES: usize = 16;

@@ -32,7 +32,7 @@ pub(crate) fn routes() -> Router<Shared> {
 #[utoipa::path(post, path = "/api/v1/program", request_body = Object, tag = "program",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn change(State(app): State<Shared>, order: Order<ProgramCommand>) -> Answer {
-    scene::refuse_unreadable(&app.panel, &order.body)?;
+    scene::refuse_unreadable(&app, &order.body)?;
     let command = Command::Program { command: order.body.clone() };
     carry(&app, ask(order, command)).await
 }
@@ -50,7 +50,8 @@ pub(crate) async fn receive_table(State(app): State<Shared>, order: Order<Table>
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn set_content(State(app): State<Shared>, order: Order<Content>) -> Answer {
     if let Some(scene) = &order.body.scene {
-        scene::refuse_notice(&app.panel, &scene::notice_of(scene))?;
+        let photo = scene::photo_of(&app.contents, scene.photo);
+        scene::refuse_notice(&app.panel, &scene::notice_of(scene, photo.as_deref()))?;
         // What is drawn is known by what it says: another hash would be another's.
         if scene.hash() != order.body.content {
             let status = StatusCode::UNPROCESSABLE_ENTITY;

@@ -6,6 +6,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use machiai_core::program::content::ContentHash;
 use machiai_core::settings::Text;
 use machiai_panel::Layout;
 use machiai_panel::notice::{Notice, NoticeLook};
@@ -35,6 +36,9 @@ struct Asked {
     headline: Option<Text>,
     /// What it says.
     text: Text,
+    /// Content whose small picture is its photo.
+    #[serde(default)]
+    photo: Option<ContentHash>,
     /// `landscape` or `portrait`.
     layout: Layout,
 }
@@ -48,7 +52,9 @@ pub(crate) async fn preview(State(app): State<Shared>, body: Bytes) -> Result<Re
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         Problem::request(app.panel.words(), status, "body_not_understood", Some(place))
     })?;
-    let notice = Notice { look: asked.look, headline: asked.headline.as_ref(), text: &asked.text };
+    let photo = scene::known_photo(&app, asked.photo)?;
+    let (headline, photo) = (asked.headline.as_ref(), photo.as_deref());
+    let notice = Notice { look: asked.look, headline, text: &asked.text, photo };
     // What is kept must fit every monitor, so a preview that fits this one alone would promise too much.
     scene::refuse_notice(&app.panel, &notice)?;
     let drawn = scene::draw(&app.panel, &notice, asked.layout).map_err(|why| scene::refusal(&app.panel, &why))?;

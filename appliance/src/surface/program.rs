@@ -93,7 +93,8 @@ pub(crate) async fn picture(State(app): State<Shared>, Path(content): Path<Strin
     // It never changes: its address is its hash.
     let kept = (header::CACHE_CONTROL, "private, max-age=604800, immutable");
     if let Some(written) = written {
-        let drawn = scene::draw(&app.panel, &scene::notice_of(&written), Layout::Landscape);
+        let photo = scene::photo_of(&app.contents, written.photo);
+        let drawn = scene::draw(&app.panel, &scene::notice_of(&written, photo.as_deref()), Layout::Landscape);
         let drawn = drawn.map_err(|why| scene::refusal(&app.panel, &why))?;
         return Ok(([(header::CONTENT_TYPE, "image/svg+xml"), kept], String::from(drawn)).into_response());
     }

@@ -10,9 +10,9 @@ use machiai::link::on_this_machine;
 use machiai_hw_tests::demo::api::{Api, Press};
 use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
-use machiai_hw_tests::films::Film;
-use machiai_panel::Layout;
+use machiai_hw_tests::films::{Film, Odd, jpeg_size};
 use machiai_panel::link::{Decoding, FromScreen, Item, ToScreen, line, read};
+use machiai_panel::{FontPaths, Layout, Panel};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -263,6 +263,51 @@ async fn a_film_is_prepared_for_each_way_in_which_a_monitor_hangs_and_for_no_oth
     let of_other = ["1080x608", "1280x720"].map(|region| format!("{}-{region}", hash_of(&other)));
     let all = names(&clinic.content().join("prepared"));
     assert!(of_other.iter().all(|name| all.contains(name)), "{all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_the_clinic_brings_is_the_photo_of_a_notice() {
+    let clinic = Clinic::preparing();
+    let daemon = clinic.start().await;
+    let path = clinic.folder.path().join("photo.jpg");
+    Odd::Jpeg.write(&path).unwrap();
+    let photo = fs::read(&path).unwrap();
+    clinic.bring("院長.jpg", &photo);
+    until(&daemon, "the photo", |told| told["n_contents"] == 1 && told["n_waiting"] == 0).await;
+
+    // 2,400 × 1,600 pixels, as it came: without borders, and no longer than 640.
+    let client = on_this_machine().unwrap().build().unwrap();
+    let at = |content: &str| format!("{}/api/v1/program/contents/{content}/picture", daemon.address());
+    let small = client.get(at(&hash_of(&photo))).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(jpeg_size(&small), Some((640, 427)));
+
+    let text = json!({"ja": "4月から内科を担当します。"});
+    let headline = json!({"ja": "新しい医師です", "en": "Our new doctor"});
+    let scene = |photo: &str| json!({"template": "notice", "headline": headline, "text": text, "photo": photo});
+    let keep =
+        |photo: &str| json!({"do": "keep_notice", "title": "医師", "duration_ms": 15_000, "scene": scene(photo)});
+    let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
+    let ask = async |nth: u8, body: Value| {
+        let press = Press { device: "desk".to_owned(), path: "program".to_owned(), body };
+        api.press(press, format!("notice-{nth}")).await.unwrap()
+    };
+    let refused = ask(1, keep(&hash_of(b"nobody brought it"))).await;
+    assert_eq!((refused.code(), &refused.answer["values"]["field"]), (Some("bad_value"), &json!("photo")));
+    assert_eq!(ask(2, keep(&hash_of(&photo))).await.code(), None);
+
+    let set = facts(&daemon, "ContentSet").await;
+    let notice = set.iter().find(|set| set["kind"] == "notice").unwrap();
+    assert_eq!(notice["scene"]["photo"], hash_of(&photo));
+    let drawn = client.get(at(notice["content"].as_str().unwrap())).send().await.unwrap().text().await.unwrap();
+    let (panel, _) = Panel::open(&FontPaths::debian(), None).unwrap();
+    let pixels = panel.pixels(&drawn, 1280, 720).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("screen/photo");
+    fs::create_dir_all(&folder).unwrap();
+    fs::File::create(folder.join("notice.png")).unwrap().write_all(&pixels.png().unwrap()).unwrap();
+    // The test picture's colours are on the right, where paper is on a notice without a photo.
+    let is_paper = |x: usize| pixels.rgba[(400 * 1280 + x) * 4..][..3].iter().all(|part| *part > 225);
+    assert!((850..1210).filter(|x| is_paper(*x)).count() < 60, "no photo is seen");
+    assert!((1240..1280).all(is_paper), "it is not within the margin");
 }
 
 #[tokio::test(flavor = "multi_thread")]

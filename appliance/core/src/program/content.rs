@@ -146,6 +146,9 @@ pub struct Scene {
     pub headline: Text,
     /// Its text.
     pub text: Text,
+    /// Content whose small picture is its photo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<ContentHash>,
 }
 
 impl Scene {
@@ -240,7 +243,8 @@ mod tests {
     #[test]
     fn a_scene_is_known_by_its_json_alone() {
         let text = |ja: &str| Text { ja: ja.into(), ..Text::default() };
-        let scene = |words| Scene { template: SceneTemplate::Notice, headline: text("休診"), text: text(words) };
+        let scene =
+            |words| Scene { template: SceneTemplate::Notice, headline: text("休診"), text: text(words), photo: None };
         let json = r#"{"template":"notice","headline":{"ja":"休診"},"text":{"ja":"29日"}}"#;
         assert_eq!(scene("29日").hash(), ContentHash::from_bytes(*blake3::hash(json.as_bytes()).as_bytes()));
         assert_ne!(scene("29日").hash(), scene("30日").hash());

@@ -66,14 +66,14 @@ fn what_does_not_fit_in_large_letters_is_refused_by_name(
 ) {
     let (headline, said) = (text(headline, en), text(said, en));
     let headline = (!headline.ja.is_empty()).then_some(&headline);
-    let notice = Notice { look: NoticeLook::Plain, headline, text: &said };
+    let notice = Notice { look: NoticeLook::Plain, headline, text: &said, photo: None };
     assert_eq!(check(&notice, Layout::Portrait), Err(field.to_owned()));
 }
 
 #[test]
 fn a_character_that_no_font_draws_is_refused_with_its_text() {
     let (headline, said) = (text("休診", Some("Closed 🦄")), text("本日", None));
-    let notice = Notice { look: NoticeLook::Plain, headline: Some(&headline), text: &said };
+    let notice = Notice { look: NoticeLook::Plain, headline: Some(&headline), text: &said, photo: None };
     let refused = PANEL.notice_svg(&notice, Layout::Landscape);
     assert!(matches!(refused, Err(DrawError::NoGlyph { field: "headline.en" })), "{refused:?}");
 }
@@ -83,7 +83,7 @@ fn essential_words_are_64_at_least_and_an_emergency_96() {
     let said = text("診察が遅れています。", Some("We are late."));
     for (look, least) in [(NoticeLook::Plain, 64.0), (NoticeLook::Urgent, 64.0), (NoticeLook::Emergency, 96.0)] {
         for layout in LAYOUTS {
-            let svg = PANEL.notice_svg(&Notice { look, headline: None, text: &said }, layout).unwrap();
+            let svg = PANEL.notice_svg(&Notice { look, headline: None, text: &said, photo: None }, layout).unwrap();
             assert!(sizes(&svg).into_iter().fold(0.0, f32::max) >= least, "{look:?} {layout:?}");
         }
     }
@@ -120,6 +120,6 @@ proptest! {
     ) {
         let said = text(&ja, en.as_deref());
         let headline = headline.filter(|_| look == NoticeLook::Plain).map(|ja| text(&ja, None));
-        let _is_refused = check(&Notice { look, headline: headline.as_ref(), text: &said }, layout).is_err();
+        let _is_refused = check(&Notice { look, headline: headline.as_ref(), text: &said, photo: None }, layout).is_err();
     }
 }

@@ -32,6 +32,9 @@ const SHOWN_AFTER: u64 = 3;
 /// The size of that picture, in pixels.
 const SMALL: (u32, u32) = (320, 180);
 
+/// The longest side of a still's, which may be a notice's photo, in pixels: it is as high or wide as it came.
+const PHOTO: u32 = 640;
+
 /// Bits of the prepared film for each second and pixel: 4 Mbit/s at 1280×720.
 const BITS_PER_PX_S: f64 = 4.35;
 
@@ -131,6 +134,16 @@ fn describe(order: &Order, look: &Look, fd: i32) -> String {
     let (small_px, small_py) = SMALL;
     let bits_per_s = f64::from(width_px.saturating_mul(*height_px)) * BITS_PER_PX_S;
     // A still is one picture; a film has one every 1/30 s, whatever it had.
+    let small = if look.is_still {
+        format!(
+            "came. ! queue name=glimpse ! videoconvertscale ! video/x-raw,format=I420,width=[16,{PHOTO}],height=[16,{PHOTO}]"
+        )
+    } else {
+        format!(
+            "seen. ! queue name=glimpse ! videoconvertscale add-borders=true \
+             ! video/x-raw,format=I420,width={small_px},height={small_py}"
+        )
+    };
     let paced = if look.is_still { "imagefreeze num-buffers=1" } else { "videorate" };
     let sound = format!(
         "queue name=sounds max-size-time=3000000000 max-size-bytes=0 max-size-buffers=0 \
@@ -140,11 +153,11 @@ fn describe(order: &Order, look: &Look, fd: i32) -> String {
     );
     format!(
         "queue name=pictures max-size-buffers=4 max-size-bytes=0 max-size-time=0 \
-         ! videoconvert ! deinterlace ! videoconvertscale add-borders=true \
+         ! videoconvert ! deinterlace ! tee name=came \
+         came. ! queue max-size-buffers=2 ! videoconvertscale add-borders=true \
          ! video/x-raw,format=I420,width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709 \
          ! tee name=seen \
-         seen. ! queue name=glimpse ! videoconvertscale add-borders=true \
-         ! video/x-raw,format=I420,width={small_px},height={small_py},pixel-aspect-ratio=1/1 \
+         {small},pixel-aspect-ratio=1/1 \
          ! jpegenc quality=70 ! appsink name=picture sync=false async=false \
          seen. ! queue max-size-buffers=2 ! {paced} ! video/x-raw,framerate={FRAMES_PER_S}/1 \
          ! openh264enc name=coder bitrate={bits_per_s:.0} rate-control=bitrate gop-size={GROUP} \

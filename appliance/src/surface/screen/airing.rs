@@ -274,7 +274,8 @@ impl<'a> Airing<'a> {
             let file = self.app.contents.take(content, self.layout, at);
             return Ok(file.map(|file| Item::File { file, play_for_ms: Some(duration_ms) }));
         };
-        let drawn = scene::draw(&self.app.panel, &scene::notice_of(&scene), self.layout);
+        let photo = scene::photo_of(&self.app.contents, scene.photo);
+        let drawn = scene::draw(&self.app.panel, &scene::notice_of(&scene, photo.as_deref()), self.layout);
         let svg = drawn.map_err(|cause| Unfit { content, cause })?;
         Ok(Some(Item::Scene { svg, play_for_ms: SceneMs::nearest(duration_ms) }))
     }

@@ -95,6 +95,7 @@ async fn an_urgent_notice_a_notice_and_the_hours_of_the_monitor_are_set_on_the_p
         .until("document.querySelector('#preview img').complete && document.querySelector('#preview img').naturalWidth")
         .await;
     scene.picture("preview").await;
+    scene.until("document.querySelector('#photo').offsetHeight === 0").await;
     scene.judge("program, notice", &mut found).await;
     scene.press("#saying .go").await;
     scene.until("document.querySelector('#what').textContent.includes('午後は休診いたします <b>&')").await;
@@ -114,6 +115,8 @@ async fn an_urgent_notice_a_notice_and_the_hours_of_the_monitor_are_set_on_the_p
     scene.picture("too-long").await;
     scene.write("ja", "12月29日（火）から1月3日（日）まで休診いたします。").await;
     scene.until("document.querySelector('#preview p').hidden && !document.querySelector('#saying .go').disabled").await;
+    let offers_photos = "document.querySelector('#photo').offsetHeight > 0 && document.querySelector('#photo option').textContent === 'No photo'";
+    scene.until(offers_photos).await;
     scene.judge("program, writing", &mut found).await;
     scene.press("#saying .go").await;
     scene.until("document.querySelector('#airing[open] h2').textContent === '年末年始の休診'").await;

@@ -117,7 +117,8 @@ pub(super) fn tables() -> Vec<Fact> {
 /// Content without a file.
 pub(super) fn scene() -> Fact {
     let headline = Text { en: Some("Closed".into()), ..text("年末年始の休診") };
-    let scene = Scene { template: SceneTemplate::Notice, headline, text: text("29日から休みます。") };
+    let scene =
+        Scene { template: SceneTemplate::Notice, headline, text: text("29日から休みます。"), photo: None };
     Fact::ContentSet(Content {
         content: scene.hash(),
         kind: ContentKind::Notice,

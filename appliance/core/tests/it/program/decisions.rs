@@ -168,7 +168,7 @@ fn a_replacement_can_be_put_back() {
 }
 
 fn keep(headline: &str, words: &str, duration_ms: u32, title: &str) -> ProgramCommand {
-    let scene = Scene { template: SceneTemplate::Notice, headline: text(headline), text: text(words) };
+    let scene = Scene { template: SceneTemplate::Notice, headline: text(headline), text: text(words), photo: None };
     ProgramCommand::KeepNotice { scene, duration_ms, title: title.to_owned() }
 }
 

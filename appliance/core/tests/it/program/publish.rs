@@ -80,7 +80,8 @@ fn content_is_described_as_what_it_is() {
     assert_eq!(described(|content| content.duration_ms = 3_600_001), "bad_value duration_ms");
     assert_eq!(described(|content| content.kind = ContentKind::Advert), "bad_value advert");
     assert_eq!(described(|content| content.kind = ContentKind::Notice), "bad_value kind");
-    let scene = || Scene { template: SceneTemplate::Notice, headline: text("休診"), text: text("29日") };
+    let scene =
+        || Scene { template: SceneTemplate::Notice, headline: text("休診"), text: text("29日"), photo: None };
     let mut drawn = content("P1");
     drawn.scene = Some(scene());
     assert_eq!(refused(refuse_content(&drawn)), "bad_value kind");
