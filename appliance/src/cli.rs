@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
 use crate::link::enrol::EnrolError;
 use crate::link::hub_clock::hub_clock;
+use crate::link::identity::Stands;
 use crate::settings::{Settings, SettingsError};
 
 /// The waiting-room appliance.
@@ -58,6 +59,9 @@ pub enum Action {
     Enrol {
         /// The code, with or without its hyphens.
         code: String,
+        /// Takes the place of the box that the site had: the day comes back from the hub before this one serves.
+        #[arg(long)]
+        replace: bool,
     },
     /// Says what happens at an instant, and why.
     Explain {
@@ -276,7 +280,7 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
         Action::SetupCode => set_up_code(&read(&cli.config)?),
-        Action::Enrol { code } => enrol(&read(&cli.config)?, code),
+        Action::Enrol { code, replace } => enrol(&read(&cli.config)?, code, *replace),
         Action::Explain { what: ExplainWhat::Program { at, monitor } } => {
             say(None, crate::program::explain(&read(&cli.config)?, at.as_deref(), monitor)?.as_bytes())
         }
@@ -354,13 +358,36 @@ fn set_up_code(config: &Config) -> Result<(), CliError> {
     say(None, format!("{code}\n").as_bytes())
 }
 
-fn enrol(config: &Config, code: &str) -> Result<(), CliError> {
+fn enrol(config: &Config, code: &str, replaces: bool) -> Result<(), CliError> {
     daemon::make_folder(&config.state).map_err(CliError::Daemon)?;
+    let stands = if replaces { Stands::Fills } else { Stands::Serves };
+    if replaces && has_a_clinic(config)? {
+        let why = "this box has a clinic's settings of its own: whatever takes another one's place begins empty";
+        return Err(CliError::Refused(why.to_owned()));
+    }
     let clock = hub_clock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let identity = runtime.block_on(crate::link::enrol::enrol(config, code, &clock)).map_err(CliError::Enrol)?;
+    let enrolled = runtime.block_on(crate::link::enrol::enrol(config, (code, stands), &clock));
+    let identity = enrolled.map_err(CliError::Enrol)?;
     let until = identity.not_after().in_tokyo().date();
-    say(None, format!("enrolled as {}\ncertificate until {until}\n", identity.name()).as_bytes())
+    let mut told = format!("enrolled as {}\ncertificate until {until}\n", identity.name());
+    if replaces {
+        told.push_str(
+            "The day comes back from the hub while the daemon runs; `machiai status` says how far it is.\n\
+             Passwords and paired devices do not: `machiai setup-code` and `machiai pair` make them anew.\n",
+        );
+    }
+    say(None, told.as_bytes())
+}
+
+/// Whether settings of a clinic stand in the journal.
+fn has_a_clinic(config: &Config) -> Result<bool, CliError> {
+    if !config.journal().exists() {
+        return Ok(false);
+    }
+    let reader = Reader::open(&Disk::real(), &config.journal()).map_err(CliError::Journal)?;
+    let standing = crate::rules::standing(&reader).map_err(CliError::Journal)?;
+    Ok(!standing.lines.is_empty())
 }
 
 fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {
