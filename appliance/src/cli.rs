@@ -276,11 +276,11 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
         Action::Status => status(&read(&cli.config)?),
-        Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
+        Action::Settings { way: SettingsWay::Import { file } } => in_state(cli, |config| import(config, file)),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
-        Action::SetupCode => set_up_code(&read(&cli.config)?),
-        Action::Enrol { code, replace } => enrol(&read(&cli.config)?, code, *replace),
+        Action::SetupCode => in_state(cli, set_up_code),
+        Action::Enrol { code, replace } => in_state(cli, |config| enrol(config, code, *replace)),
         Action::Explain { what: ExplainWhat::Program { at, monitor } } => {
             say(None, crate::program::explain(&read(&cli.config)?, at.as_deref(), monitor)?.as_bytes())
         }
@@ -294,8 +294,20 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Calls { which: CallsWhich::Export { file, month, encoding } } => {
             say(file.as_deref(), &crate::calls::export(&read(&cli.config)?, month.as_deref(), *encoding)?)
         }
-        Action::Journal { work } => on_journal(&read(&cli.config)?, work),
+        Action::Journal { work } => in_state(cli, |config| on_journal(config, work)),
     }
+}
+
+/// Does what may leave files in the state folder, and gives them to whom the folder is.
+fn in_state(cli: &Cli, work: impl FnOnce(&Config) -> Result<(), CliError>) -> Result<(), CliError> {
+    let config = read(&cli.config)?;
+    let done = work(&config);
+    // There is nothing to give where the folder was never made.
+    if config.state.exists() {
+        let failed = |source| CliError::File { path: config.state.clone(), source };
+        crate::owner::hand_over(&config.state).map_err(failed)?;
+    }
+    done
 }
 
 pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
