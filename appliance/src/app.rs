@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::config::{Config, Vendors};
 use crate::contents::Contents;
-use crate::gate::{Gate, GateError};
+use crate::gate::{Aside, Gate, GateError};
 use crate::health::Printers;
 use crate::link::told::Linked;
 use crate::rehearsal::Rehearsals;
@@ -90,12 +90,16 @@ pub(crate) enum Trouble {
     AnotherBox,
     /// The configuration was read again and cannot be used: the last good one stays.
     ConfigRefused,
+    /// This box has taken another one's place, and the day is still coming from the hub.
+    DayComing,
+    /// Another box has taken this one's place.
+    BoxReplaced,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -108,6 +112,8 @@ impl Trouble {
         Self::ContentWrong,
         Self::AnotherBox,
         Self::ConfigRefused,
+        Self::DayComing,
+        Self::BoxReplaced,
     ];
 }
 
@@ -190,6 +196,8 @@ impl App {
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let health = self.gate.health();
         let live = [
+            (Trouble::DayComing, self.gate.aside() == Some(Aside::DayComing)),
+            (Trouble::BoxReplaced, self.gate.aside() == Some(Aside::Replaced)),
             (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
             (Trouble::MonitorGone, self.screens.lack_one()),

@@ -14,6 +14,7 @@ use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
 use crate::link::enrol::EnrolError;
 use crate::link::hub_clock::hub_clock;
+use crate::link::identity::Stands;
 use crate::settings::{Settings, SettingsError};
 
 /// The waiting-room appliance.
@@ -58,6 +59,9 @@ pub enum Action {
     Enrol {
         /// The code, with or without its hyphens.
         code: String,
+        /// Takes the place of the box that the site had: the day comes back from the hub before this one serves.
+        #[arg(long)]
+        replace: bool,
     },
     /// Says what happens at an instant, and why.
     Explain {
@@ -272,11 +276,11 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
         Action::Status => status(&read(&cli.config)?),
-        Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
+        Action::Settings { way: SettingsWay::Import { file } } => in_state(cli, |config| import(config, file)),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
-        Action::SetupCode => set_up_code(&read(&cli.config)?),
-        Action::Enrol { code } => enrol(&read(&cli.config)?, code),
+        Action::SetupCode => in_state(cli, set_up_code),
+        Action::Enrol { code, replace } => in_state(cli, |config| enrol(config, code, *replace)),
         Action::Explain { what: ExplainWhat::Program { at, monitor } } => {
             say(None, crate::program::explain(&read(&cli.config)?, at.as_deref(), monitor)?.as_bytes())
         }
@@ -290,8 +294,20 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Calls { which: CallsWhich::Export { file, month, encoding } } => {
             say(file.as_deref(), &crate::calls::export(&read(&cli.config)?, month.as_deref(), *encoding)?)
         }
-        Action::Journal { work } => on_journal(&read(&cli.config)?, work),
+        Action::Journal { work } => in_state(cli, |config| on_journal(config, work)),
     }
+}
+
+/// Does what may leave files in the state folder, and gives them to whom the folder is.
+fn in_state(cli: &Cli, work: impl FnOnce(&Config) -> Result<(), CliError>) -> Result<(), CliError> {
+    let config = read(&cli.config)?;
+    let done = work(&config);
+    // There is nothing to give where the folder was never made.
+    if config.state.exists() {
+        let failed = |source| CliError::File { path: config.state.clone(), source };
+        crate::owner::hand_over(&config.state).map_err(failed)?;
+    }
+    done
 }
 
 pub(crate) fn read(path: &Path) -> Result<Config, CliError> {
@@ -354,13 +370,36 @@ fn set_up_code(config: &Config) -> Result<(), CliError> {
     say(None, format!("{code}\n").as_bytes())
 }
 
-fn enrol(config: &Config, code: &str) -> Result<(), CliError> {
+fn enrol(config: &Config, code: &str, replaces: bool) -> Result<(), CliError> {
     daemon::make_folder(&config.state).map_err(CliError::Daemon)?;
+    let stands = if replaces { Stands::Fills } else { Stands::Serves };
+    if replaces && has_a_clinic(config)? {
+        let why = "this box has a clinic's settings of its own: whatever takes another one's place begins empty";
+        return Err(CliError::Refused(why.to_owned()));
+    }
     let clock = hub_clock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let identity = runtime.block_on(crate::link::enrol::enrol(config, code, &clock)).map_err(CliError::Enrol)?;
+    let enrolled = runtime.block_on(crate::link::enrol::enrol(config, (code, stands), &clock));
+    let identity = enrolled.map_err(CliError::Enrol)?;
     let until = identity.not_after().in_tokyo().date();
-    say(None, format!("enrolled as {}\ncertificate until {until}\n", identity.name()).as_bytes())
+    let mut told = format!("enrolled as {}\ncertificate until {until}\n", identity.name());
+    if replaces {
+        told.push_str(
+            "The day comes back from the hub while the daemon runs; `machiai status` says how far it is.\n\
+             Passwords and paired devices do not: `machiai setup-code` and `machiai pair` make them anew.\n",
+        );
+    }
+    say(None, told.as_bytes())
+}
+
+/// Whether settings of a clinic stand in the journal.
+fn has_a_clinic(config: &Config) -> Result<bool, CliError> {
+    if !config.journal().exists() {
+        return Ok(false);
+    }
+    let reader = Reader::open(&Disk::real(), &config.journal()).map_err(CliError::Journal)?;
+    let standing = crate::rules::standing(&reader).map_err(CliError::Journal)?;
+    Ok(!standing.lines.is_empty())
 }
 
 fn on_journal(config: &Config, work: &JournalWork) -> Result<(), CliError> {

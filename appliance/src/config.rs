@@ -224,16 +224,24 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let main = read_text(path)?;
         let beside = beside(path)?;
-        let mut config: Self = if beside.is_empty() {
+        if beside.is_empty() {
             // The place of a mistake in the file is known only when it is read at once.
-            toml::from_str(&main).map_err(|source| malformed(path, source))?
-        } else {
+            return Self::of(path, &main);
+        }
+        let mut config: Self = {
             let mut merged = read_table(path, &main)?;
             for file in beside {
                 merge(&mut merged, read_table(&file, &read_text(&file)?)?);
             }
             toml::Value::Table(merged).try_into().map_err(|source| malformed(path, source))?
         };
+        path.clone_into(&mut config.read_from);
+        config.checked()
+    }
+
+    /// Takes the text of a file for a whole configuration.
+    pub(crate) fn of(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|source| malformed(path, source))?;
         path.clone_into(&mut config.read_from);
         config.checked()
     }

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::content::keeper::Keeping;
 use crate::gate::{Gate, GateError};
 use crate::lan::{Door, LanError};
-use crate::link::Linking;
+use crate::link::{Linking, place};
 use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper, screen};
@@ -120,6 +120,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     rehearsal::end(&app).await;
     let printing_before = app.gate.read(|clinic| clinic.printing.values().cloned().collect());
     note_opening(&app, after).await?;
+    app.gate.stand_aside(place::aside(&config.state));
     // What ran when the last run ended is over: it ends at its last evidence, before anybody is heard.
     house::keep_calls(&app).await;
 
@@ -220,6 +221,8 @@ pub(crate) fn assemble(config: &Config, gate: Gate, after: OpenedAfter) -> Resul
             tracing::warn!("journal was restored from a backup: numbering jumps ahead");
             app.note(Trouble::JournalRestored, true);
         }
+        // It is written down by a box that runs, once it holds what the hub does.
+        OpenedAfter::Replacement => {}
         OpenedAfter::Damage => {
             tracing::warn!("journal was damaged and set aside: facts were salvaged and numbering jumps ahead");
             app.note(Trouble::JournalDamaged, true);

@@ -33,9 +33,39 @@ pub(crate) enum GateError {
     /// The journal could not be read.
     #[error("the journal could not be read")]
     Unreadable(#[source] StoreError),
+    /// The box stands aside.
+    #[error("the box stands aside")]
+    Aside(Aside),
     /// Personal data could not be sealed, and is never written in clear.
     #[error("personal data could not be sealed")]
     Seal(#[source] SealError),
+}
+
+/// Why a box takes no commands of the clinic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aside {
+    /// It has taken another one's place, and the day is still coming from the hub.
+    DayComing,
+    /// Another one has taken its place.
+    Replaced,
+}
+
+impl Aside {
+    /// Returns the code under which its words stand.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::DayComing => "day_coming",
+            Self::Replaced => "box_replaced",
+        }
+    }
+
+    /// Whether a command is carried out all the same: what the box did, and what begins or ends its standing aside.
+    const fn lets_through(self, command: &Command) -> bool {
+        let is_ours =
+            matches!(command, Command::NoteOpening { .. } | Command::EndPrint { .. } | Command::NoteProgram { .. });
+        // How the site does is for the box to tell that it has.
+        is_ours || matches!((self, command), (Self::DayComing, Command::NoteHealth { .. }))
+    }
 }
 
 /// The way in.
@@ -48,6 +78,7 @@ pub(crate) struct Gate {
     chance: Chance,
     tokens: Tokens,
     origin: Origin,
+    aside: RwLock<Option<Aside>>,
 }
 
 impl Gate {
@@ -59,7 +90,8 @@ impl Gate {
         clock: Clock,
         (chance, tokens, origin): (Chance, Tokens, Origin),
     ) -> Self {
-        Self { journal: RwLock::new(Some(journal)), published, readers, clock, chance, tokens, origin }
+        let (journal, aside) = (RwLock::new(Some(journal)), RwLock::new(None));
+        Self { journal, published, readers, clock, chance, tokens, origin, aside }
     }
 
     /// Carries out a command; the answer comes once its facts are on disk.
@@ -139,7 +171,21 @@ impl Gate {
         self.with_journal(|journal| journal.receive(received)).unwrap();
     }
 
+    /// Has the box stand aside from now on, or no longer; returns whether that is new.
+    pub(crate) fn stand_aside(&self, aside: Option<Aside>) -> bool {
+        let mut stands = self.aside.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *stands, aside) != aside
+    }
+
+    /// Returns why the box takes no commands of the clinic; none where it does.
+    pub(crate) fn aside(&self) -> Option<Aside> {
+        *self.aside.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn submit(&self, submission: Submission<ClinicRules>) -> Result<(), GateError> {
+        if let Some(aside) = self.aside().filter(|aside| !aside.lets_through(&submission.command.command)) {
+            return Err(GateError::Aside(aside));
+        }
         self.with_journal(|journal| journal.submit(submission))
     }
 

@@ -26,10 +26,12 @@ pub(crate) async fn keep(app: Shared, config: Config) {
             () = app.stop.cancelled() => return,
             _ = due.tick() => {}
         }
-        if let Err(cause) = app.ask_itself(Command::KeepHouse).await {
-            tracing::warn!(error = %cause, "housekeeping waits for the next turn");
+        if app.gate.aside().is_none() {
+            if let Err(cause) = app.ask_itself(Command::KeepHouse).await {
+                tracing::warn!(error = %cause, "housekeeping waits for the next turn");
+            }
+            keep_calls(&app).await;
         }
-        keep_calls(&app).await;
         rehearsal::end_if_over(&app).await;
         let faults = app.panel.reload();
         for fault in &faults {

@@ -19,6 +19,8 @@ pub mod daemon;
 mod ending;
 mod gate;
 mod health;
+#[doc(hidden)]
+pub mod hostile;
 mod house;
 mod http;
 mod intake;
@@ -26,6 +28,7 @@ mod lan;
 pub mod link;
 mod markup;
 mod openapi;
+mod owner;
 mod problem;
 mod program;
 mod pulse;

@@ -10,6 +10,7 @@ pub mod hub_clock;
 pub mod identity;
 pub mod line;
 mod pace;
+pub(crate) mod place;
 pub(crate) mod told;
 mod trust;
 mod twin;
@@ -94,7 +95,7 @@ impl Linking {
         let stop = app.stop.child_token();
         tokio::spawn(clients.clone().keep_young(config.clone(), stop.clone()));
         let fetching = fetch::start((app, clients.clone()), (config, hub), stop.clone()).map_err(LinkError::Thread)?;
-        let line = Line::new((clients, hub), app.site);
+        let line = Line::new((clients.clone(), hub), app.site);
         let held = Held::read(app.gate.readers()).map_err(LinkError::Journal)?;
         let airings = held.airings(own);
         let who = Who { site: app.site, own: vec![own, of_airings(own)], late: airings };
@@ -108,6 +109,7 @@ impl Linking {
             opening,
             machine,
             line,
+            clients,
             asked: BTreeMap::new(),
             runtime: Handle::current(),
             events: events.clone(),
@@ -152,6 +154,7 @@ struct Channel {
     opening: Opening,
     machine: Machine,
     line: Line,
+    clients: Clients,
     /// What is under way, by the ask's number.
     asked: BTreeMap<u64, AbortHandle>,
     runtime: Handle,
@@ -195,6 +198,7 @@ impl Channel {
                 self.held.look().map_err(told_fault)?;
                 let chance = Chance::system().bytes().map_or(0, u64::from_le_bytes);
                 let came = matches!(input, Input::Came(..));
+                self.look_where_it_stands();
                 for action in self.machine.step((self.now_ms(), chance), &self.held, input) {
                     match action {
                         Action::Ask(nth, ask) => self.ask(nth, ask),
@@ -205,12 +209,15 @@ impl Channel {
                             if is_twins {
                                 self.app.note(Trouble::AnotherBox, true);
                             }
-                            self.do_itself(Command::PlaceRemote)?;
+                            if self.app.gate.aside().is_none() {
+                                self.do_itself(Command::PlaceRemote)?;
+                            }
                             next = Some(Input::Look);
                         }
                     }
                 }
-                if self.tell(came) {
+                self.lose_place()?;
+                if self.tell(came) && self.has_its_place()? {
                     self.lease()?;
                 }
             }

@@ -54,6 +54,7 @@ impl Problem {
         let none = BTreeMap::new();
         let (status, code) = match error {
             GateError::Refused(refusal) => return Self::refused(words, refusal),
+            GateError::Aside(aside) => (StatusCode::CONFLICT, aside.code()),
             GateError::Unreadable(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_read"),
             GateError::Seal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "not_sealed"),
             GateError::Journal(JournalError::Conflict) => (StatusCode::CONFLICT, "key_conflict"),

@@ -114,6 +114,9 @@ fn about_hub(status: &Status, say: impl Fn(&str, &[(&str, &str)]) -> String) -> 
     let Some(hub) = &status.hub else { return vec![say("alone", &[])] };
     let mode = hub.mode.as_ref().map_or_else(|| "offline".to_owned(), |mode| format!("mode_{mode}"));
     let mut lines = vec![say(&mode, &[]), say("pending", &[("n", &hub.n_pending.to_string())])];
+    if hub.n_missing > 0 {
+        lines.push(say("missing", &[("n", &hub.n_missing.to_string())]));
+    }
     lines.push(match hub.came_at_ms {
         Some(at) => {
             let ago_s = status.now_ms.since(at).max(0) / 1_000;
@@ -153,6 +156,7 @@ mod tests {
         let hub = HubStatus {
             mode: None,
             n_pending: 12,
+            n_missing: 0,
             came_at_ms: Some(AtMs(1_000)),
             wrong: Some(Wrong::NoLine),
             why: None,

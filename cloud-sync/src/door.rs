@@ -59,11 +59,12 @@ impl Door {
 
     fn routes(&self) -> Router {
         let guarded = self.hub.for_boxes().route_layer(from_fn_with_state(self.clone(), guard::guard));
+        let left = self.hub.for_boxes_before().route_layer(from_fn_with_state(self.clone(), guard::guard_left));
         let open = Router::new()
             .route(ENROL_PATH, post(enrol::enrol))
             .route("/v1/sites/{site}/renew", post(enrol::renew))
             .with_state(self.clone());
-        spoken(guarded.merge(open))
+        spoken(guarded.merge(left).merge(open))
     }
 }
 

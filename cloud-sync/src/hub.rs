@@ -16,7 +16,7 @@ use crate::public;
 use crate::service::{self, Announced};
 use crate::site::content::Shelf;
 use crate::site::remote::Remote;
-use crate::site::routes::{Sites, of_content, routes};
+use crate::site::routes::{Sites, of_content, routes, routes_left};
 use crate::site::sealed::{Sealed, seal_of};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
@@ -96,6 +96,15 @@ impl Hub {
             }
             None => sites,
         };
+        routes.route_layer(from_fn_with_state(self.announced.clone(), service::for_boxes))
+    }
+
+    /// Returns the routes of boxes that were replaced.
+    ///
+    /// They ask nobody who comes either.
+    pub(crate) fn for_boxes_before(&self) -> Router {
+        let (streams, announced) = (self.streams.clone(), self.announced.clone());
+        let routes = routes_left(Sites { streams, seen: self.seen.clone(), announced, sealed: self.sealed.clone() });
         routes.route_layer(from_fn_with_state(self.announced.clone(), service::for_boxes))
     }
 

@@ -111,6 +111,15 @@ pub enum Store {
     Postgres(Postgres),
 }
 
+/// Which box of a site sends facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentBy {
+    /// The one that it has.
+    TheBox,
+    /// One that was replaced: its facts go down, where the one that the site has hears of them at once.
+    OneBefore,
+}
+
 impl Store {
     /// Opens the store of a name, and brings its tables up to date: `sqlite:PATH` is a file, which is made if it is not
     /// there; what begins with `postgres:` is a server, see [`Postgres::open`].
@@ -229,10 +238,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]: ask again with the same turn.
-    pub async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
+    pub async fn keep(&self, site: SiteId, (run, by): (Run, SentBy)) -> Result<Option<Judged>, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.keep(site, run).await,
-            Self::Postgres(postgres) => postgres.keep(site, run).await,
+            Self::Sqlite(sqlite) => sqlite.keep(site, run, by).await,
+            Self::Postgres(postgres) => postgres.keep(site, run, by).await,
         }
     }
 

@@ -314,6 +314,8 @@ function drawBar(room) {
   write($('paper'), n ? say('unprinted', { n }) : say(has === 0 ? 'no_printer' : 'printer'));
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
   lay($('troubles'), (status?.troubles ?? []).map((code) => make('span', words[lang].faults[code] ?? code, 'bad')));
+  $('unsure').hidden = !unsure().length;
+  write($('unsure'), say('unsure'));
   $('program').hidden = root || !status?.program.length;
   write($('program'), say('program_look', { n: status?.program.length }));
   if (status) write($('clock'), clockFace.format(status.now_ms));
@@ -535,6 +537,9 @@ form('finding', 'find', () => {}, async (at, { label }) => {
   await openVisit(label.value.trim().toUpperCase());
 });
 form('urging', 'urgent', () => {}, (at, { line, note }) => press(at, `lines/${site}-${line.value}/emergency`, { note: note.value || null }));
+// Numbers that the box does not know of may be on paper.
+const unsure = () => view.lines.filter((line) => line.unsure !== null);
+form('numbering', 'unsure', ({ line }) => { line.replaceChildren(...unsure().map((at) => new Option(name(at.name), at.line))); }, (at, { line, last }) => press(at, `lines/${site}-${line.value}/numbers`, { to: Number(last.value) + 1 }, false));
 form('saying', 'message', ({ text }) => { text.value = view.message ?? ''; }, (at, { text }) => press(at, 'message', { text: text.value }, false));
 
 inRoom('next', 'call', 'now', 'next');

@@ -263,7 +263,9 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::LeaseNumbers
         | Command::Emergency { .. }
         | Command::JumpNumbers { .. } => Some(Asked::ByPerson),
-        Command::NoteOpening { after: OpenedAfter::Restore | OpenedAfter::Damage, .. } => Some(Asked::ByPerson),
+        Command::NoteOpening {
+            after: OpenedAfter::Restore | OpenedAfter::Replacement | OpenedAfter::Damage, ..
+        } => Some(Asked::ByPerson),
         Command::KeepHouse => Some(Asked::ByItself),
         Command::NoteOpening { after: OpenedAfter::Nothing | OpenedAfter::Run, .. }
         | Command::ChangeSettings { .. }

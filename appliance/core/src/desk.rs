@@ -10,7 +10,7 @@ use crate::decide::visit::place_on_coming;
 use crate::decide::who;
 use crate::estimate;
 use crate::facts::{Channel, Lang, PrintOutcome, PrintTrouble};
-use crate::ids::{DeviceId, Label, LineNo, RoomId, VisitId};
+use crate::ids::{DeviceId, Label, LineNo, Number, RoomId, VisitId};
 use crate::queue::Clinic;
 use crate::queue::line::{LineDay, Reception};
 use crate::queue::visit::{ActKind, State, Visit};
@@ -115,6 +115,8 @@ pub struct DeskLine {
     pub session: Option<String>,
     /// Whether consultation has paused.
     pub paused: bool,
+    /// The highest number known, 0 for none, where others may have been given that the box does not know of.
+    pub unsure: Option<Number>,
     /// What is said of the wait.
     pub wait: Wait,
     /// Who waits, in the order they will be called.
@@ -196,6 +198,7 @@ fn desk_line(clinic: &Clinic, line: LineNo, now: AtMs) -> Option<DeskLine> {
         reception: day.reception,
         session: day.session.as_ref().map(ToString::to_string),
         paused: day.paused,
+        unsure: day.unsure,
         wait: estimate::wait_of_line(clinic, line, now),
         waiting: rows(State::Waiting),
         absent: absent.into_iter().map(|visit| row(clinic, visit, now)).collect(),

@@ -217,6 +217,9 @@ pub enum OpenedAfter {
     Run,
     /// The journal came from a backup: numbers given since may be unknown.
     Restore,
+    /// This box has taken another one's place, and its facts came from the hub: numbers that the other one gave and did
+    /// not send are unknown.
+    Replacement,
     /// The journal was damaged and set aside; this one came from the last backup, or is new.
     Damage,
 }

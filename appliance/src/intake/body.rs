@@ -53,15 +53,20 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Order<T> {
             })?;
             let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
             let not_understood = |detail| refuse(StatusCode::UNPROCESSABLE_ENTITY, "body_not_understood", Some(detail));
-            // serde would take a list for a struct, field by field.
-            if text.trim_ascii_start().first() != Some(&b'{') {
-                return Err(not_understood("not an object".to_owned()));
-            }
-            let body = serde_json::from_slice(text).map_err(|cause| not_understood(place_of(&cause)))?;
+            let body = read(text).map_err(not_understood)?;
             let digest = digest(&by.device, &path, text);
             Ok(Self { body, cmd: Cmd { key, digest }, by, kind: caller.kind() })
         }
     }
+}
+
+/// Reads a body; says where it is wrong.
+pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    // serde would take a list for a struct, field by field.
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        return Err("not an object".to_owned());
+    }
+    serde_json::from_slice(text).map_err(|cause| place_of(&cause))
 }
 
 /// Says where a body is wrong without repeating what stands there, which may be a patient's.

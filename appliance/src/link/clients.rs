@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::LinkError;
 use super::enrol::{EnrolError, renew};
 use super::hub_clock::{HubClock, hub_clock};
-use super::identity::{CONNECT_FOR, Identity, IdentityError, file};
+use super::identity::{CONNECT_FOR, Identity, IdentityError, Stands, file};
 use crate::causes::with_causes;
 use crate::config::Config;
 
@@ -38,7 +38,14 @@ pub(super) struct Known {
     state: PathBuf,
     proxy: Option<String>,
     clock: HubClock,
-    newest: Mutex<Option<(Version, reqwest::Client)>>,
+    newest: Mutex<Option<Newest>>,
+}
+
+/// What was last read of the identity.
+struct Newest {
+    version: Version,
+    stands: Stands,
+    client: reqwest::Client,
 }
 
 /// Which state of the identity's file: another one has another.
@@ -75,6 +82,27 @@ impl Clients {
         }
     }
 
+    /// Returns where the box stands among those that the site has had, as far as its identity can be read.
+    pub(super) fn stands(&self) -> Stands {
+        let Self::Known(known) = self else { return Stands::Serves };
+        let newest = known.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.as_ref().map_or(Stands::Serves, |newest| newest.stands)
+    }
+
+    /// Writes down where the box stands from now on.
+    ///
+    /// # Errors
+    /// [`IdentityError`]: it stands where it stood.
+    pub(super) fn stand(&self, stands: Stands) -> Result<(), IdentityError> {
+        let Self::Known(known) = self else { return Ok(()) };
+        let identity = Identity::read(&known.state)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
+        identity.standing(stands).keep(&known.state)?;
+        if let Some(newest) = known.newest.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            newest.stands = stands;
+        }
+        Ok(())
+    }
+
     /// Takes in what time it is for a hub whose certificate was good.
     pub(super) fn heard(&self, date: &str) {
         if let (Self::Known(known), Some(at_s)) = (self, read_date(date)) {
@@ -108,19 +136,18 @@ impl Known {
         };
         let version = version(&meta);
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, client)) = &*newest
-            && *of == version
-        {
-            return Ok(client.clone());
+        if let Some(newest) = newest.as_ref().filter(|newest| newest.version == version) {
+            return Ok(newest.client.clone());
         }
-        let client = self.read().map_err(|cause| Failure::NoCertificate { why: with_causes(&cause) })?;
-        *newest = Some((version, client.clone()));
+        let read = self.read().map_err(|cause| Failure::NoCertificate { why: with_causes(&cause) });
+        let (stands, client) = read?;
+        *newest = Some(Newest { version, stands, client: client.clone() });
         Ok(client)
     }
 
-    fn read(&self) -> Result<reqwest::Client, IdentityError> {
+    fn read(&self) -> Result<(Stands, reqwest::Client), IdentityError> {
         let identity = Identity::read(&self.state)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
-        identity.client(&self.clock, self.proxy.as_deref())
+        Ok((identity.stands(), identity.client(&self.clock, self.proxy.as_deref())?))
     }
 
     /// Renews the certificate when it is due.

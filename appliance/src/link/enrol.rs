@@ -9,7 +9,7 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde::{Deserialize, Serialize};
 
 use super::hub_clock::HubClock;
-use super::identity::{Identity, IdentityError, client, tls};
+use super::identity::{Identity, IdentityError, Stands, client, tls};
 use super::trust::ByFingerprint;
 use crate::config::Config;
 
@@ -77,18 +77,18 @@ struct No {
     detail: String,
 }
 
-/// Enrols the box of a configuration, and keeps who it is then.
+/// Enrols the box of a configuration, and keeps who it is then and where it stands.
 ///
 /// # Errors
 /// [`EnrolError`]; nothing is kept then, and whoever the box was it still is.
-pub async fn enrol(config: &Config, typed: &str, clock: &HubClock) -> Result<Identity, EnrolError> {
+pub async fn enrol(config: &Config, (typed, stands): (&str, Stands), clock: &HubClock) -> Result<Identity, EnrolError> {
     let code: Code = typed.parse().map_err(EnrolError::Code)?;
     let own = config.site_id();
     if code.site != own {
         return Err(EnrolError::OtherSite { of: code.site, own });
     }
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
-    let identity = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?;
+    let identity = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?.standing(stands);
     identity.keep(&config.state).map_err(EnrolError::Given)?;
     Ok(identity)
 }
@@ -125,7 +125,7 @@ pub async fn renew(config: &Config, before: &Identity, clock: &HubClock) -> Resu
     let client = before.client(clock, config.hub_proxy.as_deref()).map_err(EnrolError::Given)?;
     let (key, csr) = key()?;
     let given = ask(&client, (hub, &renew_path(before.name().site)), &Renew { csr }).await?;
-    let identity = Identity::new(key, given).map_err(EnrolError::Given)?;
+    let identity = Identity::new(key, given).map_err(EnrolError::Given)?.standing(before.stands());
     if identity.authority() != before.authority() || identity.name() != before.name() {
         return Err(EnrolError::Given(IdentityError::Wrong { what: "is not the one that follows" }));
     }

@@ -57,12 +57,37 @@ pub enum IdentityError {
     Client(#[source] reqwest::Error),
 }
 
+/// Where the box stands among those that the site has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// It is the site's.
+    Serves,
+    /// It is the site's in another one's place, and does not hold yet what the hub does.
+    Fills,
+    /// Another one has taken its place.
+    Replaced,
+}
+
+impl Stands {
+    const ALL: [Self; 3] = [Self::Serves, Self::Fills, Self::Replaced];
+
+    /// Returns its word in the file; none where there is nothing to say.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Serves => "",
+            Self::Fills => "takes the place of another",
+            Self::Replaced => "was replaced by another",
+        }
+    }
+}
+
 /// The box's identity.
 pub struct Identity {
     key: KeyPair,
     given: Enrolled,
     name: BoxName,
     not_after: AtMs,
+    stands: Stands,
 }
 
 impl std::fmt::Debug for Identity {
@@ -92,7 +117,7 @@ impl Identity {
         }
         let name = name(&read).ok_or(IdentityError::Wrong { what: "names no box" })?;
         let not_after = AtMs(read.validity().not_after.timestamp().saturating_mul(1_000));
-        Ok(Self { key, given, name, not_after })
+        Ok(Self { key, given, name, not_after, stands: Stands::Serves })
     }
 
     /// Reads who the box is, if it was enrolled.
@@ -107,12 +132,27 @@ impl Identity {
             Err(source) => return Err(IdentityError::File { path, source }),
         };
         let parts: Vec<&str> = text.split_inclusive(END).collect();
-        let [key, certificate, authority, ..] = parts.as_slice() else {
+        let [key, certificate, authority, rest @ ..] = parts.as_slice() else {
             return Err(IdentityError::Wrong { what: "is not whole" });
         };
         let key = KeyPair::from_pem(key).map_err(IdentityError::Key)?;
         let given = Enrolled { certificate: (*certificate).to_owned(), authority: (*authority).to_owned() };
-        Self::new(key, given).map(Some)
+        let word = rest.first().map_or("", |word| word.trim());
+        let stands = Stands::ALL.into_iter().find(|stands| stands.word() == word);
+        let stands = stands.ok_or(IdentityError::Wrong { what: "is followed by an unknown word" })?;
+        Self::new(key, given).map(|identity| Some(identity.standing(stands)))
+    }
+
+    /// Says where the box stands.
+    #[must_use]
+    pub fn standing(self, stands: Stands) -> Self {
+        Self { stands, ..self }
+    }
+
+    /// Returns where the box stands.
+    #[must_use]
+    pub const fn stands(&self) -> Stands {
+        self.stands
     }
 
     /// Keeps who the box is, in the place of whom it was.
@@ -122,7 +162,10 @@ impl Identity {
     pub fn keep(&self, state: &Path) -> Result<(), IdentityError> {
         let path = file(state);
         let parts = [&self.key.serialize_pem(), &self.given.certificate, &self.given.authority];
-        let text: String = parts.into_iter().flat_map(|pem| [pem.trim(), END]).collect();
+        let mut text: String = parts.into_iter().flat_map(|pem| [pem.trim(), END]).collect();
+        if self.stands != Stands::Serves {
+            text.extend([self.stands.word(), END]);
+        }
         write_private(&path, text.as_bytes()).map_err(|source| IdentityError::File { path, source })
     }
 
@@ -243,6 +286,15 @@ mod tests {
         let kept = Identity::new(key, given).unwrap();
         kept.keep(state.path()).unwrap();
         let read = Identity::read(state.path()).unwrap().unwrap();
+        assert_eq!(read.stands(), Stands::Serves);
+        for stands in Stands::ALL {
+            Identity::read(state.path()).unwrap().unwrap().standing(stands).keep(state.path()).unwrap();
+            assert_eq!(Identity::read(state.path()).unwrap().unwrap().stands(), stands);
+        }
+        let text = std::fs::read_to_string(file(state.path())).unwrap();
+        write_private(&file(state.path()), text.replace("was replaced", "was forgotten").as_bytes()).unwrap();
+        assert_wrong(Identity::read(state.path()).map(Option::unwrap), "is followed by an unknown word");
+        kept.keep(state.path()).unwrap();
         assert_eq!((read.name(), read.not_after()), (kept.name(), kept.not_after()));
         assert_eq!(read.name().to_string(), NAME);
         assert_eq!(read.authority(), kept.authority());

@@ -70,6 +70,9 @@ pub(crate) struct HubStatus {
     pub(crate) mode: Option<String>,
     /// Facts that the hub is not known to hold.
     pub(crate) n_pending: u64,
+    /// Facts that the hub holds and this box lacks.
+    #[serde(default)]
+    pub(crate) n_missing: u64,
     /// When something last came from the hub, on this box's clock.
     pub(crate) came_at_ms: Option<AtMs>,
     /// What is wrong.
@@ -107,7 +110,8 @@ impl Linked {
         let (n_pending, came_at_ms) = (told.n_pending, came.then_some(now).or(before));
         let pause = told.service.next_pause(now);
         let pause = pause.map(|pause| span(Some(pause.from_ms), pause.until_ms, &pause.why));
-        *newest = Some(HubStatus { mode, n_pending, came_at_ms, wrong, why, pause });
+        let n_missing = told.n_missing;
+        *newest = Some(HubStatus { mode, n_pending, n_missing, came_at_ms, wrong, why, pause });
     }
 
     /// Forgets how the channel did: there is none any more.
@@ -146,7 +150,7 @@ fn wrong(failure: &Failure) -> Option<(Wrong, Option<String>)> {
         Failure::NoLine => Some((Wrong::NoLine, None)),
         Failure::NotTheHub => Some((Wrong::NotTheHub, None)),
         Failure::Busy { after_ms } => Some((Wrong::Busy, after_ms.map(|after_ms| (after_ms / 1_000).to_string()))),
-        Failure::Fenced { why } => Some((Wrong::Fenced, Some(why.clone()))),
+        Failure::Fenced { why } | Failure::Replaced { why } => Some((Wrong::Fenced, Some(why.clone()))),
         Failure::Diverged { why } | Failure::Unfit { why } => Some((Wrong::Diverged, Some(why.clone()))),
         Failure::Refused { why } => Some((Wrong::Refused, Some(why.clone()))),
         Failure::NoCertificate { why } => Some((Wrong::NoCertificate, Some(why.clone()))),
@@ -163,7 +167,7 @@ mod tests {
 
     fn told() -> Told {
         let (failure, diverged, service) = (None, BTreeMap::new(), Service::default());
-        Told { mode: None, n_pending: 0, came_at_ms: None, failure, diverged, service }
+        Told { mode: None, n_pending: 0, n_missing: 0, came_at_ms: None, failure, diverged, service }
     }
 
     #[test]

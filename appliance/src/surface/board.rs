@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use machiai_core::board::{board, changes_at};
+use machiai_core::queue::Clinic;
 use machiai_core::time::AtMs;
 use machiai_core::view::{BoardView, CallFrame};
 use machiai_panel::{DrawError, Film, Layout, Look};
@@ -88,6 +89,12 @@ const fn frames_of(app: &App, look: Look) -> &watch::Sender<Frame> {
 pub(crate) fn view_now(app: &App) -> BoardView {
     let (now, _) = app.gate.clock.now();
     let (_, trust) = app.gate.clock.shown();
+    if app.gate.aside().is_some() {
+        // What it knows of the queue is not what is true of it.
+        let mut nobodys = Clinic::default();
+        nobodys.standing = app.gate.read(|clinic| clinic.standing.clone());
+        return board(&nobodys, now, trust);
+    }
     app.gate.read(|clinic| board(clinic, now, trust))
 }
 

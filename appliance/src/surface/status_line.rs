@@ -89,7 +89,15 @@ mod tests {
     use crate::link::told::Wrong;
 
     fn hub(wrong: Option<Wrong>, came_at_ms: Option<AtMs>) -> HubStatus {
-        HubStatus { mode: Some("events".to_owned()), n_pending: 0, came_at_ms, wrong, why: None, pause: None }
+        HubStatus {
+            mode: Some("events".to_owned()),
+            n_pending: 0,
+            n_missing: 0,
+            came_at_ms,
+            wrong,
+            why: None,
+            pause: None,
+        }
     }
 
     #[test]

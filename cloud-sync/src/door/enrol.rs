@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Door;
 use super::authority::{AuthorityError, Request, next_certificate};
 use super::denied::Denied;
+use super::guard::renewable;
 use super::peer::Peer;
 use crate::chance;
 use crate::store::devices::{CodeUse, NewCertificate};
@@ -20,9 +21,6 @@ use crate::stream::answers::Refused;
 /// How large a request for a certificate may be, and how long it may take.
 const MAX_BYTES: usize = 16 * 1024;
 const READ_FOR: Duration = Duration::from_secs(20);
-
-/// For how long after its end a certificate may be renewed: a year, in seconds.
-const RENEW_WITHIN_S: u64 = 365 * 24 * 60 * 60;
 
 /// Gives a box its first certificate.
 pub(super) async fn enrol(
@@ -63,9 +61,7 @@ pub(super) async fn renew(
 ) -> Result<Json<Enrolled>, Denied> {
     let before = door.admit(site, &peer).await?;
     let now_s = door.now_s();
-    if now_s.saturating_sub(before.not_after_s) > RENEW_WITHIN_S {
-        return Err(Denied::TooOld);
-    }
+    renewable(&before, now_s)?;
     let Renew { csr } = read(body).await?;
     let request = Request::read(&csr).map_err(|_bad| Denied::BadRequest)?;
     let certificate = next_certificate(now_s).map_err(Denied::Authority)?;

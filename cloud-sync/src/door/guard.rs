@@ -23,6 +23,9 @@ use crate::store::devices::Admission;
 use crate::stream::answers::Refused;
 use crate::stream::body::announced;
 
+/// For how long after its end a certificate may be renewed, or what its box left be handed over: a year, in seconds.
+const RENEW_WITHIN_S: u64 = 365 * 24 * 60 * 60;
+
 /// Whose something is, by its path.
 #[derive(Debug, Deserialize)]
 pub(super) struct Of {
@@ -41,14 +44,24 @@ pub(super) async fn guard(
     if certificate.not_after_s < door.now_s() {
         return Err(Denied::Expired);
     }
-    // A body that is counted no longer says how long it is.
-    announced(request.body())?;
-    let of = (site, certificate.name.generation);
-    let is_content = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == CONTENT_ROUTE);
-    let load = if is_content { Load::Content } else { Load::Facts };
-    door.gauge.take_load(of, load, door.gauge.now_ms()).map_err(|after_s| Denied::TooMany { after_s })?;
-    let counted = |body| counted(body, Arc::clone(&door.gauge), (of, load));
-    Ok(next.run(request.map(counted)).await.map(counted))
+    door.count(certificate, request, next).await
+}
+
+/// Lets a box hand over what it had not sent when it was replaced; its certificate counts for that as for a renewal.
+pub(super) async fn guard_left(
+    State(door): State<Door>,
+    Path(Of { site }): Path<Of>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Denied> {
+    let (certificate, judged) = door.known(site, &peer).await?;
+    match judged {
+        Ok(()) | Err(Denied::Fenced) => {}
+        Err(denied) => return Err(denied),
+    }
+    renewable(&certificate, door.now_s())?;
+    door.count(certificate, request, next).await
 }
 
 /// Counts the bytes of a body as they pass.
@@ -61,11 +74,29 @@ fn counted(body: Body, gauge: Arc<Gauge>, (of, load): ((SiteId, Generation), Loa
 }
 
 impl Door {
+    /// Lets a request through, and counts it to its box.
+    async fn count(&self, certificate: Certificate, request: Request, next: Next) -> Result<Response, Denied> {
+        // A body that is counted no longer says how long it is.
+        announced(request.body())?;
+        let of = (certificate.name.site, certificate.name.generation);
+        let is_content = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == CONTENT_ROUTE);
+        let load = if is_content { Load::Content } else { Load::Facts };
+        self.gauge.take_load(of, load, self.gauge.now_ms()).map_err(|after_s| Denied::TooMany { after_s })?;
+        let counted = |body| counted(body, Arc::clone(&self.gauge), (of, load));
+        Ok(next.run(request.map(counted)).await.map(counted))
+    }
+
     /// Returns the certificate of whoever asks something of a site, be it over or not.
     ///
     /// # Errors
     /// [`Denied`] when it may not even renew.
     pub(super) async fn admit(&self, site: SiteId, peer: &Peer) -> Result<Certificate, Denied> {
+        let (certificate, judged) = self.known(site, peer).await?;
+        judged.map(|()| certificate)
+    }
+
+    /// Returns the certificate of whoever asks something of a site, and whether it counts there.
+    async fn known(&self, site: SiteId, peer: &Peer) -> Result<(Certificate, Result<(), Denied>), Denied> {
         let certificate = peer.certificate().ok_or(Denied::NoCertificate)?;
         let name = certificate.name;
         if name.site != site {
@@ -76,13 +107,18 @@ impl Door {
         taken.map_err(|after_s| Denied::TooMany { after_s })?;
         let store = &self.streams().store;
         let stands = store.admission(site, certificate.serial).await?.ok_or(Refused::NoStream)?;
-        judge(stands, name.generation)?;
-        if name.generation > stands.generation {
+        let judged = judge(stands, name.generation);
+        if judged.is_ok() && name.generation > stands.generation {
             tracing::warn!(%site, generation = %name.generation, "the store is older than a box's certificate");
             store.raise(site, name.generation).await?;
         }
-        Ok(certificate)
+        Ok((certificate, judged))
     }
+}
+
+/// Says whether a certificate is good, or has not been over for too long.
+pub(super) const fn renewable(certificate: &Certificate, now_s: u64) -> Result<(), Denied> {
+    if now_s.saturating_sub(certificate.not_after_s) > RENEW_WITHIN_S { Err(Denied::TooOld) } else { Ok(()) }
 }
 
 /// Says whether a certificate of a generation counts.

@@ -1,4 +1,4 @@
-//! The routes of a site: the protocol's, with what a site may do, and the vector.
+//! The routes of a site: the protocol's, with what a site may do, the vector, and what a box that was replaced left.
 
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -24,7 +24,7 @@ use super::sealed::Sealed;
 use super::seen::Seen;
 use super::{down_of, up_of};
 use crate::service::Announced;
-use crate::store::Standing;
+use crate::store::{SentBy, Standing};
 use crate::stream::answers::{self, Refused};
 use crate::stream::asked;
 use crate::stream::body::{plain, whole};
@@ -63,6 +63,14 @@ pub(crate) fn routes(sites: Sites) -> Router {
         .with_state(sites)
 }
 
+/// Returns the routes by which a box that was replaced hands over what it had not sent; it reads nothing there.
+pub(crate) fn routes_left(sites: Sites) -> Router {
+    Router::new()
+        .route("/v1/sites/{site}/left/vector", post(left_vector))
+        .route("/v1/sites/{site}/left/up", post(left))
+        .with_state(sites)
+}
+
 /// Returns the route of all sites' content.
 pub(crate) fn of_content(shelf: Shelf) -> Router {
     Router::new().route(CONTENT_ROUTE, get(content)).with_state(shelf)
@@ -84,25 +92,47 @@ async fn standing(streams: &Streams, site: SiteId) -> Result<Standing, Refused> 
 }
 
 /// Says what each side lacks.
-async fn vector(
-    State(Sites { streams, seen, announced, .. }): State<Sites>,
+async fn vector(State(sites): State<Sites>, Path(site): Path<SiteId>, request: Request) -> Result<Response, Refused> {
+    sites.seen.note(site);
+    compare(&sites, site, request).await
+}
+
+/// Says what each side lacks, of which a box that was replaced may only send.
+async fn left_vector(
+    State(sites): State<Sites>,
     Path(site): Path<SiteId>,
+    request: Request,
+) -> Result<Response, Refused> {
+    compare(&sites, site, request).await
+}
+
+async fn compare(
+    Sites { streams, announced, .. }: &Sites,
+    site: SiteId,
     request: Request,
 ) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
     let body = plain(&head.headers, whole(body).await?).await?;
     let malformed = Refused::Malformed { what: "the vector" };
     let Ok(question) = serde_json::from_slice::<Question>(&body) else { return Err(malformed) };
-    let Standing { heads, epoch, down } = standing(&streams, site).await?;
-    seen.note(site);
+    let Standing { heads, epoch, down } = standing(streams, site).await?;
     let answered = answer(&heads, &question, (epoch, down.to_string())).ok_or(malformed)?;
     Ok(Json(Answer { service: announced.said(), ..answered }).into_response())
 }
 
 /// Keeps a box's facts.
-async fn append(
-    State(Sites { streams, seen, sealed, .. }): State<Sites>,
-    Path(site): Path<SiteId>,
+async fn append(State(sites): State<Sites>, Path(site): Path<SiteId>, request: Request) -> Result<Response, Refused> {
+    keep(&sites, (site, SentBy::TheBox), request).await
+}
+
+/// Keeps what a box that was replaced had not sent.
+async fn left(State(sites): State<Sites>, Path(site): Path<SiteId>, request: Request) -> Result<Response, Refused> {
+    keep(&sites, (site, SentBy::OneBefore), request).await
+}
+
+async fn keep(
+    Sites { streams, seen, sealed, .. }: &Sites,
+    (site, by): (SiteId, SentBy),
     request: Request,
 ) -> Result<Response, Refused> {
     let (head, body) = request.into_parts();
@@ -120,11 +150,17 @@ async fn append(
         tracing::warn!(%site, %origin, nth, "facts of a box that say that the hub wrote them are refused");
         return Err(Refused::NotTheHubs { nth });
     }
-    let judged = streams.store.keep(site, Run { origin, turn, hash, lines }).await?.ok_or(Refused::NoStream)?;
+    let judged = streams.store.keep(site, (Run { origin, turn, hash, lines }, by)).await?.ok_or(Refused::NoStream)?;
     match judged {
         Judged::Keep(_) => {
-            seen.note(site);
-            streams.wakes.wake(&up_of(site));
+            let grew = match by {
+                SentBy::TheBox => up_of(site),
+                SentBy::OneBefore => down_of(site),
+            };
+            if by == SentBy::TheBox {
+                seen.note(site);
+            }
+            streams.wakes.wake(&grew);
             Ok(answers::kept(turn))
         }
         Judged::Seen(newest) => Ok(answers::seen(newest)),

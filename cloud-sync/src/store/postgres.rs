@@ -21,7 +21,7 @@ use machiai_wire::hub_side::Judged;
 use machiai_wire::offset::{Incarnation, Offset};
 use machiai_wire::said::Run;
 
-use super::{Before, Lines, Standing, StoreError};
+use super::{Before, Lines, SentBy, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
 use server::{Server, begin, begin_to_read, commit};
@@ -108,10 +108,10 @@ impl Postgres {
         Ok(standing)
     }
 
-    pub(crate) async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
+    pub(crate) async fn keep(&self, site: SiteId, run: Run, by: SentBy) -> Result<Option<Judged>, StoreError> {
         let mut client = self.0.client().await?;
         let tx = begin(&mut client).await?;
-        let judged = facts::keep(&tx, site, &run).await?;
+        let judged = facts::keep(&tx, site, (&run, by)).await?;
         commit(tx).await?;
         Ok(judged)
     }

@@ -21,7 +21,7 @@ use machiai_wire::offset::{Incarnation, Offset};
 use machiai_wire::said::Run;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Before, Lines, Standing, StoreError};
+use super::{Before, Lines, SentBy, Standing, StoreError};
 use crate::chance;
 use crate::stream::{About, Append, Appended, Made, Read, Wanted};
 use tokio::sync::Semaphore;
@@ -126,8 +126,8 @@ impl Sqlite {
         self.ask(move |db| facts::standing(db, site)).await
     }
 
-    pub(crate) async fn keep(&self, site: SiteId, run: Run) -> Result<Option<Judged>, StoreError> {
-        self.writer.write(move |db| facts::keep(db, site, &run)).await
+    pub(crate) async fn keep(&self, site: SiteId, run: Run, by: SentBy) -> Result<Option<Judged>, StoreError> {
+        self.writer.write(move |db| facts::keep(db, site, &run, by)).await
     }
 
     pub(crate) async fn write_own(&self, site: SiteId, origin: Origin, lines: Lines) -> Result<bool, StoreError> {

@@ -22,7 +22,7 @@ use session::Session;
 const REST_MS: u64 = 1_000;
 const MAX_REST_MS: u64 = 300_000;
 
-/// The rest of a box that was fenced: somebody may take that back.
+/// The rest of a box that was replaced and has handed over what it had, or was shut out: somebody may take that back.
 const FENCED_MS: u64 = 600_000;
 
 /// How long a line that listens may be silent before it is given up; the hub gives a sign of life every 20 s.
@@ -131,6 +131,8 @@ pub struct Told {
     pub mode: Option<Mode>,
     /// Facts that the hub is not known to hold.
     pub n_pending: u64,
+    /// Facts that the hub is known to hold and the box lacks.
+    pub n_missing: u64,
     /// When something came from the hub, on the machine's clock.
     pub came_at_ms: Option<u64>,
     /// Why the channel rests.
@@ -210,9 +212,14 @@ impl Machine {
             let held = held.get(origin).map_or(0, |held| held.seq.0);
             head.seq.0.saturating_sub(held)
         });
+        let missing = held.iter().map(|(origin, held)| {
+            let ours = facts.heads().get(origin).map_or(0, |head| head.seq.0);
+            held.seq.0.saturating_sub(ours)
+        });
         Told {
-            mode: session.map(|_| self.mode.0),
+            mode: session.filter(|session| session.listens()).map(|_| self.mode.0),
             n_pending: lacking.sum(),
+            n_missing: missing.sum(),
             came_at_ms: self.came_at_ms,
             failure: self.failure.clone(),
             diverged: self.diverged.clone(),
@@ -240,7 +247,10 @@ impl Machine {
         if !session.asked(ask) {
             return;
         }
-        (self.came_at_ms, self.failure) = (Some(now_ms), None);
+        self.came_at_ms = Some(now_ms);
+        if session.listens() {
+            self.failure = None;
+        }
         if let Came::Vector(answer) = &came {
             self.epoch = self.epoch.max(answer.epoch.saturating_add(1));
             self.service.clone_from(&answer.service);
@@ -271,10 +281,20 @@ impl Machine {
             Failure::Diverged { why } => leave_out(why, 0),
             // The others' facts must not wait behind what the hub will refuse again.
             Failure::Unfit { why } => leave_out(why, now_ms.saturating_add(SESSION_MS)),
-            Failure::NoLine | Failure::NotTheHub | Failure::Busy { .. } | Failure::Fenced { .. } => {}
+            // Whoever had the line is told once more, and hands over what it has.
+            Failure::Replaced { .. } if session.listens() => return self.hand_over(now_ms, failure, actions),
+            Failure::Replaced { .. } | Failure::Fenced { .. } => {}
+            Failure::NoLine | Failure::NotTheHub | Failure::Busy { .. } => {}
             Failure::NoCertificate { .. } | Failure::Behind | Failure::Refused { .. } => {}
         }
         self.rest((now_ms, chance), failure, actions);
+    }
+
+    /// Begins to hand over what the hub lacks, of a box that was replaced: it hears of nothing any more.
+    fn hand_over(&mut self, now_ms: u64, failure: Failure, actions: &mut Vec<Action>) {
+        self.end_session(actions);
+        self.failure = Some(failure);
+        self.state = State::Running(Box::new(Session::hand_over(now_ms, &self.who)));
     }
 
     /// Ends the session and rests, longer each time.
@@ -284,7 +304,7 @@ impl Machine {
         // Boxes that lost the hub together must not come back together.
         let spread = (doubled / 2).saturating_add(chance.checked_rem(doubled).unwrap_or(0));
         let wait_ms = match &failure {
-            Failure::Fenced { .. } => FENCED_MS,
+            Failure::Fenced { .. } | Failure::Replaced { .. } => FENCED_MS,
             Failure::Busy { after_ms: Some(after_ms) } => after_ms.saturating_add(spread),
             Failure::Busy { after_ms: None } | Failure::NoLine | Failure::NotTheHub => spread,
             Failure::Stale { .. } | Failure::Behind | Failure::Diverged { .. } | Failure::Unfit { .. } => spread,
@@ -317,6 +337,10 @@ impl Machine {
         let State::Running(session) = &mut self.state else { return };
         if session.is_lost() {
             return self.rest((now_ms, chance), Failure::Behind, actions);
+        }
+        if session.has_handed_over(facts, &self.diverged) {
+            let failure = self.failure.take().unwrap_or(Failure::Behind);
+            return self.rest((now_ms, chance), failure, actions);
         }
         if session.is_silent(now_ms) {
             let (mode, n_silent, since_ms) = &mut self.mode;

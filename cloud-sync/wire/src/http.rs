@@ -104,6 +104,11 @@ pub fn write(site: SiteId, ask: &Ask) -> Request {
             };
             get(format!("/v1/sites/{site}/down?offset={from}{live}"))
         }
+        Ask::Left(ask) => {
+            let asked = write(site, ask);
+            let path = asked.path.replacen("/vector", "/left/vector", 1).replacen("/up", "/left/up", 1);
+            Request { path, ..asked }
+        }
     }
 }
 
@@ -122,6 +127,7 @@ pub fn read(ask: &Ask, answer: Answer<'_>) -> Result<Came, Failure> {
         (Ask::Fetch(..), 200) => lines(answer.body).map(Came::Facts),
         (Ask::Listen(..), 200) => Ok(Came::Heard(lines(answer.body)?, next(answer)?)),
         (Ask::Listen(..), 204) => Ok(Came::Heard(Vec::new(), next(answer)?)),
+        (Ask::Left(ask), _) => read(ask, answer),
         _ => Err(refusal(answer)),
     }
 }
@@ -142,6 +148,7 @@ pub(crate) fn refusal(answer: Answer<'_>) -> Failure {
         (401 | 403, _) if matches!(code.as_str(), reason::EXPIRED | reason::NO_CERTIFICATE) => {
             Failure::NoCertificate { why }
         }
+        (401 | 403, _) if code == reason::FENCED => Failure::Replaced { why },
         (401 | 403, _) => Failure::Fenced { why },
         (400 | 409, _) if matches!(code.as_str(), reason::BAD_RUN | reason::NOT_THE_HUBS) => Failure::Unfit { why },
         (409, _) if code == "diverged" => Failure::Diverged { why },
@@ -287,7 +294,8 @@ mod tests {
     #[case::a_proxy_without_its_server(502, &[], "<html>", Err(Failure::Busy { after_ms: None }))]
     #[case::a_full_hub(503, &[("machiai-hub", "1"), ("retry-after", "7")], "", Err(Failure::Busy { after_ms: Some(7_000) }))]
     #[case::another_session(403, &[("machiai-hub", "1"), ("producer-epoch", "9")], "", Err(Failure::Stale { epoch: 9 }))]
-    #[case::fenced(403, &[("machiai-hub", "1")], r#"{"code":"fenced","detail":"replaced"}"#, Err(Failure::Fenced { why: "replaced".to_owned() }))]
+    #[case::replaced(403, &[("machiai-hub", "1")], r#"{"code":"fenced","detail":"replaced"}"#, Err(Failure::Replaced { why: "replaced".to_owned() }))]
+    #[case::shut_out(403, &[("machiai-hub", "1")], r#"{"code":"revoked","detail":"lost"}"#, Err(Failure::Fenced { why: "lost".to_owned() }))]
     #[case::no_certificate(403, &[("machiai-hub", "1")], r#"{"code":"no_certificate","detail":"enrol"}"#, Err(Failure::NoCertificate { why: "enrol".to_owned() }))]
     #[case::too_many(429, &[("machiai-hub", "1"), ("retry-after", "2")], r#"{"code":"too_many"}"#, Err(Failure::Busy { after_ms: Some(2_000) }))]
     #[case::packed_otherwise(415, &[("machiai-hub", "1")], r#"{"code":"other_encoding","detail":"gzip"}"#, Err(Failure::Refused { why: "gzip".to_owned() }))]
@@ -306,6 +314,16 @@ mod tests {
         let headers: Vec<(String, String)> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         assert_eq!(read(&append(), Answer { status, headers: &headers, body: body.as_bytes() }), expected);
+    }
+
+    #[test]
+    fn what_a_replaced_box_left_goes_its_own_way_and_is_answered_alike() {
+        let (plain, left) = (append(), Ask::Left(Box::new(append())));
+        let (asked, handed) = (write(SITE, &plain), write(SITE, &left));
+        assert_eq!(handed, Request { path: "/v1/sites/1001/left/up".to_owned(), ..asked });
+        let headers = [("machiai-hub".to_owned(), "1".to_owned())];
+        assert_eq!(read(&left, Answer { status: 200, headers: &headers, body: b"" }), Ok(Came::Kept));
+        assert_eq!(read(&left, Answer { status: 204, headers: &headers, body: b"" }), Ok(Came::Seen));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a box asks of the hub, and what comes back, before it is written as HTTP and after it was read.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -45,6 +46,8 @@ pub enum Ask {
     Fetch(Origin, Seq),
     /// The hub's own facts, from a place on.
     Listen(Offset, Mode),
+    /// A vector or an append of a box that knows that it was replaced: it hands over what it had not sent.
+    Left(Box<Ask>),
 }
 
 /// What came back.
@@ -81,7 +84,12 @@ pub enum Failure {
         /// Its epoch.
         epoch: u64,
     },
-    /// This box was replaced, or its site is closed: nothing it sends is kept.
+    /// Another box has taken this one's place: all that is still taken of it is what it had not sent.
+    Replaced {
+        /// The hub's reason.
+        why: String,
+    },
+    /// This box was shut out, or its site is closed: nothing it sends is kept.
     Fenced {
         /// The hub's reason.
         why: String,

@@ -72,7 +72,7 @@ pub struct Setting<'a> {
     pub program: &'a Program,
     /// A folder for its configuration and its state.
     pub folder: &'a Path,
-    /// The clinic's settings, TOML.
+    /// The clinic's settings, TOML; empty for a box that has none yet.
     pub settings: &'a str,
     /// The rehearsal's start, with its offset, and how many times faster than real time it runs.
     pub rehearsal: (String, u32),
@@ -120,7 +120,9 @@ impl Daemon {
         // What another daemon logged there is not this one's.
         File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut daemon = Self { child: None, program, config, state, log, address: String::new() };
-        daemon.ask(&["settings", "import", &settings.to_string_lossy()]).await?;
+        if !setting.settings.is_empty() {
+            daemon.ask(&["settings", "import", &settings.to_string_lossy()]).await?;
+        }
         daemon.run().await?;
         // What is asked from now on at the command line finds the daemon where it listens.
         let listens = daemon.address.trim_start_matches("http://");

@@ -129,6 +129,15 @@ impl House {
         daemon.ask(&["enrol", &code.to_string()]).await.map(drop)
     }
 
+    /// Has a box take the place of the one that the site has, by the command that staff type.
+    ///
+    /// # Errors
+    /// It says why not.
+    pub async fn replace(&self, daemon: &Daemon) -> Result<()> {
+        let code = self.serve(0, 0).enrol_code().await?;
+        daemon.ask(&["enrol", &code.to_string(), "--replace"]).await.map(drop)
+    }
+
     /// Returns the facts that the hub holds of the site, those of the box and its own, by their bytes; asked for with
     /// the identity that lies in the box's state folder.
     ///

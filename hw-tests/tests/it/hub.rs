@@ -15,6 +15,7 @@ mod network;
 mod nodes;
 mod operators;
 mod phone;
+mod replace;
 mod scene;
 mod service;
 mod twin;

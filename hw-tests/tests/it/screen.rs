@@ -5,6 +5,7 @@ mod board;
 mod deaths;
 mod demo;
 mod joins;
+mod kills;
 mod lamp;
 mod monitor;
 mod prepare;

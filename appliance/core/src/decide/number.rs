@@ -166,13 +166,15 @@ const fn before(number: Number) -> Number {
     Number(number.0.saturating_sub(1))
 }
 
-/// Decides that staff let numbering go on from a number.
+/// Decides that staff let numbering go on from a number: after a jump that was made for want of knowledge, from any
+/// that is higher than those known before it.
 pub(super) fn jump(clinic: &Clinic, line: LineNo, to: Number) -> Result<Vec<Draft>, Refusal> {
     let settings = line_of(clinic, line)?;
     if to > settings.last_number {
         return Err(Refusal::new(RefusalCode::NumbersUsedUp).with("line", &settings.name.ja));
     }
-    let top = clinic.lines.get(&line).and_then(|day| day.top);
+    let day = clinic.lines.get(&line);
+    let top = day.and_then(|day| day.unsure.or(day.top));
     if to.0 == 0 || top.is_some_and(|top| to <= top) {
         return Err(Refusal::new(RefusalCode::BadValue).with("field", &"to"));
     }
@@ -185,7 +187,7 @@ pub(super) fn jump(clinic: &Clinic, line: LineNo, to: Number) -> Result<Vec<Draf
 pub(super) fn jumps(clinic: &Clinic, after_what: OpenedAfter, now: AtMs) -> Vec<Draft> {
     match after_what {
         OpenedAfter::Nothing | OpenedAfter::Run => Vec::new(),
-        OpenedAfter::Restore | OpenedAfter::Damage => {
+        OpenedAfter::Restore | OpenedAfter::Replacement | OpenedAfter::Damage => {
             let jump = |line: &Line| {
                 let top = clinic.lines.get(&line.line).and_then(|day| day.top);
                 let known = top.into_iter().chain(firsts_by(clinic, line, now).map(before)).max();

@@ -74,10 +74,7 @@ impl Clinic {
             Fact::LineClosed(_) => self.on_line(head, |line| line.reception = Reception::Closed),
             Fact::LinePaused => self.on_line(head, |line| line.paused = true),
             Fact::LineResumed => self.on_line(head, |line| line.paused = false),
-            Fact::NumbersJumped(jump) => self.on_line(head, |line| {
-                let below = Number(jump.to.0.saturating_sub(1));
-                line.top = line.top.max(Some(below));
-            }),
+            Fact::NumbersJumped(jump) => self.on_line(head, |line| line.jump(jump)),
             Fact::NumbersLeased(leased) => self.lease(head, leased),
             Fact::TicketIssued(ticket) => self.issue(head, ticket),
             Fact::Arrived(arrived) => self.act(head, arrived.visit, ActKind::Arrived, |turn| {
@@ -518,6 +515,7 @@ fn count_numbers(day: &mut LineDay, ticket: &TicketIssued, first: Number) {
         day.begun.extend(ticket.session.clone());
         return;
     }
+    day.unsure = None;
     count_up_to(day, (ticket.number, first), (ticket.session.as_ref(), &ticket.skipped), &ticket.skipped);
 }
 

@@ -6,7 +6,7 @@ use core::iter;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Lease, Rank};
+use crate::facts::{JumpReason, Lease, NumbersJumped, Rank};
 use crate::ids::{FactId, Number, SessionId};
 use crate::queue::visit::{Place, State, Visit};
 use crate::settings::Rules;
@@ -38,6 +38,9 @@ pub struct LineDay {
     pub paused: bool,
     /// The highest number given or passed over.
     pub top: Option<Number>,
+    /// The highest that was known, 0 for none, before a jump made because others may have been given; until staff have
+    /// said from where to go on, or one was given here beyond it.
+    pub unsure: Option<Number>,
     /// Sessions whose first number has been used.
     pub begun: BTreeSet<SessionId>,
     /// Numbers kept for interrupts and not used yet.
@@ -79,6 +82,19 @@ impl LineDay {
             (None, None) => false,
         };
         self.n_urgent = self.n_urgent.saturating_sub(usize::from(waits_urgently(visit)));
+    }
+
+    /// Notes that numbering goes on from a number; whoever types the last one on paper takes back a jump that was made
+    /// for want of it.
+    pub(crate) fn jump(&mut self, jump: &NumbersJumped) {
+        let below = Some(Number(jump.to.0.saturating_sub(1)));
+        match jump.reason {
+            JumpReason::Restored => {
+                self.unsure = self.unsure.or(self.top).or(Some(Number(0)));
+                self.top = self.top.max(below);
+            }
+            JumpReason::TypedByStaff => self.top = self.unsure.take().map_or(self.top, Some).max(below),
+        }
     }
 
     /// Remembers that a rank was called in turn.

@@ -15,6 +15,7 @@ use super::rows::{self, Found};
 use super::server::{Answer, Tried as _, change, number, row, rows as ask, signed};
 use super::{Before, Lines, Standing, StoreError};
 use crate::site::{down_of, up_of};
+use crate::store::SentBy;
 use crate::store::row::Taken;
 use crate::stream::JSON;
 
@@ -89,16 +90,27 @@ async fn head(tx: &Transaction<'_>, (site, origin): (SiteId, Origin)) -> Result<
 }
 
 /// Keeps a box's facts if they follow.
-pub(super) async fn keep(tx: &Transaction<'_>, site: SiteId, run: &Run) -> Result<Option<Judged>, StoreError> {
+pub(super) async fn keep(
+    tx: &Transaction<'_>,
+    site: SiteId,
+    (run, by): (&Run, SentBy),
+) -> Result<Option<Judged>, StoreError> {
     // Locked before anything of the origin is read: two that append at once are judged one after the other.
     let Some(up) = lock(tx, site, &up_of(site)).await? else { return Ok(None) };
     let (producer, stream_id) = (run.origin.to_string(), up.stream.stream_id);
     let stood = tokio::try_join!(head(tx, (site, run.origin)), rows::newest(tx, stream_id, &producer))?;
     let judged = judge_run(site, stood, run);
     if let Judged::Keep(head) = &judged {
+        let carries = match by {
+            SentBy::TheBox => up,
+            SentBy::OneBefore => {
+                let lacks = StoreError::Lacks { what: "a site's stream" };
+                lock(tx, site, &down_of(site)).await?.ok_or(lacks)?
+            }
+        };
         tokio::try_join!(
             rows::stand_at(tx, stream_id, &producer, run.turn),
-            add(tx, (site, run.origin), (up, *head), &run.lines),
+            add(tx, (site, run.origin), (carries, *head), &run.lines),
             fleet::copy(tx, site, &run.lines),
         )?;
     }

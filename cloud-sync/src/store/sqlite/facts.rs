@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{Before, Lines, Standing, StoreError, Tried as _};
 use super::{fleet, rows};
 use crate::site::{down_of, up_of};
+use crate::store::SentBy;
 use crate::store::row::{Stream, Taken};
 use crate::stream::JSON;
 
@@ -69,7 +70,7 @@ fn head(db: &Connection, (site, origin): (SiteId, Origin)) -> Result<Head, Store
 }
 
 /// Keeps a box's facts if they follow.
-pub(super) fn keep(db: &Connection, site: SiteId, run: &Run) -> Result<Option<Judged>, StoreError> {
+pub(super) fn keep(db: &Connection, site: SiteId, run: &Run, by: SentBy) -> Result<Option<Judged>, StoreError> {
     if !knows(db, site)? {
         return Ok(None);
     }
@@ -79,7 +80,11 @@ pub(super) fn keep(db: &Connection, site: SiteId, run: &Run) -> Result<Option<Ju
     let judged = judge_run(site, (head(db, (site, run.origin))?, newest), run);
     if let Judged::Keep(head) = &judged {
         rows::stand_at(db, up.stream_id, &producer, run.turn)?;
-        add(db, (site, run.origin), (up, *head), &run.lines)?;
+        let carries = match by {
+            SentBy::TheBox => up,
+            SentBy::OneBefore => stream(db, &down_of(site))?,
+        };
+        add(db, (site, run.origin), (carries, *head), &run.lines)?;
         fleet::copy(db, site, &run.lines)?;
     }
     Ok(Some(judged))

@@ -1,5 +1,6 @@
 //! One session: from a vector to whatever ends it.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -87,11 +88,14 @@ pub(super) struct Session {
     fetched: Option<(Origin, Seq)>,
     is_sound: bool,
     is_lost: bool,
+    /// Whether the box was replaced: it hands over what the hub lacks, and neither fetches nor listens.
+    is_left: bool,
 }
 
 impl Session {
     pub(super) fn begin(now_ms: u64, who: &Who) -> Self {
         Self {
+            is_left: false,
             begun_ms: now_ms,
             site: who.site,
             open: who.own.iter().copied().collect(),
@@ -107,6 +111,24 @@ impl Session {
             is_sound: false,
             is_lost: false,
         }
+    }
+
+    /// Begins as a box that was replaced.
+    pub(super) fn hand_over(now_ms: u64, who: &Who) -> Self {
+        Self { is_left: true, ..Self::begin(now_ms, who) }
+    }
+
+    /// Whether the box is the site's: it fetches and listens.
+    pub(super) const fn listens(&self) -> bool {
+        !self.is_left
+    }
+
+    /// Whether the box was replaced, and the hub holds all that it can take of it.
+    pub(super) fn has_handed_over(&self, facts: &dyn Facts, left_out: &LeftOut) -> bool {
+        let lacks = |(origin, ours): (&Origin, &Head)| {
+            stands(&self.held, *origin).seq < ours.seq && !left_out.contains_key(origin)
+        };
+        self.is_left && self.knows_all() && self.doing.is_none() && !facts.heads().iter().any(lacks)
     }
 
     pub(super) const fn held(&self) -> &Heads {
@@ -162,7 +184,7 @@ impl Session {
     pub(super) fn look_at_ms(&self) -> u64 {
         let answer = self.doing.as_ref().map(|(_, _, since_ms)| since_ms.saturating_add(ANSWER_MS));
         let sign = self.ear.map(|ear| ear.sign_ms.saturating_add(SILENT_MS));
-        let listen = self.ear.is_none().then_some(self.listen_at_ms).filter(|_| self.knows_all());
+        let listen = self.ear.is_none().then_some(self.listen_at_ms).filter(|_| self.knows_all() && self.listens());
         let old = self.doing.is_none().then(|| self.begun_ms.saturating_add(SESSION_MS));
         [answer, sign, listen, old].into_iter().flatten().min().unwrap_or(u64::MAX)
     }
@@ -176,6 +198,7 @@ impl Session {
     /// Notes that something was asked.
     pub(super) fn sent(&mut self, nth: u64, ask: &Ask, now_ms: u64) {
         let doing = match ask {
+            Ask::Left(ask) => return self.sent(nth, ask, now_ms),
             Ask::Vector(_) => Doing::Vector,
             Ask::Append(run) => {
                 let seq = self.held.get(&run.origin).map_or(0, |head| head.seq.0);
@@ -339,9 +362,11 @@ impl Session {
         let mut asks = Vec::new();
         let mode = view.mode;
         if self.doing.is_none() {
-            asks.extend(self.next_ask(view));
+            let ask = self.next_ask(view);
+            asks.extend(ask.map(|ask| if self.is_left { Ask::Left(Box::new(ask)) } else { ask }));
         }
         if self.knows_all()
+            && self.listens()
             && self.ear.is_none()
             && now_ms >= self.listen_at_ms
             && let Some(from) = self.from
@@ -360,6 +385,9 @@ impl Session {
                 return Some(Ask::Vector(Question { closed, ..vector::first(heads, &self.open) }));
             }
             Knows::All => {}
+        }
+        if self.is_left {
+            return self.append(view);
         }
         let lacking = self.held.iter().filter(|(origin, _)| !view.diverged.contains_key(*origin));
         let lacking = lacking.map(|(origin, held)| (*origin, held, stands(heads, *origin)));

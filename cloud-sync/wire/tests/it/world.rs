@@ -85,6 +85,8 @@ struct Hub {
     down: Vec<Vec<u8>>,
     incarnation: u64,
     own: Origin,
+    /// Boxes whose place another one has taken.
+    replaced: BTreeSet<usize>,
 }
 
 impl Hub {
@@ -92,7 +94,18 @@ impl Hub {
         Offset { incarnation: Incarnation(self.incarnation), after: after as u64 }
     }
 
-    fn answer(&mut self, ask: &Ask) -> Result<Came, Failure> {
+    /// Answers a box by whether it is the site's, or says that it knows that it is not.
+    fn answer(&mut self, from: usize, ask: &Ask) -> Result<Came, Failure> {
+        match ask {
+            Ask::Left(ask) => self.judge(ask, true),
+            Ask::Vector(_) | Ask::Append(_) | Ask::Fetch(..) | Ask::Listen(..) if self.replaced.contains(&from) => {
+                Err(Failure::Replaced { why: "another has its place".to_owned() })
+            }
+            Ask::Vector(_) | Ask::Append(_) | Ask::Fetch(..) | Ask::Listen(..) => self.judge(ask, false),
+        }
+    }
+
+    fn judge(&mut self, ask: &Ask, is_left: bool) -> Result<Came, Failure> {
         match ask {
             Ask::Vector(question) => {
                 let epoch = self.newest.values().map(|turn| turn.epoch).max().unwrap_or(0);
@@ -105,6 +118,9 @@ impl Hub {
                     Judged::Keep(_) => {
                         self.newest.insert(run.origin, run.turn);
                         self.disk.keep(run.lines.clone());
+                        if is_left {
+                            self.down.extend(run.lines.iter().cloned());
+                        }
                         Ok(Came::Kept)
                     }
                     Judged::Seen(_) => Ok(Came::Seen),
@@ -114,6 +130,8 @@ impl Hub {
                     Judged::Bad(bad) => panic!("a box sent what is no run: {bad}"),
                 }
             }
+            Ask::Fetch(..) | Ask::Left(_) if is_left => panic!("a box that was replaced asks for facts"),
+            Ask::Left(_) => panic!("nothing is left twice"),
             Ask::Fetch(origin, after) => {
                 Ok(Came::Facts(self.disk.lines(*origin, *after, machiai_wire::box_side::MOST)))
             }
@@ -193,6 +211,7 @@ impl World {
                 down: Vec::new(),
                 incarnation: 1,
                 own: Origin::from_bytes([0; 16]),
+                replaced: BTreeSet::new(),
             },
             hubs_backup: Hub {
                 disk: Disk::default(),
@@ -200,6 +219,7 @@ impl World {
                 down: Vec::new(),
                 incarnation: 1,
                 own: Origin::from_bytes([0; 16]),
+                replaced: BTreeSet::new(),
             },
             boxes: Vec::new(),
             coming: BTreeMap::new(),
@@ -317,6 +337,21 @@ impl World {
         }
     }
 
+    /// An empty box takes the place of all others, whose lines that listen stay open until something cuts them.
+    pub(crate) fn replace_boxes(&mut self) {
+        if self.boxes.len() < 4 {
+            self.hub.replaced.extend(0..self.boxes.len());
+            // What a backup of the hub knows of generations, the new box's certificate proves.
+            self.hubs_backup.replaced.clone_from(&self.hub.replaced);
+            self.add_box(Disk::default());
+        }
+    }
+
+    /// Whether another box has taken one's place.
+    pub(crate) fn is_replaced(&self, of: usize) -> bool {
+        self.hub.replaced.contains(&of)
+    }
+
     /// The hub starts again: its lines are cut, and it writes under another origin.
     pub(crate) fn restart_hub(&mut self) {
         self.hub.own = self.origin();
@@ -357,9 +392,9 @@ impl World {
         match event {
             Event::ToHub { from, start, nth, ask: Ask::Listen(at, mode) } => self.listen(from, start, (nth, at, mode)),
             Event::ToHub { from, start, nth, ask } => {
-                let came = self.hub.answer(&ask);
+                let came = self.hub.answer(from, &ask);
                 self.send(Event::ToBox { to: from, start, nth, came });
-                if matches!(ask, Ask::Append(_)) {
+                if matches!(ask, Ask::Append(_) | Ask::Left(_)) {
                     self.tell_ears();
                 }
             }
@@ -377,6 +412,10 @@ impl World {
     fn listen(&mut self, from: usize, start: u32, (ask, at, mode): (u64, Offset, Mode)) {
         if self.boxes[from].start != start {
             return;
+        }
+        if self.hub.replaced.contains(&from) {
+            let came = Err(Failure::Replaced { why: String::new() });
+            return self.send(Event::ToBox { to: from, start, nth: ask, came });
         }
         if at.incarnation.0 != self.hub.incarnation || at.after > self.hub.down.len() as u64 {
             return self.send(Event::ToBox { to: from, start, nth: ask, came: Err(Failure::Behind) });
@@ -473,9 +512,10 @@ impl World {
 
     /// Whether every box holds what the hub holds, and knows it.
     pub(crate) fn is_even(&self) -> bool {
-        self.boxes.iter().all(|one| {
+        self.boxes.iter().enumerate().all(|(of, one)| {
             let told = one.machine.told(&one.disk);
-            one.disk.heads == self.hub.disk.heads && told.n_pending == 0 && told.diverged.is_empty()
+            let has_all = one.disk.heads == self.hub.disk.heads && told.n_missing == 0;
+            (has_all || self.is_replaced(of)) && told.n_pending == 0 && told.diverged.is_empty()
         })
     }
 }

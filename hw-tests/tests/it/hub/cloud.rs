@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use machiai::config::Config;
 use machiai::link::enrol::{EnrolError, enrol};
 use machiai::link::hub_clock::HubClock;
-use machiai::link::identity::Identity;
+use machiai::link::identity::{Identity, Stands};
 use machiai_core::ids::{BootId, SiteId};
 use machiai_hub::blobs::Blobs;
 use machiai_hub::clock::Clock;
@@ -130,7 +130,7 @@ impl Box {
     }
 
     pub(super) async fn enrol(&self, code: &str) -> Result<Identity, EnrolError> {
-        enrol(&self.config, code, &self.clock).await
+        enrol(&self.config, (code, Stands::Serves), &self.clock).await
     }
 
     pub(super) fn identity(&self) -> Identity {
@@ -139,6 +139,12 @@ impl Box {
 
     pub(super) fn client(&self) -> reqwest::Client {
         self.identity().client(&self.clock, None).unwrap()
+    }
+
+    /// Asks as a box does that knows that it was replaced.
+    pub(super) async fn ask_left(&self, site: u32, ask: Ask) -> Result<Came, Failure> {
+        let ask = Ask::Left(std::boxed::Box::new(ask));
+        send(&self.client(), &self.config, (&ask, write(SiteId(site), &ask))).await
     }
 
     /// Asks what each side lacks of a site.

@@ -12,7 +12,7 @@ use machiai_hub::door::limits::Limits;
 use machiai_hub::store::devices::Replaces;
 use machiai_wire::enrol::{Generation, reason};
 use machiai_wire::http::write;
-use machiai_wire::said::{Came, Failure};
+use machiai_wire::said::{Ask, Came, Failure, Mode};
 use rstest::rstest;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,6 +25,12 @@ use super::cloud::{BEGINS_S, Box, Cloud, DAY_S, question, send};
 fn assert_fenced(came: Result<Came, Failure>, expected: &str) {
     let Err(Failure::Fenced { why }) = came else { panic!("{came:?}") };
     assert!(why.contains(expected), "{why}");
+}
+
+#[track_caller]
+fn assert_replaced(came: Result<Came, Failure>) {
+    let Err(Failure::Replaced { why }) = came else { panic!("{came:?}") };
+    assert!(why.contains("taken this one's place"), "{why}");
 }
 
 #[track_caller]
@@ -148,10 +154,19 @@ async fn a_box_that_was_replaced_is_fenced_and_a_revoked_one_shut_out(#[case] ho
     assert_heard(old.ask(1001).await);
     let new = Box::new(1001, &cloud);
     new.enrol(&code).await.unwrap();
-    assert_fenced(old.ask(1001).await, "taken this one's place");
+    assert_replaced(old.ask(1001).await);
     assert_denied(renew(&old.config, &old.identity(), &old.clock).await, reason::FENCED);
     assert_eq!(new.identity().name().generation, Generation(2));
     assert_heard(new.ask(1001).await);
+    // It may hand over what it had not sent, also with a certificate that is over, and read nothing.
+    assert_heard(old.ask_left(1001, question()).await);
+    assert_fenced(old.ask_left(1002, question()).await, "another site's");
+    let listens = Ask::Listen("0000000000000001_00000000000000000000".parse().unwrap(), Mode::Poll);
+    assert!(matches!(old.ask_left(1001, listens).await, Err(Failure::Replaced { .. })), "it is asked elsewhere");
+    cloud.pass_days(100);
+    assert_heard(old.ask_left(1001, question()).await);
+    cloud.pass_days(90 + 365 - 99);
+    assert_fenced(old.ask_left(1001, question()).await, "for too long");
 
     assert_eq!(cloud.store.revoke(SiteId(1001)).await.unwrap(), Some(1));
     assert_fenced(new.ask(1001).await, "revoked");
@@ -196,7 +211,7 @@ async fn a_hub_that_came_back_from_a_backup_learns_of_a_replacement_from_the_new
     db.execute_batch("UPDATE sites SET generation = 1; DELETE FROM certificates; DELETE FROM codes").unwrap();
     assert_heard(old.ask(1001).await);
     assert_heard(new.ask(1001).await);
-    assert_fenced(old.ask(1001).await, "taken this one's place");
+    assert_replaced(old.ask(1001).await);
     cloud.stop().await;
 }
 

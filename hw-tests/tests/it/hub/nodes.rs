@@ -7,7 +7,7 @@ use machiai::link::on_this_machine;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_hub::nodes::{LOOK_EVERY, Nodes};
 use machiai_hub::serve::{LONG_POLL_FOR, open_streams};
-use machiai_hub::store::{Store, StoreError};
+use machiai_hub::store::{SentBy, Store, StoreError};
 use machiai_hub::stream::{Append, Appended, Made, Read, Wanted};
 use machiai_hw_tests::servers::nats::Nats;
 use machiai_hw_tests::servers::postgres::Postgres;
@@ -118,7 +118,7 @@ async fn one_append_that_comes_to_two_nodes_at_once_is_kept_once() {
     assert!(nodes[0].add_site(SITE).await.unwrap());
     assert!(!nodes[1].add_site(SITE).await.unwrap());
     for nth in 0..20 {
-        let again = || run((3 * nth + 1, 3 * nth + 3), nth);
+        let again = || (run((3 * nth + 1, 3 * nth + 3), nth), SentBy::TheBox);
         let judged = tokio::join!(nodes[0].keep(SITE, again()), nodes[1].keep(SITE, again()));
         let judged = [judged.0.unwrap().unwrap(), judged.1.unwrap().unwrap()];
         assert!(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use machiai_core::time::AtMs;
 use machiai_hw_tests::demo::api::{Api, Press};
 use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting, write};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
@@ -69,6 +70,13 @@ impl Scene {
         self.api = Api::new(self.daemon.address(), Stopwatch::start()).unwrap();
     }
 
+    /// Has the rehearsal's clock of the next start go on where this one's stands, as a real one does.
+    pub(super) async fn keep_clock(&self) {
+        let now = AtMs(self.api.status().await.unwrap().now_ms).in_tokyo();
+        let text = std::fs::read_to_string(self.config()).unwrap().replace(STARTS.0, &format!("{now}+09:00"));
+        write(&self.config(), text).unwrap();
+    }
+
     /// Returns the file of the box's configuration.
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("machiai.toml")
@@ -87,6 +95,25 @@ impl Scene {
         let table = format!("\n[[printers]]\nprinter = \"kiosk\"\naddress = \"{address}\"\nprofile = \"epson-80\"\n");
         let file = self.home_file("settings.toml", &format!("{SETTINGS}{table}"));
         self.daemon.ask(&["settings", "import", &file]).await.unwrap();
+    }
+
+    /// Starts an empty box for the same site, whose clock goes on where this one's stands.
+    pub(super) async fn another(&self, folder: &Path) -> (Daemon, Api) {
+        let now = AtMs(self.api.status().await.unwrap().now_ms);
+        let starts = format!("{}+09:00", now.in_tokyo());
+        let this = Path::new(env!("CARGO_BIN_EXE_machiai-demo"));
+        let setting = Setting {
+            program: &Program::own(this),
+            folder,
+            settings: "",
+            rehearsal: (starts, STARTS.1),
+            has_lan: false,
+            hub: Some(&self.hub.name()),
+            log: &folder.join("machiai.log"),
+        };
+        let daemon = Daemon::start(&setting).await.unwrap();
+        let api = Api::new(daemon.address(), Stopwatch::start()).unwrap();
+        (daemon, api)
     }
 
     /// Has the box enrolled while it runs.

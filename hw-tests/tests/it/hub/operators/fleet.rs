@@ -12,7 +12,7 @@ use machiai_core::time::AtMs;
 use machiai_hub::clock::Clock;
 use machiai_hub::publish::Publisher;
 use machiai_hub::serve::reading;
-use machiai_hub::store::Store;
+use machiai_hub::store::{SentBy, Store};
 use machiai_wire::chain::Hash;
 use machiai_wire::hub_side::Judged;
 use machiai_wire::producer::Turn;
@@ -47,7 +47,7 @@ pub(super) async fn send(store: &Store, site: u32, origin: u8, facts: Vec<(i64, 
         (1..).zip(facts).map(|(seq, (at_ms, fact))| line(site, origin, (seq, at_ms), fact)).collect();
     let hash = lines.iter().fold(Hash::START, |hash, line| hash.after(line));
     let run = Run { origin: Origin::from_bytes([origin; 16]), turn: Turn { epoch: 1, seq: 0 }, hash, lines };
-    assert!(matches!(store.keep(site, run).await.unwrap(), Some(Judged::Keep(_))));
+    assert!(matches!(store.keep(site, (run, SentBy::TheBox)).await.unwrap(), Some(Judged::Keep(_))));
 }
 
 pub(super) fn named(name: &str) -> Fact {
