@@ -357,6 +357,7 @@ impl Reloaded {
         // What waits for a restart stays as it is until then.
         (self.config.hub, self.config.hub_proxy, self.config.hub_kbit_s) = (new.hub, new.hub_proxy, new.hub_kbit_s);
         self.config.content = new.content;
+        app.follow(&self.config);
         if links_otherwise {
             stop_link(self.linking.take()).await;
             app.linked.forget();

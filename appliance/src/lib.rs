@@ -16,6 +16,7 @@ pub mod config;
 pub mod content;
 mod contents;
 pub mod daemon;
+mod doctor;
 mod ending;
 mod gate;
 mod health;

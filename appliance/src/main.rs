@@ -15,7 +15,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             machiai::cli::say_error(&error);
-            ExitCode::from(if matches!(error, CliError::Config(_)) { BAD_CONFIGURATION } else { 1 })
+            ExitCode::from(match error {
+                CliError::Config(_) => BAD_CONFIGURATION,
+                CliError::Found { exit_status } => exit_status,
+                _ => 1,
+            })
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod board;
 pub(crate) mod calls;
+pub(crate) mod health;
 pub(crate) mod manager;
 pub(crate) mod notice;
 pub(crate) mod pages;
