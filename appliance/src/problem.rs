@@ -131,6 +131,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownItem
         | RefusalCode::UnknownContent
         | RefusalCode::UnknownCall
+        | RefusalCode::UnknownOrder
         | RefusalCode::UnknownReservation => StatusCode::NOT_FOUND,
         RefusalCode::BadSettings
         | RefusalCode::TooLong
@@ -163,6 +164,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::DeadlinePassed
         | RefusalCode::CallRunning
         | RefusalCode::CallNotRunning
+        | RefusalCode::OrderOver
         | RefusalCode::OutsideWindow => StatusCode::CONFLICT,
     }
 }
