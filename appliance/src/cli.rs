@@ -262,8 +262,14 @@ pub enum CliError {
 pub fn set_up_logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("MACHIAI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let usual = filter.to_string();
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time();
+    let lines = lines.with_env_filter(filter).with_filter_reloading();
+    let handle = lines.reload_handle();
     // A second call, in tests, changes nothing.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init());
+    if lines.try_init().is_ok() {
+        crate::support::log::keep(usual, move |filter| handle.reload(filter).is_ok());
+    }
 }
 
 /// Writes an error with its causes to standard error, one a line.

@@ -155,6 +155,11 @@ pub(crate) fn report(words: &Words, mut findings: Vec<Finding>) -> Report {
 }
 
 impl Report {
+    /// Returns the findings without their sentences: codes and values.
+    pub(crate) fn coarse(&self) -> Vec<&Finding> {
+        self.findings.iter().map(|told| &told.finding).collect()
+    }
+
     /// Writes it for a terminal: a line each in Japanese and in English, and what to do below.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();

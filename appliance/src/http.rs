@@ -76,6 +76,7 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .merge(surface::program::routes())
         .merge(surface::board::routes())
         .merge(surface::pages::routes())
+        .merge(surface::support::routes())
         .merge(surface::vitals::routes(via))
         .merge(rehearsal::routes())
         .fallback(unknown)

@@ -38,5 +38,6 @@ mod seal;
 mod service;
 pub mod settings;
 mod sheet;
+mod support;
 pub mod surface;
 mod token;

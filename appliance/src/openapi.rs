@@ -6,7 +6,7 @@ use crate::access::api as people;
 use crate::intake::{api, calls, program, settings, support, vendor};
 use crate::rehearsal;
 use crate::surface::{
-    api as questions, board, calls as called, health, manager, notice, program as shown, report, vitals,
+    api as questions, board, calls as called, health, manager, notice, program as shown, report, support as supporting, vitals,
 };
 
 /// Version 1 of the API.
@@ -45,6 +45,8 @@ use crate::surface::{
         questions::status,
         health::health,
         support::test,
+        support::answer,
+        supporting::orders,
         manager::manager,
         manager::preview,
         notice::preview,

@@ -13,4 +13,5 @@ pub(crate) mod program;
 pub(crate) mod report;
 pub(crate) mod screen;
 pub(crate) mod status_line;
+pub(crate) mod support;
 pub(crate) mod vitals;

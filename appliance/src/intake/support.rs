@@ -3,19 +3,30 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use machiai_core::command::Command;
 use machiai_core::facts::PrintTrouble;
 use machiai_core::ids::PrinterId;
+use machiai_core::people::Role;
+use machiai_core::support::Answer as Said;
+use machiai_core::support::decide::SupportCommand;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::api::{Answer, ask, carry};
+use super::body::Order;
+use crate::access::{Caller, Via};
+use crate::answer::Answered;
 use crate::app::Shared;
 use crate::problem::{Problem, Told};
+use crate::support::{look, marked, name_of};
 use crate::surface::printer::Outcome;
 
 /// Returns the routes.
 pub(crate) fn routes() -> Router<Shared> {
-    Router::new().route("/api/v1/printers/{printer}/test", post(test))
+    Router::new()
+        .route("/api/v1/printers/{printer}/test", post(test))
+        .route("/api/v1/support/{asked}/{said}", post(answer))
 }
 
 /// What came of a test page.
@@ -57,6 +68,39 @@ impl From<TestAnswer> for Outcome {
         }
     }
 }
+
+/// Says yes or no to an order of support, or takes a yes back.
+#[utoipa::path(post, path = "/api/v1/support/{asked}/{said}", tag = "support",
+    params(("asked" = String, Path), ("said" = String, Path, description = "yes, no or withdrawn")),
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
+pub(crate) async fn answer(
+    State(app): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    Path((asked, said)): Path<(String, String)>,
+    order: Order<Nothing>,
+) -> Answer {
+    let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_order", None);
+    let said = match said.as_str() {
+        "yes" => Said::Yes,
+        "no" => Said::No,
+        "withdrawn" => Said::Withdrawn,
+        _ => return Err(Problem::unknown_address(app.panel.words())),
+    };
+    let seen = look(&app).into_iter().find(|seen| name_of(seen.asked) == asked).ok_or_else(unknown)?;
+    // What nobody signed is nobody's to agree to.
+    let Some(wanted) = seen.order.as_ref() else { return Err(unknown()) };
+    let is_for_managers = said == Said::Yes && wanted.act.is_for_managers();
+    if is_for_managers && caller.via == Via::Lan && caller.role() != Some(Role::Manager) {
+        return Err(Problem::request(app.panel.words(), StatusCode::FORBIDDEN, "manager_only", None));
+    }
+    let answer = marked(&app, (seen.asked, &seen.ordered.order), said);
+    carry(&app, ask(order, Command::Support { command: SupportCommand::Answer { answer } })).await
+}
+
+/// A body that says nothing more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
 
 /// Prints a test page, after the tickets that wait already.
 #[utoipa::path(post, path = "/api/v1/printers/{printer}/test", tag = "support", params(("printer" = String, Path)),

@@ -1,0 +1,1 @@
+//! Orders of support, from what comes to what is told.
