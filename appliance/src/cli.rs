@@ -46,6 +46,12 @@ pub enum Action {
         #[arg(long)]
         test_page: bool,
     },
+    /// Makes what support is handed when it cannot be reached otherwise.
+    Support {
+        /// What.
+        #[command(subcommand)]
+        work: SupportWork,
+    },
     /// Brings the clinic's settings in, or writes them out.
     Settings {
         /// Which way.
@@ -91,6 +97,18 @@ pub enum Action {
         /// What to do with it.
         #[command(subcommand)]
         work: JournalWork,
+    },
+}
+
+/// What is made for support.
+#[derive(Debug, Subcommand)]
+pub enum SupportWork {
+    /// Writes how the box does, its log, its configuration and its journal's counts into one file: nothing of a patient,
+    /// and no secret.
+    Bundle {
+        /// The file, which is not there yet: a name that ends with `.tar.gz`.
+        #[arg(long)]
+        out: PathBuf,
     },
 }
 
@@ -293,6 +311,10 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
         Action::Status => status(&read(&cli.config)?),
+        Action::Support { work: SupportWork::Bundle { out } } => {
+            crate::support::bundle::write(&read(&cli.config)?, out)?;
+            say(None, format!("{}\n", out.display()).as_bytes())
+        }
         Action::Doctor { json, test_page } => doctor(&read(&cli.config)?, *json, *test_page),
         Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),

@@ -154,10 +154,18 @@ pub(crate) fn report(words: &Words, mut findings: Vec<Finding>) -> Report {
     Report { worst, findings: findings.into_iter().map(told).collect() }
 }
 
+/// Values that somebody typed, or another machine said.
+const TYPED: [&str; 3] = ["why", "host", "proxy"];
+
 impl Report {
-    /// Returns the findings without their sentences: codes and values.
-    pub(crate) fn coarse(&self) -> Vec<&Finding> {
-        self.findings.iter().map(|told| &told.finding).collect()
+    /// Returns the findings without their sentences, for whoever is not of the clinic: codes, and values that no text
+    /// of anybody's can be in.
+    pub(crate) fn coarse(&self) -> Vec<Finding> {
+        let told = |told: &Told| {
+            let values = told.finding.values.clone().into_iter().filter(|(name, _)| !TYPED.contains(&name.as_str()));
+            Finding { values: values.collect(), ..told.finding.clone() }
+        };
+        self.findings.iter().map(told).collect()
     }
 
     /// Writes it for a terminal: a line each in Japanese and in English, and what to do below.

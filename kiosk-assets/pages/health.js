@@ -56,6 +56,7 @@ async function load() {
     const ask = async (path) => {
       const response = await fetch(`/api/v1/${path}`, { signal: AbortSignal.timeout(ANSWER_MS) });
       const said = await response.json();
+      if (said.code === 'sign_in_first') location = '/sign-in';
       if (!response.ok) throw new Error((lang === 'ja' && said.title_ja) || said.title);
       return said;
     };

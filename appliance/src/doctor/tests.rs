@@ -147,7 +147,7 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("disk_low", Grade::Note, |it| it.world.disk.as_mut().unwrap().free_mib = 2_047),
     ("disk_nearly_full", Grade::Broken, |it| it.world.disk.as_mut().unwrap().free_mib = 63),
     ("disk_read_only", Grade::Broken, |it| it.world.disk.as_mut().unwrap().is_read_only = true),
-    ("memory_unknown", Grade::Note, |it| it.remove("proc/meminfo")),
+    ("memory_unknown", Grade::Note, |it| it.write("proc/meminfo", "MemAvailable: lots kB\n")),
     ("memory_low", Grade::Note, |it| it.write("proc/meminfo", "MemAvailable: 262143 kB\n")),
     ("memory_killed", Grade::Note, |it| it.write("proc/vmstat", "oom_kill 3\n")),
     ("printer_none", Grade::Note, |it| it.world.printers.clear()),
@@ -211,6 +211,11 @@ fn reach(it: &mut Machine, hop: Hop) {
 
 /// What else may be found as it should be.
 const WELL: &[(&str, Broken)] = &[
+    ("unseen", |it| {
+        // What the kernel hides within a unit: no device is missing for that.
+        it.remove("proc");
+        it.world.lan = Some(8443);
+    }),
     ("monitor_connected", |it| it.told().health.screens.clear()),
     ("printer_untried", |it| it.printer(PrinterRead::Untried)),
     ("printer_mute", |it| it.printer(PrinterRead::Mute)),

@@ -16,6 +16,7 @@ mod operators;
 mod phone;
 mod scene;
 mod service;
+mod support;
 mod twin;
 
 use machiai_hw_tests::servers::postgres::Postgres;
