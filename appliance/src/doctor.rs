@@ -3,9 +3,9 @@
 //! Each check is a pure function of what was read; [`eye`] reads, and the daemon adds what it alone knows. A finding
 //! holds codes and values, never a secret and nothing of a patient; its sentences stand among the words.
 
-pub(crate) mod look;
 pub(crate) mod devices;
 pub(crate) mod eye;
+pub(crate) mod look;
 pub(crate) mod machine;
 pub(crate) mod network;
 pub(crate) mod probe;

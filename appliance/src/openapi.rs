@@ -6,7 +6,8 @@ use crate::access::api as people;
 use crate::intake::{api, calls, program, settings, support, vendor};
 use crate::rehearsal;
 use crate::surface::{
-    api as questions, board, calls as called, health, manager, notice, program as shown, report, support as supporting, vitals,
+    api as questions, board, calls as called, health, manager, notice, program as shown, report, support as supporting,
+    vitals,
 };
 
 /// Version 1 of the API.

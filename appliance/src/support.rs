@@ -18,9 +18,7 @@ use machiai_core::envelope::{By, Cmd};
 use machiai_core::ids::FactId;
 use machiai_core::support::decide::SupportCommand;
 use machiai_core::support::order::{Act, Order, SIGNED_UNDER};
-use machiai_core::support::{
-    Answer, Ordered, Outcome, Said, SupportAnswered, SupportOrdered, SupportReported, Why,
-};
+use machiai_core::support::{Answer, Ordered, Outcome, Said, SupportAnswered, SupportOrdered, SupportReported, Why};
 use machiai_core::time::AtMs;
 use ring::signature::{ED25519, UnparsedPublicKey};
 

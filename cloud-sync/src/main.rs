@@ -362,9 +362,7 @@ async fn support(work: SupportWork) -> Result<String, Box<dyn Error>> {
             let (publisher, now) = kept.publisher().await?;
             order.carry_out(&kept.open().await?, (&publisher, now)).await
         }
-        SupportWork::Send(In { order, kept }) => {
-            order.carry_out(&kept.open().await?, &kept.publisher().await?.0).await
-        }
+        SupportWork::Send(In { order, kept }) => order.carry_out(&kept.open().await?, &kept.publisher().await?.0).await,
         SupportWork::List(In { order, kept }) => order.carry_out(&kept.publisher().await?.0).await,
         SupportWork::Show(In { order, kept }) => order.carry_out(&kept.publisher().await?.0).await,
     }

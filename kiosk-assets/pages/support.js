@@ -2,12 +2,15 @@
 'use strict';
 
 let orders = [];
-const ofSupport = (key) => say(`support.${key}`);
+const ofSupport = (key) => words[lang].support[key];
 const hasSupport = (order) => order.stands === 'asks' || order.can_withdraw;
 
 function supportRow(order) {
   const said = order[lang] ?? order.ja;
-  const row = make('div', '', `order ${order.stands}`);
+  // Folded: whoever is in the middle of calling somebody reads it later.
+  const row = make('details', '', `order ${order.stands}`);
+  const head = make('summary');
+  head.append(make('b', ofSupport(order.stands)), make('span', said.who));
   const list = make('dl');
   for (const [key, text] of [['who', said.who], ['what', said.what], ['why', `${said.what_for}　「${order.why}」`], ['until', said.until]]) {
     list.append(make('dt', ofSupport(key)), make('dd', text));
@@ -28,7 +31,9 @@ function supportRow(order) {
   } else {
     act('withdraw', 'withdrawn', 'quiet');
   }
-  row.append(make('b', ofSupport(order.stands)), list, acts);
+  const open = make('div', '', 'open');
+  open.append(list, acts);
+  row.append(head, open);
   return row;
 }
 function drawSupport() {

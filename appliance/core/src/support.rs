@@ -206,11 +206,16 @@ pub struct Support {
 mod pairs {
     use super::{BTreeMap, Deserialize, FactId, Ordered, Serialize, Vec};
 
-    pub(super) fn serialize<S: serde::Serializer>(orders: &BTreeMap<FactId, Ordered>, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: serde::Serializer>(
+        orders: &BTreeMap<FactId, Ordered>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         orders.iter().collect::<Vec<_>>().serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<FactId, Ordered>, D::Error> {
+    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<FactId, Ordered>, D::Error> {
         Vec::<(FactId, Ordered)>::deserialize(from).map(|pairs| pairs.into_iter().collect())
     }
 }

@@ -75,9 +75,8 @@ fn judged(read: &PrinterRead) -> Finding {
         PrinterRead::Untried => found(Grade::Ok, "printer_untried"),
         PrinterRead::Mute => found(Grade::Ok, "printer_mute"),
         PrinterRead::Tested(Outcome::Printed) => found(Grade::Ok, "printer_tested"),
-        PrinterRead::Tested(Outcome::Refused(trouble) | Outcome::Unconfirmed(trouble)) | PrinterRead::Wrong(trouble) => {
-            found(Grade::Broken, code_of(*trouble))
-        }
+        PrinterRead::Tested(Outcome::Refused(trouble) | Outcome::Unconfirmed(trouble))
+        | PrinterRead::Wrong(trouble) => found(Grade::Broken, code_of(*trouble)),
     }
 }
 

@@ -183,7 +183,8 @@ pub(super) const PLUGINS: [(&str, &str); 9] = [
 
 /// Judges what films are decoded with.
 pub(crate) fn codecs(eye: &Eye) -> Finding {
-    let folders: Vec<String> = eye.names("/usr/lib").into_iter().map(|name| format!("/usr/lib/{name}/gstreamer-1.0")).collect();
+    let folders: Vec<String> =
+        eye.names("/usr/lib").into_iter().map(|name| format!("/usr/lib/{name}/gstreamer-1.0")).collect();
     let has = |plugin: &str| folders.iter().any(|folder| eye.is_there(&format!("{folder}/{plugin}")));
     let missing = missing(&PLUGINS, has);
     if missing.is_empty() {
@@ -194,7 +195,8 @@ pub(crate) fn codecs(eye: &Eye) -> Finding {
 
 /// Lists the packages of the files that are not there, each once.
 fn missing(files: &[(&str, &str)], is_there: impl Fn(&str) -> bool) -> String {
-    let mut packages: Vec<&str> = files.iter().filter(|(file, _)| !is_there(file)).map(|(_, package)| *package).collect();
+    let mut packages: Vec<&str> =
+        files.iter().filter(|(file, _)| !is_there(file)).map(|(_, package)| *package).collect();
     packages.sort_unstable();
     packages.dedup();
     packages.join(" ")
@@ -207,7 +209,9 @@ const SLEEPS: [&str; 4] = ["sleep.target", "suspend.target", "hibernate.target",
 pub(crate) fn power(eye: &Eye) -> Vec<Finding> {
     let found = |grade, code| Finding::new(Check::Power, grade, code);
     let is_masked = |target: &str| {
-        ["/etc/systemd/system", "/run/systemd/system"].iter().any(|folder| eye.leads_to(&format!("{folder}/{target}"), "/dev/null"))
+        ["/etc/systemd/system", "/run/systemd/system"]
+            .iter()
+            .any(|folder| eye.leads_to(&format!("{folder}/{target}"), "/dev/null"))
     };
     let mut findings = Vec::new();
     if !SLEEPS.iter().take(2).all(|target| is_masked(target)) {
@@ -228,7 +232,8 @@ pub(crate) fn power(eye: &Eye) -> Vec<Finding> {
 
 /// Returns what happens when the lid is closed, as the last file that says so has it.
 fn lid_act(eye: &Eye) -> Option<String> {
-    let beside = eye.names("/etc/systemd/logind.conf.d").into_iter().map(|name| format!("/etc/systemd/logind.conf.d/{name}"));
+    let beside =
+        eye.names("/etc/systemd/logind.conf.d").into_iter().map(|name| format!("/etc/systemd/logind.conf.d/{name}"));
     let files = std::iter::once("/etc/systemd/logind.conf".to_owned()).chain(beside);
     let act = |file: String| {
         let text = eye.text(&file)?;

@@ -33,7 +33,10 @@ fn port_of(line: &str) -> Option<u16> {
     let is_loopback = match address.len() {
         8 => address.ends_with("7F"),
         // ::1, and 127.0.0.0/8 within IPv6; each word of four bytes is written backwards.
-        32 => address == "00000000000000000000000001000000" || address.starts_with("0000000000000000FFFF0000") && address.ends_with("7F"),
+        32 => {
+            address == "00000000000000000000000001000000"
+                || address.starts_with("0000000000000000FFFF0000") && address.ends_with("7F")
+        }
         _ => return None,
     };
     let port = u16::from_str_radix(port, 16).ok()?;

@@ -284,7 +284,10 @@ fn the_worst_comes_first_and_says_with_which_status_the_program_ends() {
     let first: Vec<&str> = report.findings.iter().take(2).map(|told| told.finding.code.as_str()).collect();
     assert_eq!(first, ["printer_paper_out", "braille_takes"]);
     let text = report.text();
-    assert!(text.starts_with("  MEND  プリンター kiosk の用紙がありません。\n          -> 用紙を入れてください。"), "{text}");
+    assert!(
+        text.starts_with("  MEND  プリンター kiosk の用紙がありません。\n          -> 用紙を入れてください。"),
+        "{text}"
+    );
     assert!(text.contains("        Printer kiosk is out of paper.\n          -> Put in paper."), "{text}");
 }
 

@@ -105,10 +105,7 @@ pub(crate) struct Nothing {}
 /// Prints a test page, after the tickets that wait already.
 #[utoipa::path(post, path = "/api/v1/printers/{printer}/test", tag = "support", params(("printer" = String, Path)),
     responses((status = 200, body = TestAnswer), (status = 404, body = Told)))]
-pub(crate) async fn test(
-    State(app): State<Shared>,
-    Path(printer): Path<String>,
-) -> Result<Json<TestAnswer>, Problem> {
+pub(crate) async fn test(State(app): State<Shared>, Path(printer): Path<String>) -> Result<Json<TestAnswer>, Problem> {
     let known: Option<PrinterId> = printer.parse().ok();
     let known = known.filter(|printer| app.gate.read(|clinic| clinic.standing.printers.contains_key(printer)));
     let unknown = || Problem::request(app.panel.words(), StatusCode::NOT_FOUND, "unknown_printer", None);

@@ -28,8 +28,8 @@ const SCREEN_FOR: Duration = Duration::from_secs(30);
 /// How often it is looked whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// The size of a picture: the whole monitor, small enough for a fact.
-const PICTURE_PX: (u32, u32) = (640, 360);
+/// The sizes of a picture of the whole monitor: the largest one that a fact can hold is taken.
+const PICTURES_PX: [(u32, u32); 4] = [(960, 540), (640, 360), (480, 270), (320, 180)];
 
 /// The most that a fact takes of a picture, in bytes, and of what was found, in characters.
 const MOST_PICTURE_BYTES: usize = 40 * 1024;
@@ -90,16 +90,17 @@ fn found(step: &str, what: &impl serde::Serialize) -> Ran {
 /// Takes a picture of the board, on which nobody's number, and nothing that anybody typed, can be read.
 fn screenshot(app: &Shared) -> Ran {
     let view = redacted(view_now(app));
-    let png = app.panel.board_svg(&view, Layout::Landscape).ok();
-    let png = png.and_then(|svg| app.panel.pixels(&svg, PICTURE_PX.0, PICTURE_PX.1).ok()?.png().ok());
-    match png {
-        Some(png) if png.len() <= MOST_PICTURE_BYTES => {
+    let Ok(svg) = app.panel.board_svg(&view, Layout::Landscape) else {
+        return Ran::failed("the board cannot be drawn");
+    };
+    let drawn = |(width, height): (u32, u32)| app.panel.pixels(&svg, width, height).ok()?.png().ok();
+    match PICTURES_PX.into_iter().filter_map(drawn).find(|png| png.len() <= MOST_PICTURE_BYTES) {
+        Some(png) => {
             let picture = Picture { kind: "image/png".to_owned(), base64: STANDARD.encode(png) };
             let step = "the board was drawn as it stands, with every number and message struck out";
             Ran { picture: Some(picture), ..Ran::done(step.to_owned()) }
         }
-        Some(_) => Ran::failed("the picture does not fit a report"),
-        None => Ran::failed("the board cannot be drawn"),
+        None => Ran::failed("the picture does not fit a report"),
     }
 }
 
@@ -122,16 +123,10 @@ pub(crate) fn redacted(mut view: BoardView) -> BoardView {
 }
 
 async fn restart(app: &Shared, monitor: &PlaceId) -> Ran {
-    if !app.screens.restart(monitor) {
-        return Ran::failed("no such monitor is connected");
-    }
-    let is_here = || app.screens.now().contains_key(monitor);
+    let Some(before) = app.screens.restart(monitor) else { return Ran::failed("no such monitor is connected") };
     let told = format!("the screen of {monitor} was told to start anew");
     let comes_back = async {
-        while is_here() {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        while !is_here() {
+        while !app.screens.is_back(monitor, &before) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
@@ -172,7 +167,8 @@ async fn set_printer(app: &Shared, printer: &PrinterId, (address, profile): (&St
     if Profile::named(profile).is_err() {
         return Ran::failed("there is no such kind of printer");
     }
-    let after = machiai_core::settings::Printer { address: address.clone(), profile: profile.clone(), ..before.clone() };
+    let after =
+        machiai_core::settings::Printer { address: address.clone(), profile: profile.clone(), ..before.clone() };
     let facts = vec![Fact::PrinterSet(after)];
     match app.ask_itself(Command::ChangeSettings { facts, basis: Basis::Any }).await {
         Ok(_) => Ran::done(format!(

@@ -116,7 +116,10 @@ fn made(
         "debian": eye.word("/etc/debian_version"),
     });
     let journal = counts(config).unwrap_or_default();
-    let log = log.map_or_else(|| "there is no journalctl, or nothing in it\n".to_owned(), |log| redact::log(&redact::Vocabulary::of(words), log));
+    let log = log.map_or_else(
+        || "there is no journalctl, or nothing in it\n".to_owned(),
+        |log| redact::log(&redact::Vocabulary::of(words), log),
+    );
     let texts = [
         ("machiai-support/versions.json", text(serde_json::to_vec_pretty(&versions))?),
         ("machiai-support/doctor.json", text(serde_json::to_vec_pretty(&report.coarse()))?),

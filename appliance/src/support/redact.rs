@@ -172,7 +172,18 @@ mod tests {
 
     #[test]
     fn nothing_that_could_be_a_patients_passes_in_whichever_place_of_a_line() {
-        for canary in ["山田太郎", "ﾔﾏﾀﾞ", "Yamada", "090-1234-5678", "09012345678", "A012", "r-2026/11", "a1b2c3d4", "hanako", "sesame"] {
+        for canary in [
+            "山田太郎",
+            "ﾔﾏﾀﾞ",
+            "Yamada",
+            "090-1234-5678",
+            "09012345678",
+            "A012",
+            "r-2026/11",
+            "a1b2c3d4",
+            "hanako",
+            "sesame",
+        ] {
             for line in [
                 format!("cannot find {canary} here"),
                 format!("found name={canary}"),

@@ -185,7 +185,8 @@ fn view_of(app: &App, begun: &PrintBegun) -> Option<TicketView> {
 
 /// Returns what a test page shows: the paper of a ticket, marked as practice, with nobody's number.
 pub(crate) fn test_page(clinic: &Text) -> TicketView {
-    let line = Text { ja: "プリンターの試し印刷".to_owned(), en: Some("Test page".to_owned()), ..Text::default() };
+    let line =
+        Text { ja: "プリンターの試し印刷".to_owned(), en: Some("Test page".to_owned()), ..Text::default() };
     TicketView {
         visit: VisitId::from_bytes([0; 16]),
         clinic: clinic.clone(),

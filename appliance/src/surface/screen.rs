@@ -101,13 +101,21 @@ impl Screens {
         !self.gone().is_empty()
     }
 
-    /// Tells a monitor's screen to start anew; returns whether there is one.
-    pub(crate) fn restart(&self, monitor: &PlaceId) -> bool {
+    /// Tells a monitor's screen to start anew; returns by what its connection is known, if there is one.
+    pub(crate) fn restart(&self, monitor: &PlaceId) -> Option<Arc<Notify>> {
         self.with(|screens| match screens.get(monitor) {
             Some(Known::Here(_, restart)) => {
                 restart.notify_one();
-                true
+                Some(Arc::clone(restart))
             }
+            Some(Known::Gone(_)) | None => None,
+        })
+    }
+
+    /// Whether a monitor's screen is connected by another connection than one before.
+    pub(crate) fn is_back(&self, monitor: &PlaceId, before: &Arc<Notify>) -> bool {
+        self.with(|screens| match screens.get(monitor) {
+            Some(Known::Here(_, now)) => !Arc::ptr_eq(now, before),
             Some(Known::Gone(_)) | None => false,
         })
     }
@@ -412,11 +420,9 @@ mod tests {
             }
             ToScreen::Hush { id } => format!("hush {id}"),
             ToScreen::Board { svg, .. } => svg,
-            ToScreen::Cue { .. }
-            | ToScreen::Clear
-            | ToScreen::Uncover
-            | ToScreen::Cover { .. }
-            | ToScreen::Restart => "else".to_owned(),
+            ToScreen::Cue { .. } | ToScreen::Clear | ToScreen::Uncover | ToScreen::Cover { .. } | ToScreen::Restart => {
+                "else".to_owned()
+            }
         });
         said.collect::<Vec<_>>().join(", ")
     }

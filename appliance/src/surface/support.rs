@@ -111,7 +111,8 @@ fn what(say: &impl Fn(&str, &[(&str, &str)]) -> String, clinic: &Clinic, act: &A
         Act::UpdateConfiguration { printer, address, profile } => {
             let before = clinic.standing.printers.get(printer);
             let before = before.map(|before| format!("{} {}", before.address, before.profile)).unwrap_or_default();
-            let values = [("printer", printer.as_str()), ("before", &before), ("address", address), ("profile", profile)];
+            let values =
+                [("printer", printer.as_str()), ("before", &before), ("address", address), ("profile", profile)];
             say(&key, &values)
         }
     }
@@ -145,4 +146,3 @@ pub(crate) const fn came(outcome: Outcome) -> &'static str {
         },
     }
 }
-

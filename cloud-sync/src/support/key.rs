@@ -61,7 +61,8 @@ impl SigningKey {
         let drawn = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
         let drawn = drawn.map_err(|ring::error::Unspecified| KeyError::NoChance)?;
         let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let written = written.and_then(|mut file| file.write_all(pem(drawn.as_ref()).as_bytes()).and_then(|()| file.sync_all()));
+        let written =
+            written.and_then(|mut file| file.write_all(pem(drawn.as_ref()).as_bytes()).and_then(|()| file.sync_all()));
         written.map_err(|source| KeyError::File { path: path.to_owned(), source })?;
         Self::read(path)
     }

@@ -239,7 +239,11 @@ impl Wanted {
     ///
     /// # Errors
     /// What went wrong.
-    pub async fn carry_out(&self, store: &Store, (publisher, now): (&Publisher, AtMs)) -> Result<String, Box<dyn Error>> {
+    pub async fn carry_out(
+        &self,
+        store: &Store,
+        (publisher, now): (&Publisher, AtMs),
+    ) -> Result<String, Box<dyn Error>> {
         let (site, signed) = self.signed(now)?;
         send(store, publisher, (site, &signed)).await
     }
@@ -346,7 +350,9 @@ impl ShowOrder {
         let picture = found.iter().find_map(|ordered| ordered.report.as_ref()?.picture.as_ref());
         if let (Some(path), Some(picture)) = (&self.picture, picture) {
             std::fs::File::create_new(path)
-                .and_then(|mut file| std::io::Write::write_all(&mut file, &STANDARD.decode(&picture.base64).unwrap_or_default()))
+                .and_then(|mut file| {
+                    std::io::Write::write_all(&mut file, &STANDARD.decode(&picture.base64).unwrap_or_default())
+                })
                 .map_err(|cause| format!("cannot write {}: {cause}", path.display()))?;
         }
         Ok(found.into_iter().map(whole).collect::<Vec<_>>().join("\n\n"))

@@ -62,7 +62,8 @@ fn of(support: &Support, asked: FactId) -> Result<&Ordered, Refusal> {
 }
 
 fn take_in(order: &SupportOrdered) -> Result<Vec<Fact>, Refusal> {
-    let too_long = |field: &str, most: usize| Refusal::new(RefusalCode::TooLong).with("field", &field).with("most", &most);
+    let too_long =
+        |field: &str, most: usize| Refusal::new(RefusalCode::TooLong).with("field", &field).with("most", &most);
     if order.order.len() > MAX_ORDER_BYTES {
         return Err(too_long("order", MAX_ORDER_BYTES));
     }

@@ -145,8 +145,7 @@ impl Act {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] =
-        [Self::Checkup, Self::Printer, Self::Monitor, Self::Program, Self::Line, Self::Fault];
+    pub const ALL: [Self; 6] = [Self::Checkup, Self::Printer, Self::Monitor, Self::Program, Self::Line, Self::Fault];
 
     /// Returns its name.
     #[must_use]
@@ -195,7 +194,8 @@ impl Order {
             return Err(Why::NotUnderstood);
         }
         let Ok(order) = serde_json::from_str::<Self>(text) else {
-            let named = serde_json::from_str::<Ordered<'_>>(text).and_then(|of| serde_json::from_str::<Named>(of.act.get()));
+            let named =
+                serde_json::from_str::<Ordered<'_>>(text).and_then(|of| serde_json::from_str::<Named>(of.act.get()));
             let is_unknown = named.is_ok_and(|named| !ACTS.contains(&named.r#do.as_str()));
             return Err(if is_unknown { Why::NotOnTheList } else { Why::NotUnderstood });
         };
@@ -228,7 +228,9 @@ impl Order {
     pub fn is_due(&self, now: AtMs, trust: Trust) -> Result<bool, Why> {
         match trust {
             Trust::Lost => Err(Why::ClockLost),
-            Trust::Synced | Trust::Free | Trust::Rehearsal => Ok((self.not_before_ms..self.not_after_ms).contains(&now)),
+            Trust::Synced | Trust::Free | Trust::Rehearsal => {
+                Ok((self.not_before_ms..self.not_after_ms).contains(&now))
+            }
         }
     }
 }

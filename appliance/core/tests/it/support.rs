@@ -6,9 +6,7 @@ use machiai_core::ids::{BootId, FactId, OrderId, Origin, Seq, SiteId};
 use machiai_core::refusal::RefusalCode;
 use machiai_core::support::decide::{SupportCommand, decide};
 use machiai_core::support::order::{ACTS, Act, LogLevel, MAX_SPAN_MS, Order, Purpose};
-use machiai_core::support::{
-    Answer, Outcome, Support, SupportAnswered, SupportOrdered, SupportReported, Why,
-};
+use machiai_core::support::{Answer, Outcome, Support, SupportAnswered, SupportOrdered, SupportReported, Why};
 use machiai_core::time::AtMs;
 
 const SITE: SiteId = SiteId(1001);
@@ -87,10 +85,7 @@ fn an_act_is_asked_for_by_its_purposes_alone() {
         purposes.map(Purpose::as_str).collect::<Vec<_>>().join(" ")
     });
     let all = "checkup printer monitor program line fault";
-    assert_eq!(
-        asked,
-        [all, all, "monitor program fault", "monitor", "printer", "line fault", "program", "printer"]
-    );
+    assert_eq!(asked, [all, all, "monitor program fault", "monitor", "printer", "line fault", "program", "printer"]);
 }
 
 #[test]
@@ -221,7 +216,8 @@ fn the_same_order_again_is_a_replay_whichever_of_them_was_agreed_to() {
 #[test]
 fn orders_are_kept_up_to_a_number_and_those_that_are_over_go_first() {
     let mut told = Told::new();
-    let ids: Vec<FactId> = (0..64).map(|n| told.order(&Order { order: OrderId::from_bytes([n; 16]), ..order() })).collect();
+    let ids: Vec<FactId> =
+        (0..64).map(|n| told.order(&Order { order: OrderId::from_bytes([n; 16]), ..order() })).collect();
     told.fact(Fact::SupportReported(report(ids[5])));
     told.order(&order());
     assert_eq!(told.support.orders.len(), 64);

@@ -106,7 +106,9 @@ async fn no_byte_of_a_secret_or_of_what_could_be_a_patients_is_in_the_bundle() {
     let folder = tempfile::tempdir().unwrap();
     let (config, app) = full(folder.path()).await;
     let line = |canary: &str| {
-        format!("2026-11-24T09:10:00+0900 {canary} machiai[1]: WARN machiai::gate: {canary} said error=no {canary} there\n")
+        format!(
+            "2026-11-24T09:10:00+0900 {canary} machiai[1]: WARN machiai::gate: {canary} said error=no {canary} there\n"
+        )
     };
     let log: String = CANARIES.iter().map(|canary| line(canary)).collect();
     let words = Words::built_in().unwrap();

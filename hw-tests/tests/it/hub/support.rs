@@ -166,10 +166,21 @@ async fn an_order_is_asked_at_the_desk_done_once_and_told_back() {
     let browser = Browser::start().await.unwrap();
     browser.size(1280, 800).await.unwrap();
     browser.open(&format!("{}/desk?place=reception", office.scene.daemon.address())).await.unwrap();
-    let asks = "document.querySelector('#support .order.asks')?.innerText";
+    browser.until("document.querySelector('#support .order.asks summary')").await.unwrap();
+    let fits = "return [...document.querySelectorAll('#main .grid button')].every((at) => at.getBoundingClientRect().bottom <= innerHeight)";
+    assert_eq!(browser.run(fits).await.unwrap(), true, "the order keeps the desk's buttons from sight");
+    browser.picture(&picture("folded")).await.unwrap();
+    browser.press("#support summary").await.unwrap();
+    let asks = "document.querySelector('#support .order[open]')?.innerText";
     let said = browser.until(asks).await.unwrap();
-    for word in ["サポート担当の 山田", "プリンター kiosk で試し印刷", "プリンターの不具合", "お電話をいただいた", "同意する", "断る"]
-    {
+    for word in [
+        "サポート担当の 山田",
+        "プリンター kiosk で試し印刷",
+        "プリンターの不具合",
+        "お電話をいただいた",
+        "同意する",
+        "断る",
+    ] {
         assert!(said.as_str().unwrap().contains(word), "no {word} in {said}");
     }
     browser.picture(&picture("asks")).await.unwrap();
@@ -179,7 +190,10 @@ async fn an_order_is_asked_at_the_desk_done_once_and_told_back() {
 
     let (ordered, report) = office.reported(&signed, 1).await.remove(0);
     assert_eq!(report.outcome, Outcome::Done);
-    assert_eq!((report.order, report.ordered, report.purpose), (Some(order.order), Some(order.act), Some(order.purpose)));
+    assert_eq!(
+        (report.order, report.ordered, report.purpose),
+        (Some(order.order), Some(order.act), Some(order.purpose))
+    );
     assert_eq!(report.operator.as_deref(), Some("山田"));
     assert_eq!(report.done, ["a test page was printed on kiosk"]);
     let (from, until) = report.ran_ms.unwrap();
@@ -231,7 +245,8 @@ async fn what_is_forged_late_not_on_the_list_or_outside_its_purpose_is_refused_a
     let other = Order { site: SiteId(SITE + 1), ..other };
     assert_eq!(office.refused(&office.key.sign(&other).unwrap()).await, Why::AnotherSite);
     let late = office.order(Purpose::Checkup, Act::Doctor {}).await;
-    let late = Order { not_before_ms: late.not_before_ms.plus_ms(-2), not_after_ms: late.not_before_ms.plus_ms(-1), ..late };
+    let late =
+        Order { not_before_ms: late.not_before_ms.plus_ms(-2), not_after_ms: late.not_before_ms.plus_ms(-1), ..late };
     assert_eq!(office.refused(&office.key.sign(&late).unwrap()).await, Why::Late);
     let long = office.order(Purpose::Checkup, Act::Doctor {}).await;
     let long = Order { not_after_ms: long.not_before_ms.plus_ms(25 * HOUR_MS), ..long };
