@@ -15,10 +15,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             machiai::cli::say_error(&error);
-            ExitCode::from(match error {
-                CliError::Config(_) => BAD_CONFIGURATION,
-                CliError::Found { exit_status } => exit_status,
-                _ => 1,
+            ExitCode::from(if matches!(error, CliError::Config(_)) {
+                BAD_CONFIGURATION
+            } else if let CliError::Found { exit_status } = error {
+                exit_status
+            } else {
+                1
             })
         }
     }

@@ -270,7 +270,9 @@ async fn tell(app: &App, seen: &Seen, outcome: Outcome, ran: Ran) {
     if let Outcome::Refused(why) = outcome {
         tracing::warn!(?why, "an order of support is refused");
     }
-    if let Err(cause) = app.ask_itself(Command::Support { command: SupportCommand::Report { report } }).await {
+    if let Err(cause) =
+        app.ask_itself(Command::Support { command: SupportCommand::Report { report: Box::new(report) } }).await
+    {
         tracing::warn!(error = %cause, "what came of an order of support is told at the next look");
     }
 }

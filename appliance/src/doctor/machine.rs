@@ -240,7 +240,7 @@ fn lid_act(eye: &Eye) -> Option<String> {
         let line = text.lines().rev().find_map(|line| line.trim().strip_prefix("HandleLidSwitch="));
         line.map(|act| act.trim().to_owned())
     };
-    files.filter_map(act).last()
+    files.filter_map(act).next_back()
 }
 
 /// Judges whether a program for braille terminals would take serial adapters for its own.

@@ -117,7 +117,7 @@ pub(crate) fn hub(way: &WayOut, told: Option<&HubStatus>) -> Vec<Finding> {
     if let Some((wrong, why)) = told.and_then(|told| Some((told.wrong?, told.why.clone().unwrap_or_default()))) {
         let grade = if wrong.is_announced() { Grade::Note } else { Grade::Broken };
         let mut findings = vec![found(grade, wrong.code()).with("why", why)];
-        findings.extend(way.reached.as_ref().and_then(|reached| reached.as_ref().err()).map(|hop| of_hop(hop)));
+        findings.extend(way.reached.as_ref().and_then(|reached| reached.as_ref().err()).map(of_hop));
         return findings;
     }
     vec![match &way.reached {

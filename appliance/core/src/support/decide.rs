@@ -1,5 +1,6 @@
 //! What may be written down of support. The signature and the mark under a yes are the box's to check, before it asks.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -37,7 +38,7 @@ pub enum SupportCommand {
     /// The box tells what came of an order; once.
     Report {
         /// What.
-        report: SupportReported,
+        report: Box<SupportReported>,
     },
 }
 
@@ -52,7 +53,7 @@ pub fn decide(support: &Support, command: &SupportCommand, now: AtMs) -> Result<
         SupportCommand::Begin { asked } => begin(support, *asked),
         SupportCommand::Report { report } => match of(support, report.asked)?.report {
             Some(_) => Ok(Vec::new()),
-            None => Ok(vec![Fact::SupportReported(report.clone())]),
+            None => Ok(vec![Fact::SupportReported((**report).clone())]),
         },
     }
 }

@@ -181,8 +181,8 @@ fn an_order_begins_after_a_yes_once_and_is_told_once() {
     assert_eq!(told.say(asked, Answer::Yes), Err(RefusalCode::OrderOver));
     assert!(told.begin(asked).unwrap().is_some());
     assert_eq!(told.begin(asked), Err(RefusalCode::OrderOver));
-    assert!(told.ask(SupportCommand::Report { report: report(asked) }).unwrap().is_some());
-    assert_eq!(told.ask(SupportCommand::Report { report: report(asked) }), Ok(None), "it is told once");
+    assert!(told.ask(SupportCommand::Report { report: Box::new(report(asked)) }).unwrap().is_some());
+    assert_eq!(told.ask(SupportCommand::Report { report: Box::new(report(asked)) }), Ok(None), "it is told once");
     assert_eq!(told.say(asked, Answer::Withdrawn), Err(RefusalCode::OrderOver));
 }
 
