@@ -1,7 +1,7 @@
 //! What every handler holds: the gate, the panel with its words, and what the program knows of itself.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use machiai_core::command::Command;
 use machiai_core::envelope::Trust;
@@ -149,6 +149,10 @@ pub(crate) struct App {
     pub(crate) printers: Printers,
     /// Who else tells of consultation calls.
     pub(crate) vendors: Vendors,
+    /// Held while somebody looks at everything.
+    pub(crate) looking: tokio::sync::Mutex<()>,
+    /// The configuration that the daemon follows now.
+    configured: RwLock<Arc<Config>>,
 }
 
 impl App {
@@ -170,7 +174,19 @@ impl App {
             linked: Linked::default(),
             printers: Printers::default(),
             vendors: config.calls.clone(),
+            looking: tokio::sync::Mutex::default(),
+            configured: RwLock::new(Arc::new(config.clone())),
         }
+    }
+
+    /// Returns the configuration that the daemon follows now.
+    pub(crate) fn configured(&self) -> Arc<Config> {
+        Arc::clone(&self.configured.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes the configuration that the daemon follows from now on.
+    pub(crate) fn follow(&self, config: &Config) {
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.clone());
     }
 
     /// Carries out a command of the program's own.

@@ -38,6 +38,21 @@ pub enum Action {
     Check,
     /// Says how the box and its channel to the hub do, in Japanese and in English.
     Status,
+    /// Looks at machine, devices and network, and says what is wrong and what to do; ends with 0, 2 or 3 by the worst.
+    Doctor {
+        /// Writes the findings as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Prints a test page on every printer.
+        #[arg(long)]
+        test_page: bool,
+    },
+    /// Makes what support is handed when it cannot be reached otherwise.
+    Support {
+        /// What.
+        #[command(subcommand)]
+        work: SupportWork,
+    },
     /// Brings the clinic's settings in, or writes them out.
     Settings {
         /// Which way.
@@ -86,6 +101,18 @@ pub enum Action {
         /// What to do with it.
         #[command(subcommand)]
         work: JournalWork,
+    },
+}
+
+/// What is made for support.
+#[derive(Debug, Subcommand)]
+pub enum SupportWork {
+    /// Writes how the box does, its log, its configuration and its journal's counts into one file: nothing of a patient,
+    /// and no secret.
+    Bundle {
+        /// The file, which is not there yet: a name that ends with `.tar.gz`.
+        #[arg(long)]
+        out: PathBuf,
     },
 }
 
@@ -242,6 +269,12 @@ pub enum CliError {
     /// The daemon refused.
     #[error("refused: {0}")]
     Refused(String),
+    /// Something was found that is not as it should be.
+    #[error("not all is as it should be: see above")]
+    Found {
+        /// With which status the program ends.
+        exit_status: u8,
+    },
     /// Something is to be mended first.
     #[error("{0} of the above to be mended")]
     Unhealthy(usize),
@@ -251,8 +284,14 @@ pub enum CliError {
 pub fn set_up_logging() {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_env("MACHIAI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let usual = filter.to_string();
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time();
+    let lines = lines.with_env_filter(filter).with_filter_reloading();
+    let handle = lines.reload_handle();
     // A second call, in tests, changes nothing.
-    drop(tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().try_init());
+    if lines.try_init().is_ok() {
+        crate::support::log::keep(usual, move |filter| handle.reload(filter).is_ok());
+    }
 }
 
 /// Writes an error with its causes to standard error, one a line.
@@ -276,6 +315,11 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
         Action::Status => status(&read(&cli.config)?),
+        Action::Support { work: SupportWork::Bundle { out } } => {
+            crate::support::bundle::write(&read(&cli.config)?, out)?;
+            say(None, format!("{}\n", out.display()).as_bytes())
+        }
+        Action::Doctor { json, test_page } => doctor(&read(&cli.config)?, *json, *test_page),
         Action::Settings { way: SettingsWay::Import { file } } => in_state(cli, |config| import(config, file)),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
@@ -362,6 +406,17 @@ fn pair(config: &Config, kind: &str, place: &str) -> Result<(), CliError> {
 fn status(config: &Config) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     say(None, runtime.block_on(crate::remote::status(config))?.as_bytes())
+}
+
+fn doctor(config: &Config, is_json: bool, tests: bool) -> Result<(), CliError> {
+    let report = crate::doctor::look::from_outside(config, tests)?;
+    let text = if is_json { serde_json::to_string_pretty(&report).map(|text| text + "\n") } else { Ok(report.text()) };
+    let text = text.map_err(|source| CliError::Work { what: "write the findings", source: source.into() })?;
+    say(None, text.as_bytes())?;
+    match report.worst.exit_status() {
+        0 => Ok(()),
+        exit_status => Err(CliError::Found { exit_status }),
+    }
 }
 
 fn set_up_code(config: &Config) -> Result<(), CliError> {

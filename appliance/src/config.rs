@@ -5,6 +5,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use machiai_core::ids::SiteId;
 use serde::Deserialize;
 
@@ -46,6 +48,9 @@ pub struct Config {
     /// The vendor's witness of consultation calls, beside ours.
     #[serde(default)]
     pub calls: Vendors,
+    /// Whose orders of remote support this box looks at; nobody's by default.
+    #[serde(default)]
+    pub support: Support,
     /// A folder whose templates, words and pages take the place of the built-in ones.
     #[serde(default)]
     pub assets: Option<PathBuf>,
@@ -116,6 +121,46 @@ pub struct Twilio {
     pub token: Secret,
     /// The address of the callback as Twilio knows it, which it signs.
     pub url: String,
+}
+
+/// Who may order remote support. The keys stand here and nowhere else: what came by way of the hub could be the hub's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Support {
+    /// The vendor's people, each with a key of their own.
+    pub operators: Vec<SupportOperator>,
+}
+
+/// One of the vendor's people.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupportOperator {
+    /// Who it is, as the clinic is told.
+    pub name: String,
+    /// The public key (Ed25519), in base64, as `machiai-hub support key` prints it.
+    pub key: SupportKey,
+}
+
+/// A public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SupportKey([u8; 32]);
+
+impl SupportKey {
+    /// Returns its bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for SupportKey {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+        bytes.map(Self).ok_or("it is not the base64 of 32 bytes, as `machiai-hub support key` prints it")
+    }
 }
 
 /// A secret of the configuration, which no log shows.

@@ -106,6 +106,8 @@ struct Shelf {
     taken: BTreeMap<ContentHash, AtMs>,
     status: ContentStatus,
     coming: Coming,
+    /// Whether somebody wants what is missing to be asked for at once.
+    is_pulled: bool,
 }
 
 impl Contents {
@@ -138,6 +140,16 @@ impl Contents {
     /// Returns what comes from the hub.
     pub(crate) fn coming(&self) -> Coming {
         self.shelf().coming.clone()
+    }
+
+    /// Has what is missing asked for at once, whatever went wrong before.
+    pub(crate) fn pull(&self) {
+        self.shelf().is_pulled = true;
+    }
+
+    /// Whether what is missing is to be asked for at once; says so once.
+    pub(crate) fn take_pull(&self) -> bool {
+        std::mem::take(&mut self.shelf().is_pulled)
     }
 
     /// Whether what came of some content was not it.

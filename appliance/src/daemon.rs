@@ -31,7 +31,7 @@ use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, paper, screen};
 use crate::token::{TOKEN_PURPOSE, Tokens};
-use crate::{health, house, http, lan, pulse, rehearsal, service};
+use crate::{health, house, http, lan, pulse, rehearsal, service, support};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
 const STOP_FOR: Duration = Duration::from_secs(8);
@@ -136,6 +136,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
+    let supporting = tokio::spawn(support::serve(Arc::clone(&app)));
     let telling = tokio::spawn(health::tell(Arc::clone(&app), config.clone()));
     let feeling = tokio::spawn(pulse::feel(Arc::clone(&app), address));
     let mut parts =
@@ -160,6 +161,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("board painter", painting).await;
     end("housekeeping", housekeeping).await;
     end("telling the hub", telling).await;
+    end("remote support", supporting).await;
     end("the pulse", feeling).await;
     stop_link(parts.linking).await;
     stop_content(parts.content).await;
@@ -359,7 +361,8 @@ impl Reloaded {
             (self.config.links_otherwise(&new), self.config.content != new.content);
         // What waits for a restart stays as it is until then.
         (self.config.hub, self.config.hub_proxy, self.config.hub_kbit_s) = (new.hub, new.hub_proxy, new.hub_kbit_s);
-        self.config.content = new.content;
+        (self.config.content, self.config.support) = (new.content, new.support);
+        app.follow(&self.config);
         if links_otherwise {
             stop_link(self.linking.take()).await;
             app.linked.forget();

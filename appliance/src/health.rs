@@ -6,29 +6,60 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use machiai_core::command::Command;
+use machiai_core::facts::PrintTrouble;
 use machiai_core::health::{Disk, HealthReported, Line, PrinterHealth, ScreenHealth};
 use machiai_core::ids::PrinterId;
+use tokio::sync::{Notify, oneshot};
 
 use crate::app::{App, Shared, Trouble};
 use crate::config::Config;
+use crate::surface::printer::Outcome;
 
 /// How often the box looks at itself.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// What came of the last attempt of each printer since the start.
+/// What came of the last attempt of each printer since the start, and test pages that somebody waits for.
 #[derive(Debug, Default)]
-pub(crate) struct Printers(Mutex<BTreeMap<PrinterId, PrinterHealth>>);
+pub(crate) struct Printers {
+    known: Mutex<BTreeMap<PrinterId, PrinterHealth>>,
+    tests: Mutex<Vec<TestPage>>,
+    /// Rings when a test page is wanted.
+    pub(crate) wanted: Notify,
+}
+
+/// A test page that somebody waits for.
+#[derive(Debug)]
+pub(crate) struct TestPage {
+    /// On which printer.
+    pub(crate) printer: PrinterId,
+    /// Who is told what came of it.
+    pub(crate) told: oneshot::Sender<Outcome>,
+}
 
 impl Printers {
     /// Notes what came of an attempt.
     pub(crate) fn note(&self, printer: &PrinterId, health: PrinterHealth) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(printer.clone(), health);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(printer.clone(), health);
     }
 
     /// Returns what came of a printer's last attempt.
     pub(crate) fn of(&self, printer: &PrinterId) -> PrinterHealth {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(printer).copied();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(printer).copied();
         known.unwrap_or(PrinterHealth::Untried)
+    }
+
+    /// Has a test page printed, after the tickets that wait already, and says what came of it.
+    pub(crate) async fn test(&self, printer: PrinterId) -> Outcome {
+        let (told, hears) = oneshot::channel();
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner).push(TestPage { printer, told });
+        self.wanted.notify_one();
+        // A daemon that stops lets the page go.
+        hears.await.unwrap_or(Outcome::Refused(PrintTrouble::Restarted))
+    }
+
+    /// Takes the test pages that are wanted.
+    pub(crate) fn take_tests(&self) -> Vec<TestPage> {
+        std::mem::take(&mut *self.tests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod calls;
 pub(crate) mod plain;
 pub(crate) mod program;
 pub(crate) mod settings;
+pub(crate) mod support;
 pub(crate) mod vendor;

@@ -15,7 +15,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             machiai::cli::say_error(&error);
-            ExitCode::from(if matches!(error, CliError::Config(_)) { BAD_CONFIGURATION } else { 1 })
+            ExitCode::from(if matches!(error, CliError::Config(_)) {
+                BAD_CONFIGURATION
+            } else if let CliError::Found { exit_status } = error {
+                exit_status
+            } else {
+                1
+            })
         }
     }
 }

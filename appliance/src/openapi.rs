@@ -3,9 +3,12 @@
 use utoipa::OpenApi;
 
 use crate::access::api as people;
-use crate::intake::{api, calls, program, settings, vendor};
+use crate::intake::{api, calls, program, settings, support, vendor};
 use crate::rehearsal;
-use crate::surface::{api as questions, board, calls as called, manager, notice, program as shown, report, vitals};
+use crate::surface::{
+    api as questions, board, calls as called, health, manager, notice, program as shown, report, support as supporting,
+    vitals,
+};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -41,6 +44,10 @@ use crate::surface::{api as questions, board, calls as called, manager, notice, 
         questions::qr_svg,
         questions::settings,
         questions::status,
+        health::health,
+        support::test,
+        support::answer,
+        supporting::orders,
         manager::manager,
         manager::preview,
         notice::preview,

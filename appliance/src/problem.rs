@@ -132,6 +132,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownItem
         | RefusalCode::UnknownContent
         | RefusalCode::UnknownCall
+        | RefusalCode::UnknownOrder
         | RefusalCode::UnknownReservation => StatusCode::NOT_FOUND,
         RefusalCode::BadSettings
         | RefusalCode::TooLong
@@ -164,6 +165,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::DeadlinePassed
         | RefusalCode::CallRunning
         | RefusalCode::CallNotRunning
+        | RefusalCode::OrderOver
         | RefusalCode::OutsideWindow => StatusCode::CONFLICT,
     }
 }

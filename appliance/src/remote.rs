@@ -1,8 +1,11 @@
 //! Commands of the command line: through the daemon where it runs, else on the journal itself.
 
+use std::collections::BTreeMap;
+
 use machiai_core::command::{Basis, Command};
 use machiai_core::facts::{Fact, Lang};
-use machiai_core::ids::DeviceId;
+use machiai_core::health::HealthReported;
+use machiai_core::ids::{DeviceId, PrinterId};
 use machiai_core::time::AtMs;
 use machiai_journal::OpenError;
 use machiai_panel::words::{Words, fill};
@@ -13,7 +16,10 @@ use crate::chance::Chance;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::daemon::{self, DaemonError};
+use crate::doctor::devices::PrinterRead;
+use crate::doctor::told::Daemon;
 use crate::gate::Gate;
+use crate::intake::support::TestAnswer;
 use crate::link::told::HubStatus;
 use crate::settings::Settings;
 
@@ -77,6 +83,46 @@ async fn post(config: &Config, path: &str, body: &impl serde::Serialize) -> Resu
     let title = body.get("title").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused");
     Err(CliError::Refused(title.to_owned()))
 }
+
+/// Asks the daemon how it does; none where it does not answer.
+pub(crate) async fn daemon(config: &Config) -> Option<Daemon> {
+    /// What is read of how it does, beside the rest.
+    #[derive(Deserialize)]
+    struct Vitals {
+        lacks: Option<String>,
+        #[serde(flatten)]
+        health: HealthReported,
+    }
+    let client = client().ok()?;
+    let ask = async |path: &str| {
+        let asked = client.get(format!("http://{}{path}", config.listen)).timeout(DAEMON_FOR);
+        asked.send().await.ok()?.bytes().await.ok()
+    };
+    let vitals: Vitals = serde_json::from_slice(&ask("/healthz?verbose").await?).ok()?;
+    let status: Status = serde_json::from_slice(&ask("/api/v1/status").await?).ok()?;
+    Some(Daemon { health: vitals.health, hub: status.hub, lacks: vitals.lacks })
+}
+
+/// Has the daemon print a test page on each of some printers.
+///
+/// # Errors
+/// [`CliError`]: it does not answer, or refuses.
+pub(crate) async fn test_pages(
+    config: &Config,
+    printers: Vec<PrinterId>,
+) -> Result<BTreeMap<PrinterId, PrinterRead>, CliError> {
+    let mut read = BTreeMap::new();
+    for printer in printers {
+        let answer = post(config, &format!("printers/{printer}/test"), &serde_json::json!({})).await?;
+        let answer: TestAnswer = serde_json::from_value(answer)
+            .map_err(|source| CliError::Work { what: "read the answer", source: source.into() })?;
+        read.insert(printer, PrinterRead::Tested(answer.into()));
+    }
+    Ok(read)
+}
+
+/// How long the daemon may take to say how it does, before it is taken for dead.
+const DAEMON_FOR: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What the command line reads of the daemon's status.
 #[derive(Deserialize)]

@@ -18,6 +18,7 @@ use machiai_core::program::{AIRING_KINDS, PROGRAM_KINDS};
 use machiai_core::queue::{Clinic, FOLD_VERSION, Taken};
 use machiai_core::refusal::Refusal;
 use machiai_core::standing::{STANDING_KINDS, Standing};
+use machiai_core::support::SUPPORT_KINDS;
 use machiai_core::time::{AtMs, Day};
 use machiai_journal::reader::Checkpoint;
 use machiai_journal::{
@@ -333,6 +334,7 @@ fn folded_anew(reader: &Reader, until: AtMs) -> Result<(Clinic, Vec<Envelope>), 
     add(reader.facts_of_kinds(&STANDING_KINDS)?);
     add(reader.facts_of_kinds(&PROGRAM_KINDS)?);
     add(reader.facts_of_kinds(&BOOKING_KINDS)?);
+    add(reader.facts_of_kinds(&SUPPORT_KINDS)?);
     let days = days_to_fold(reader, until)?;
     for day in &days {
         add(reader.facts_of_day(*day)?);

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod board;
 pub(crate) mod calls;
+pub(crate) mod health;
 pub(crate) mod manager;
 pub(crate) mod notice;
 pub(crate) mod pages;
@@ -12,4 +13,5 @@ pub(crate) mod program;
 pub(crate) mod report;
 pub(crate) mod screen;
 pub(crate) mod status_line;
+pub(crate) mod support;
 pub(crate) mod vitals;

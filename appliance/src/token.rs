@@ -43,6 +43,17 @@ impl Tokens {
         letters(digest.as_bytes().get(..N_LETTERS).unwrap_or_default())
     }
 
+    /// Returns the box's own mark under some bytes, in hexadecimal: nobody who lacks the secret can make it.
+    pub(crate) fn mark(&self, of: &[&[u8]]) -> String {
+        // A key of its own: no mark is a token, nor a token a mark.
+        let key = blake3::keyed_hash(&self.secret, b"machiai mark");
+        let mut hasher = blake3::Hasher::new_keyed(key.as_bytes());
+        for part in of {
+            hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()).update(part);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// Returns the digest of a visit's token, as it stands in facts.
     pub(crate) fn token_hash(&self, visit: VisitId) -> String {
         digest_of(&self.token(visit))

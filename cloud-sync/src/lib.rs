@@ -23,5 +23,6 @@ pub mod service;
 mod site;
 pub mod store;
 pub mod stream;
+pub mod support;
 mod wake;
 mod words;

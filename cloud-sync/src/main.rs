@@ -29,6 +29,7 @@ use machiai_hub::service::orders::{AddPause, EndPause, SetHours, show};
 use machiai_hub::store::Store;
 use machiai_hub::store::devices::Replaces;
 use machiai_hub::stream::routes::Streams;
+use machiai_hub::support::orders::{DrawKey, ListOrders, SendOrder, ShowOrder, Wanted};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -113,6 +114,12 @@ enum Action {
     /// Takes in what a hub before this one wrote for sites, which their boxes bring back: after a hub was built anew
     /// without a backup.
     Adopt(In<Adopt>),
+    /// Orders remote support, and shows what came of it.
+    Support {
+        /// What to do.
+        #[command(subcommand)]
+        work: SupportWork,
+    },
     /// Prints who signed in, tried to, and did what.
     Audit(In<ShowAudit>),
     /// Serves streams that anybody on this machine may use, for conformance tests.
@@ -206,6 +213,23 @@ enum OperatorWork {
     Remove(In<RemoveOperator>),
     /// Lists the accounts.
     List(Kept),
+}
+
+/// What is done about remote support.
+#[derive(Debug, Subcommand)]
+enum SupportWork {
+    /// Draws an operator's key into a file of the operator's, and prints what the boxes' configuration needs.
+    Key(DrawKey),
+    /// Signs an order where the operator works, and prints the document to be sent.
+    Sign(Wanted),
+    /// Signs an order and sends it to a site's box, which asks the clinic.
+    Order(In<Wanted>),
+    /// Sends an order that was signed elsewhere.
+    Send(In<SendOrder>),
+    /// Lists a site's orders, the newest first.
+    List(In<ListOrders>),
+    /// Shows what was ordered against what was done.
+    Show(In<ShowOrder>),
 }
 
 /// What is said of when the hub serves.
@@ -308,6 +332,7 @@ async fn carry_out(action: Action) -> Result<(), Box<dyn Error>> {
         Action::Calls(In { order, kept }) => say(&order.carry_out(&kept.open().await?, new_clock()?.now()).await?)?,
         Action::Service { work } => say(&service(work).await?)?,
         Action::Adopt(In { order, kept }) => say(&order.carry_out(&kept.open().await?, new_clock()?.now()).await?)?,
+        Action::Support { work } => say(&support(work).await?)?,
         Action::Audit(In { order, kept }) => say(&order.carry_out(&kept.open().await?).await?)?,
         Action::Streams(OpenStreams { listen, store, together, long_poll_ms }) => {
             let how = (Duration::from_millis(long_poll_ms), together.nodes());
@@ -331,6 +356,20 @@ async fn service(work: ServiceWork) -> Result<String, Box<dyn Error>> {
         ServiceWork::Pause(In { order, kept }) => order.carry_out(&kept.open().await?, new_clock()?.now()).await,
         ServiceWork::Resume(In { order, kept }) => order.carry_out(&kept.open().await?).await,
         ServiceWork::Show(kept) => Ok(show(&kept.open().await?.service().await?)),
+    }
+}
+
+async fn support(work: SupportWork) -> Result<String, Box<dyn Error>> {
+    match work {
+        SupportWork::Key(order) => order.carry_out(),
+        SupportWork::Sign(order) => order.sign(new_clock()?.now()),
+        SupportWork::Order(In { order, kept }) => {
+            let (publisher, now) = kept.publisher().await?;
+            order.carry_out(&kept.open().await?, (&publisher, now)).await
+        }
+        SupportWork::Send(In { order, kept }) => order.carry_out(&kept.open().await?, &kept.publisher().await?.0).await,
+        SupportWork::List(In { order, kept }) => order.carry_out(&kept.publisher().await?.0).await,
+        SupportWork::Show(In { order, kept }) => order.carry_out(&kept.publisher().await?.0).await,
     }
 }
 

@@ -19,6 +19,8 @@ use machiai_core::program::table::Table;
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::{Refusal, RefusalCode};
 use machiai_core::settings::Hours;
+use machiai_core::support::decide::SupportCommand;
+use machiai_core::support::{Ordered, SupportOrdered};
 use machiai_core::time::AtMs;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
@@ -145,6 +147,22 @@ impl Publisher {
     /// [`PublishError`].
     pub async fn outlook(&self, site: SiteId, at: AtMs) -> Result<Outlook, PublishError> {
         self.read(site, |clinic| outlook(clinic, at)).await
+    }
+
+    /// Sends an order of remote support to a site's box, signed elsewhere.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub async fn support(&self, site: SiteId, order: &SupportOrdered) -> Result<(), PublishError> {
+        self.ask(site, &Command::Support { command: SupportCommand::Order { order: order.clone() } }).await
+    }
+
+    /// Returns a site's orders of remote support, and what came of them.
+    ///
+    /// # Errors
+    /// [`PublishError`].
+    pub async fn supported(&self, site: SiteId) -> Result<Vec<Ordered>, PublishError> {
+        self.read(site, |clinic| clinic.support.orders.values().cloned().collect()).await
     }
 
     /// Asks something of a site's clinic as it stands here.

@@ -65,6 +65,8 @@ async function look() {
       if (isOver) return;
       draw();
       tellOthers(before);
+      // What stands beside the queue looks as well.
+      document.dispatchEvent(new Event('fresh'));
     } catch {
       line(false);
     }
@@ -565,7 +567,7 @@ function openPerson() {
   return menu(me?.person?.name ?? say('nobody_here'), '', [
     ...others.map((staff) => [say('switch_to', staff), () => askPin(staff)]), to('sign_in_page', '/sign-in'),
     root ? [say('again'), rehearse] : to('rehearse', `/rehearsal/desk${location.search}`),
-    to('to_program', '/desk/program'), to('to_calls', '/desk/calls'), to('to_report', '/report'), ...(isManager ? [to('to_manager', '/manager'), to('to_people', '/people')] : []),
+    to('to_program', '/desk/program'), to('to_calls', '/desk/calls'), to('to_report', '/report'), to('to_health', '/desk/health'), ...(isManager ? [to('to_manager', '/manager'), to('to_people', '/people')] : []),
   ]);
 }
 function askPin(staff) {

@@ -12,6 +12,7 @@ use crate::ids::{DeviceId, FactId, Label, LineNo, Number, PlaceId, RoomId, Sessi
 use crate::people::{DeviceKind, Means, Staff};
 use crate::program::decide::ProgramCommand;
 use crate::seal::Sealed;
+use crate::support::decide::SupportCommand;
 use crate::time::AtMs;
 
 /// A ticket asked for.
@@ -306,6 +307,11 @@ pub enum Command {
     NoteHealth {
         /// How.
         report: HealthReported,
+    },
+    /// Does something about remote support.
+    Support {
+        /// What.
+        command: SupportCommand,
     },
     /// Signs everybody out everywhere.
     EndSignIns,

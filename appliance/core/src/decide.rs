@@ -27,6 +27,7 @@ use crate::queue::Clinic;
 use crate::queue::visit::{State, Visit};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::settings::Line;
+use crate::support;
 use crate::time::{AtMs, HOUR_MS};
 
 pub use people::may_pair;
@@ -178,6 +179,10 @@ fn decide_today(
         }
         Command::NoteProgram { facts } => note_program(facts),
         Command::NoteHealth { report } => Ok(vec![Draft::of_site(Fact::HealthReported(report.clone()))]),
+        Command::Support { command } => {
+            let facts = support::decide::decide(&clinic.support, command, context.now)?;
+            Ok(facts.into_iter().map(Draft::of_site).collect())
+        }
         Command::EndSignIns => Ok(vec![Draft::of_site(Fact::SignInsEnded)]),
     }
 }
@@ -305,6 +310,7 @@ const fn asks_for_day(command: &Command) -> Option<Asked> {
         | Command::Program { .. }
         | Command::NoteProgram { .. }
         | Command::NoteHealth { .. }
+        | Command::Support { .. }
         | Command::EndSignIns => None,
     }
 }

@@ -24,6 +24,7 @@ use crate::program::table::{
 };
 use crate::seal::Sealed;
 use crate::settings::{Hours, Line, Printer, Room, Rules, Site};
+use crate::support::{SupportAnswered, SupportBegun, SupportOrdered, SupportReported};
 use crate::time::{AtMs, Day};
 
 /// What happened. In JSON: `"kind"` names it and `"body"` holds its fields.
@@ -194,6 +195,15 @@ pub enum Fact {
     TariffSet(TariffSet),
     /// The vendor of the video product told what it saw of a call.
     CallWitnessed(CallWitnessed),
+
+    /// An operator ordered something of the box, as the signed text says.
+    SupportOrdered(SupportOrdered),
+    /// The clinic said something to an order.
+    SupportAnswered(SupportAnswered),
+    /// The box began to carry an order out; without a report nobody knows how it ended.
+    SupportBegun(SupportBegun),
+    /// The box told what came of an order.
+    SupportReported(SupportReported),
 
     /// A kind that this version does not know: kept and passed on by its bytes.
     #[serde(skip)]

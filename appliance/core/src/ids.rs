@@ -91,6 +91,11 @@ random_id!(
     "32-figure key id"
 );
 random_id!(
+    /// One order of remote support, drawn at random by whoever signs it: it is carried out once.
+    OrderId,
+    "32-figure order id"
+);
+random_id!(
     /// One start of the machine: durations between two facts of the same boot come from `mono_ms`.
     BootId,
     "32-figure boot id"

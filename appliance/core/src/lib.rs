@@ -29,6 +29,7 @@ pub mod seal;
 pub mod settings;
 pub mod speech;
 pub mod standing;
+pub mod support;
 pub mod ticket;
 pub mod time;
 pub mod view;

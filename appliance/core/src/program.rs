@@ -302,6 +302,10 @@ impl Program {
             | Fact::RecordingMarked(_)
             | Fact::TariffSet(_)
             | Fact::CallWitnessed(_)
+            | Fact::SupportOrdered(_)
+            | Fact::SupportAnswered(_)
+            | Fact::SupportBegun(_)
+            | Fact::SupportReported(_)
             | Fact::Unknown(_) => {}
         }
     }

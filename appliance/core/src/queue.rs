@@ -23,6 +23,7 @@ use crate::program::aired::Aired;
 use crate::queue::line::LineDay;
 use crate::queue::visit::{OPEN_STATES, State, Visit};
 use crate::standing::Standing;
+use crate::support::Support;
 use crate::time::{AtMs, Day};
 
 /// Version of this fold: a checkpoint written by another is not used.
@@ -163,6 +164,8 @@ pub struct Clinic {
     pub aired: BTreeMap<PlaceId, Aired>,
     /// The consultation calls that run.
     pub calls: OpenCalls,
+    /// What support was ordered, and what came of it.
+    pub support: Support,
     /// Who changed the settings last, so that nobody overwrites what they have not seen.
     pub last_set: Option<LastSet>,
     /// The business day; none before the first.

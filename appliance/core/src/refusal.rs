@@ -117,6 +117,10 @@ codes! {
     UnknownReservation = "unknown_reservation",
     /// The connection is too far from the reservation's start to belong to it.
     OutsideWindow = "outside_window",
+    /// No such order of remote support.
+    UnknownOrder = "unknown_order",
+    /// The order of remote support is over, or was answered already.
+    OrderOver = "order_over",
     /// The time that is told is still to come.
     FromTheFuture = "from_the_future",
 }

@@ -159,6 +159,10 @@ impl Standing {
             | Fact::RecordingMarked(_)
             | Fact::TariffSet(_)
             | Fact::CallWitnessed(_)
+            | Fact::SupportOrdered(_)
+            | Fact::SupportAnswered(_)
+            | Fact::SupportBegun(_)
+            | Fact::SupportReported(_)
             | Fact::Unknown(_) => {}
         }
     }

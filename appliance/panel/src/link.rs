@@ -141,6 +141,8 @@ pub enum ToScreen {
         /// What is said, in this order; nothing is the chime alone.
         speech: Speech,
     },
+    /// It ends, and is started anew by whoever keeps it.
+    Restart,
     /// What was announced need not be heard any more, as far as it has not been.
     Hush {
         /// Which.
@@ -357,6 +359,7 @@ mod tests {
             ToScreen::Cover { with: Cover::Dark },
             ToScreen::Cover { with: Cover::Drawn { svg: drawing("<svg/>") } },
             ToScreen::Clear,
+            ToScreen::Restart,
             ToScreen::Announce { id: 1, speech: Speech::default() },
             ToScreen::Announce { id: 2, speech: Speech::of(&[spoken("七番のかた、\nどうぞ。")]) },
             ToScreen::Hush { id: 2 },

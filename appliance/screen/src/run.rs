@@ -71,6 +71,9 @@ pub enum ScreenError {
     /// The system gives no thread.
     #[error("cannot start a thread")]
     Thread(#[source] std::io::Error),
+    /// Somebody wants it to start anew.
+    #[error("it was told to start anew")]
+    StartsAnew,
     /// The output failed while it ran.
     #[error("the output failed: {what}")]
     Failed {
@@ -202,6 +205,7 @@ impl Screen {
                 self.output.hush(id);
                 Ok(())
             }
+            Heard::Said(ToScreen::Restart) => Err(ScreenError::StartsAnew),
             Heard::Said(ToScreen::Clear) => {
                 self.playout.replace_all();
                 Ok(())

@@ -56,6 +56,8 @@ fn need_to_read(route: &str, path: &str) -> Need {
         "/api/v1/visits/{visit}/ticket.svg" | "/api/v1/visits/{visit}/qr.svg" => Need::KioskOrDesk,
         "/api/v1/staff" | "/api/v1/devices" | "/api/v1/manager" => Need::Manager,
         "/livez" | "/readyz" | "/healthz" | "/metrics" => Need::Manager,
+        // Each look asks the network: it is for whoever is known by name.
+        "/api/v1/health" => Need::Person,
         _ => Need::Desk,
     }
 }
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_each_request_needs() {
-        let rows: [(Method, &str, &str, Need); 26] = [
+        let rows: [(Method, &str, &str, Need); 31] = [
             (GET, "/pair", "/pair", Need::Nothing),
             (POST, "/pair", "/pair", Need::Nothing),
             (GET, "/trust", "/trust", Need::Nothing),
@@ -155,6 +157,11 @@ mod tests {
             (GET, "/api/v1/desk", "/api/v1/desk", Need::Desk),
             (GET, "/api/v1/staff", "/api/v1/staff", Need::Manager),
             (GET, "/metrics", "/metrics", Need::Manager),
+            (GET, "/desk/health", "/desk/health", Need::Desk),
+            (GET, "/api/v1/health", "/api/v1/health", Need::Person),
+            (GET, "/api/v1/support", "/api/v1/support", Need::Desk),
+            (POST, "/api/v1/support/{asked}/{said}", "/api/v1/support/a-1/yes", Need::Person),
+            (POST, "/api/v1/printers/{printer}/test", "/api/v1/printers/kiosk/test", Need::Person),
             (POST, "/api/v1/settings", "/api/v1/settings", Need::Manager),
             (POST, "/api/v1/settings/anything/new", "/api/v1/settings/anything/new", Need::Manager),
             (POST, "/api/v1/program/notice/preview", "/api/v1/program/notice/preview", Need::Person),

@@ -2,6 +2,7 @@
 //! what paired devices and people signed in may do.
 
 mod clinic;
+mod support;
 
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse as _;

@@ -129,6 +129,10 @@ impl Fetcher {
             return;
         }
         while self.waits(LOOK_EVERY) {
+            if self.app.contents.take_pull() {
+                (self.n_broken, self.rests_until) = (0, Duration::ZERO);
+                self.held.clear();
+            }
             // Looked at first: what goes from here to the store meanwhile is seen there.
             let has_whole = self.has_whole();
             let missing = self.missing();

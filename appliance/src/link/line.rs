@@ -119,6 +119,11 @@ fn is_somebody_else(cause: &(dyn Error + 'static)) -> bool {
     }
 }
 
+/// Returns what TLS said where a line failed because of it; nothing of whose line it is.
+pub(crate) fn tls_trouble(cause: &(dyn Error + 'static)) -> Option<String> {
+    tls_of(cause).map(ToString::to_string)
+}
+
 /// Finds what TLS said among the causes of an error.
 fn tls_of<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(said) = cause.downcast_ref() {

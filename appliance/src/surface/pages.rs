@@ -26,7 +26,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 22] = [
+const FILES: [File; 25] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
@@ -38,6 +38,7 @@ const FILES: [File; 22] = [
     ("report.html", HTML, include_bytes!("../../../kiosk-assets/pages/report.html")),
     ("calls.html", HTML, include_bytes!("../../../kiosk-assets/pages/calls.html")),
     ("call.html", HTML, include_bytes!("../../../kiosk-assets/pages/call.html")),
+    ("health.html", HTML, include_bytes!("../../../kiosk-assets/pages/health.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("fonts.css", CSS, include_bytes!("../../../kiosk-assets/pages/fonts.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
@@ -48,6 +49,8 @@ const FILES: [File; 22] = [
     ("manager.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/manager.js")),
     ("calls.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/calls.js")),
     ("call.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/call.js")),
+    ("health.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/health.js")),
+    ("support.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/support.js")),
     ("report.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/report.js")),
 ];
 
@@ -67,6 +70,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(desk_routes())
         .route("/desk/program", get(program))
         .route("/desk/calls", get(async |State(app), headers| page(&app, &headers, "calls.html")))
+        .route("/desk/health", get(async |State(app), headers| page(&app, &headers, "health.html")))
         .route("/call", get(async |State(app), headers| page(&app, &headers, "call.html")))
         .route("/kiosk", get(kiosk))
         .route("/kiosk/number", get(number))

@@ -4,21 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use machiai_core::command::Command;
-use machiai_core::facts::{PrintBegun, PrintOutcome, PrintTrouble};
+use machiai_core::facts::{Lang, PrintBegun, PrintOutcome, PrintTrouble};
 use machiai_core::health::PrinterHealth;
-use machiai_core::ids::{PrinterId, VisitId};
-use machiai_core::settings::Printer;
+use machiai_core::ids::{Label, PrinterId, VisitId};
+use machiai_core::settings::{Printer, Text};
 use machiai_core::ticket::ticket;
-use machiai_panel::Paper;
+use machiai_core::view::{NumberFace, TicketView, Wait};
 use machiai_panel::dots::Dots;
+use machiai_panel::{Panel, Paper};
+use tokio::sync::oneshot;
 
 use crate::answer::added;
 use crate::app::{App, Shared};
 use crate::gate::GateError;
+use crate::health::TestPage;
 use crate::surface::printer::address::Address;
 use crate::surface::printer::clock::{Monotonic, RealTime};
 use crate::surface::printer::profile::Profile;
@@ -38,8 +41,16 @@ pub(crate) struct Paperwork {
 
 struct Worker {
     settings: Printer,
-    jobs: SyncSender<PrintBegun>,
+    jobs: SyncSender<Work>,
     thread: JoinHandle<()>,
+}
+
+/// What a printer is given to do.
+enum Work {
+    /// A ticket, whose end is written down.
+    Ticket(PrintBegun),
+    /// A test page, which is no ticket: whoever wants it is told.
+    Test(oneshot::Sender<Outcome>),
 }
 
 /// Watches for attempts that have begun and hands each to its printer, until the app stops.
@@ -56,6 +67,7 @@ pub(crate) async fn run(app: Shared, left: Vec<PrintBegun>) -> Paperwork {
         paperwork.hand_out(&app);
         tokio::select! {
             () = app.stop.cancelled() => return paperwork,
+            () = app.printers.wanted.notified() => {}
             changed = changes.changed() => if changed.is_err() { return paperwork },
         }
     }
@@ -63,6 +75,13 @@ pub(crate) async fn run(app: Shared, left: Vec<PrintBegun>) -> Paperwork {
 
 impl Paperwork {
     fn hand_out(&mut self, app: &Shared) {
+        for TestPage { printer, told } in app.printers.take_tests() {
+            let settings = app.gate.read(|clinic| clinic.standing.printers.get(&printer).cloned());
+            let handed = settings.map(|settings| self.worker(app, &settings).jobs.try_send(Work::Test(told)));
+            if !matches!(handed, Some(Ok(()))) {
+                tracing::warn!(%printer, "no test page: there is no such printer, or too much waits for it");
+            }
+        }
         let (begun, printers) = app.gate.read(|clinic| {
             let begun: Vec<PrintBegun> = clinic.printing.values().cloned().collect();
             let of_them = |printer: &&Printer| begun.iter().any(|begun| begun.printer == printer.printer);
@@ -79,7 +98,7 @@ impl Paperwork {
                 continue;
             };
             let worker = self.worker(app, settings);
-            if let Err(TrySendError::Full(begun) | TrySendError::Disconnected(begun)) = worker.jobs.try_send(begun) {
+            if worker.jobs.try_send(Work::Ticket(begun.clone())).is_err() {
                 finish(app, &begun, Outcome::Refused(PrintTrouble::Stalled));
             }
         }
@@ -113,23 +132,37 @@ impl Paperwork {
 }
 
 /// One printer's thread: a job after the other.
-fn work(app: &App, settings: &Printer, jobs: &Receiver<PrintBegun>, mut last: Option<Outcome>) {
+fn work(app: &App, settings: &Printer, jobs: &Receiver<Work>, mut last: Option<Outcome>) {
     let clock = RealTime::start();
-    while let Ok(begun) = jobs.recv() {
+    while let Ok(work) = jobs.recv() {
         if app.stop.is_cancelled() {
-            finish(app, &begun, Outcome::Refused(PrintTrouble::Restarted));
+            if let Work::Ticket(begun) = work {
+                finish(app, &begun, Outcome::Refused(PrintTrouble::Restarted));
+            }
             continue;
         }
-        let outcome = carry_out(app, settings, &begun, &clock, last);
+        let view = match &work {
+            Work::Ticket(begun) => view_of(app, begun),
+            Work::Test(_) => Some(app.gate.read(|clinic| test_page(&clinic.standing.site.name))),
+        };
+        let outcome = carry_out((&app.panel, settings), view.as_ref(), &clock, last);
         last = outcome.told_next(last);
-        finish(app, &begun, outcome);
+        match work {
+            Work::Ticket(begun) => finish(app, &begun, outcome),
+            Work::Test(told) => {
+                note(app, &settings.printer, outcome);
+                if told.send(outcome).is_err() {
+                    tracing::debug!("nobody waits for the test page any more");
+                }
+            }
+        }
     }
 }
 
-fn carry_out(
-    app: &App,
-    settings: &Printer,
-    begun: &PrintBegun,
+/// Prints what there is to be printed.
+pub(crate) fn carry_out(
+    (panel, settings): (&Panel, &Printer),
+    view: Option<&TicketView>,
     clock: &dyn Monotonic,
     last: Option<Outcome>,
 ) -> Outcome {
@@ -137,18 +170,50 @@ fn carry_out(
     let Ok(address) = settings.address.parse::<Address>() else {
         return Outcome::Refused(PrintTrouble::Unreachable);
     };
-    let Some(dots) = draw(app, begun, profile) else { return Outcome::Refused(PrintTrouble::NotDrawn) };
+    let Some(dots) = view.and_then(|view| draw(panel, view, profile)) else {
+        return Outcome::Refused(PrintTrouble::NotDrawn);
+    };
     let job = Job { profile, dots: &dots, last };
     print(&mut *address.transport(), &job, &Limits::USUAL, clock)
 }
 
-/// Draws the ticket of an attempt; none when there is no such visit any more or it cannot be drawn.
-fn draw(app: &App, begun: &PrintBegun, profile: &Profile) -> Option<Dots> {
+/// Returns the ticket of an attempt; none when there is no such visit any more.
+fn view_of(app: &App, begun: &PrintBegun) -> Option<TicketView> {
     let (now, _) = app.gate.clock.now();
-    let view =
-        app.gate.read(|clinic| ticket(clinic, begun.visit, now, begun.reprint, added(app, clinic, begun.visit)))?;
+    app.gate.read(|clinic| ticket(clinic, begun.visit, now, begun.reprint, added(app, clinic, begun.visit)))
+}
+
+/// Returns what a test page shows: the paper of a ticket, marked as practice, with nobody's number.
+pub(crate) fn test_page(clinic: &Text) -> TicketView {
+    let line =
+        Text { ja: "プリンターの試し印刷".to_owned(), en: Some("Test page".to_owned()), ..Text::default() };
+    TicketView {
+        visit: VisitId::from_bytes([0; 16]),
+        clinic: clinic.clone(),
+        day: None,
+        era_years: false,
+        session: None,
+        line,
+        label: Label("TEST".to_owned()),
+        face: NumberFace::Letters,
+        taken: None,
+        n_ahead: 0,
+        n_ahead_not_arrived: 0,
+        wait: Wait::Unknown,
+        url: None,
+        family: None,
+        lang: Lang::Ja,
+        text_call: false,
+        name: None,
+        reprinted: None,
+        rehearsal: true,
+    }
+}
+
+/// Draws a ticket; none when it cannot be drawn.
+fn draw(panel: &Panel, view: &TicketView, profile: &Profile) -> Option<Dots> {
     let paper = Paper::of_dots(profile.dots)?;
-    match app.panel.ticket_dots(&view, paper) {
+    match panel.ticket_dots(view, paper) {
         Ok(dots) => Some(dots),
         Err(cause) => {
             tracing::warn!(error = %cause, "cannot draw a ticket");
@@ -159,9 +224,7 @@ fn draw(app: &App, begun: &PrintBegun, profile: &Profile) -> Option<Dots> {
 
 /// Writes down how an attempt ended; asked again while the disk is full, because paper cannot be taken back.
 fn finish(app: &App, begun: &PrintBegun, outcome: Outcome) {
-    if let Some(health) = PrinterHealth::after(outcome.outcome(), outcome.trouble()) {
-        app.printers.note(&begun.printer, health);
-    }
+    note(app, &begun.printer, outcome);
     let command = Command::EndPrint {
         visit: begun.visit,
         attempt: begun.attempt,
@@ -174,5 +237,12 @@ fn finish(app: &App, begun: &PrintBegun, outcome: Outcome) {
     match app.gate.ask_waiting(&app.own_device, command) {
         Ok(_) | Err(GateError::Refused(_)) => {}
         Err(cause) => tracing::warn!(error = %cause, "end of a print is not written down, the next start says so"),
+    }
+}
+
+/// Notes how a printer does, by what came of an attempt.
+fn note(app: &App, printer: &PrinterId, outcome: Outcome) {
+    if let Some(health) = PrinterHealth::after(outcome.outcome(), outcome.trouble()) {
+        app.printers.note(printer, health);
     }
 }

@@ -5,7 +5,7 @@ mod airing;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -19,6 +19,7 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::board;
@@ -53,8 +54,8 @@ pub(crate) struct Screens(Mutex<BTreeMap<PlaceId, Known>>);
 /// A monitor that was heard of since the start.
 #[derive(Clone, Debug)]
 enum Known {
-    /// It is connected.
-    Here(ScreenState),
+    /// It is connected, and can be told to start anew.
+    Here(ScreenState, Arc<Notify>),
     /// It is not, and why where it said so.
     Gone(Option<String>),
 }
@@ -79,7 +80,7 @@ impl Screens {
     pub(crate) fn now(&self) -> BTreeMap<PlaceId, ScreenState> {
         self.with(|screens| {
             let here = screens.iter().filter_map(|(at, known)| match known {
-                Known::Here(state) => Some((at.clone(), state.clone())),
+                Known::Here(state, _) => Some((at.clone(), state.clone())),
                 Known::Gone(_) => None,
             });
             here.collect()
@@ -90,7 +91,7 @@ impl Screens {
     pub(crate) fn gone(&self) -> BTreeMap<PlaceId, Option<String>> {
         self.with(|screens| {
             let gone = screens.iter().filter_map(|(at, known)| match known {
-                Known::Here(_) => None,
+                Known::Here(..) => None,
                 Known::Gone(why) => Some((at.clone(), why.clone())),
             });
             gone.collect()
@@ -100,10 +101,29 @@ impl Screens {
     /// Whether a monitor of which was heard since the start is not connected, or dark.
     pub(crate) fn lack_one(&self) -> bool {
         let is_missed = |known: &Known| match known {
-            Known::Here(state) => state.seen == Seen::Dark,
+            Known::Here(state, _) => state.seen == Seen::Dark,
             Known::Gone(_) => true,
         };
         self.with(|screens| screens.values().any(is_missed))
+    }
+
+    /// Tells a monitor's screen to start anew; returns by what its connection is known, if there is one.
+    pub(crate) fn restart(&self, monitor: &PlaceId) -> Option<Arc<Notify>> {
+        self.with(|screens| match screens.get(monitor) {
+            Some(Known::Here(_, restart)) => {
+                restart.notify_one();
+                Some(Arc::clone(restart))
+            }
+            Some(Known::Gone(_)) | None => None,
+        })
+    }
+
+    /// Whether a monitor's screen is connected by another connection than one before.
+    pub(crate) fn is_back(&self, monitor: &PlaceId, before: &Arc<Notify>) -> bool {
+        self.with(|screens| match screens.get(monitor) {
+            Some(Known::Here(_, now)) => !Arc::ptr_eq(now, before),
+            Some(Known::Gone(_)) | None => false,
+        })
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<PlaceId, Known>) -> T) -> T {
@@ -199,18 +219,18 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     let hello = tokio::time::timeout(HELLO_WITHIN, from.next()).await.map_err(|_late| TalkError::NoHello)??;
     let Some(said) = hello else { return Err(TalkError::NoHello) };
     let (monitor, state) = match said {
-        FromScreen::Hello { monitor, layout, decoding } => (
-            monitor,
-            Known::Here(ScreenState { layout, n_frames: 0, voices: Vec::new(), decoding, seen: Seen::Unknown }),
-        ),
+        FromScreen::Hello { monitor, layout, decoding } => {
+            let state = ScreenState { layout, n_frames: 0, voices: Vec::new(), decoding, seen: Seen::Unknown };
+            (monitor, Known::Here(state, Arc::default()))
+        }
         FromScreen::Fails { monitor, why } => (monitor, Known::Gone(Some(why.chars().take(MOST_WHY_CHARS).collect()))),
         FromScreen::Alive { .. } | FromScreen::Begun { .. } | FromScreen::Shown { .. } | FromScreen::Ended { .. } => {
             return Err(TalkError::NoHello);
         }
     };
     let monitor: PlaceId = monitor.parse().map_err(|_bad| TalkError::NoHello)?;
-    let layout = match &state {
-        Known::Here(state) => state.layout,
+    let (layout, restart) = match &state {
+        Known::Here(state, restart) => (state.layout, Arc::clone(restart)),
         Known::Gone(why) => {
             tracing::warn!(%monitor, why, "a screen can show nothing");
             return take_place(&app.screens, monitor, state);
@@ -222,7 +242,7 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     tracing::info!(monitor = %place.monitor, "a screen is connected");
     let mut airing = Airing::begin(app, place.monitor.clone(), layout);
     let mut wires = Wires { from, to };
-    let ended = show(&place, layout, &mut airing, &mut wires).await;
+    let ended = show((&place, &restart), layout, &mut airing, &mut wires).await;
     airing.end(if app.stop.is_cancelled() { Cut::Stopped } else { Cut::ScreenGone }).await;
     ended
 }
@@ -234,7 +254,12 @@ struct Wires {
 }
 
 /// Tells a screen what to show until it goes or the app stops.
-async fn show(place: &Place<'_>, layout: Layout, airing: &mut Airing<'_>, wires: &mut Wires) -> Result<(), TalkError> {
+async fn show(
+    (place, restart): (&Place<'_>, &Notify),
+    layout: Layout,
+    airing: &mut Airing<'_>,
+    wires: &mut Wires,
+) -> Result<(), TalkError> {
     let app = place.app;
     let mut frames = board::frames(app, layout.into());
     let mut changes = app.gate.changes();
@@ -251,6 +276,7 @@ async fn show(place: &Place<'_>, layout: Layout, airing: &mut Airing<'_>, wires:
             () = tokio::time::sleep(airing.look_again_in()) => {}
             changed = changes.changed() => changed.map_err(|_none| TalkError::NoFrames)?,
             () = &mut silence => return Err(TalkError::Silent),
+            () = restart.notified() => return say(&mut wires.to, &ToScreen::Restart).await,
             changed = frames.changed() => {
                 changed.map_err(|_none| TalkError::NoFrames)?;
                 let (now, _) = app.gate.clock.now();
@@ -277,7 +303,7 @@ async fn show(place: &Place<'_>, layout: Layout, airing: &mut Airing<'_>, wires:
 /// Takes note of a monitor, unless its place is taken or there are too many.
 fn take_place(screens: &Screens, monitor: PlaceId, state: Known) -> Result<(), TalkError> {
     screens.with(|all| {
-        let is_taken = matches!(all.get(&monitor), Some(Known::Here(_)));
+        let is_taken = matches!(all.get(&monitor), Some(Known::Here(..)));
         let is_new = !all.contains_key(&monitor);
         if is_taken || (is_new && all.len() >= MOST_SCREENS) {
             return Err(TalkError::NoPlace);
@@ -290,7 +316,7 @@ fn take_place(screens: &Screens, monitor: PlaceId, state: Known) -> Result<(), T
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
         FromScreen::Alive { n_frames, voices, seen } => place.app.screens.with(|screens| {
-            if let Some(Known::Here(state)) = screens.get_mut(&place.monitor) {
+            if let Some(Known::Here(state, _)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
                 state.voices.clone_from(voices);
                 state.seen = *seen;
@@ -402,7 +428,9 @@ mod tests {
             }
             ToScreen::Hush { id } => format!("hush {id}"),
             ToScreen::Board { svg, .. } => svg,
-            ToScreen::Cue { .. } | ToScreen::Clear | ToScreen::Uncover | ToScreen::Cover { .. } => "else".to_owned(),
+            ToScreen::Cue { .. } | ToScreen::Clear | ToScreen::Uncover | ToScreen::Cover { .. } | ToScreen::Restart => {
+                "else".to_owned()
+            }
         });
         said.collect::<Vec<_>>().join(", ")
     }

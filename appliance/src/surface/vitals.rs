@@ -51,7 +51,7 @@ pub(crate) async fn readyz(State(app): State<Shared>) -> Response {
 }
 
 /// Returns why no command can be kept; nothing while they can. Devices that are away do not count.
-async fn lack(app: &App) -> Option<String> {
+pub(crate) async fn lack(app: &App) -> Option<String> {
     if let Err(stall) = pulse::writer(app, pulse::PATIENCE).await {
         return Some(with_causes(&stall));
     }

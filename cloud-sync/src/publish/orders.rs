@@ -219,7 +219,7 @@ impl HoursOrder {
 }
 
 /// Reads a document's file: JSON where it begins with a brace, and TOML else.
-fn read_document<T: DeserializeOwned>(path: &Path) -> Result<T, Box<dyn Error>> {
+pub(crate) fn read_document<T: DeserializeOwned>(path: &Path) -> Result<T, Box<dyn Error>> {
     let cannot = |cause: &dyn Error| format!("cannot read {}: {cause}", path.display());
     let n_bytes = std::fs::metadata(path).map_err(|cause| cannot(&cause))?.len();
     if n_bytes > MAX_DOCUMENT_BYTES {

@@ -232,3 +232,60 @@ fn hours_and_pauses_are_said_shown_and_taken_back_and_nonsense_is_refused() {
     assert_eq!(said(&["service", "resume", "--from", "2099-12-01T02:00"], &state), "hours 06:00-24:00");
     assert_eq!(said(&["service", "hours", "always"], &state), "hours always");
 }
+
+#[test]
+fn an_operator_orders_support_with_a_key_that_the_hub_never_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("hub");
+    let key = folder.path().join("yamada.pem");
+    let key = key.to_str().unwrap();
+    let alone = |arguments: &[&str]| Command::new(env!("CARGO_BIN_EXE_machiai-hub")).args(arguments).output().unwrap();
+    let drawn = alone(&["support", "key", key]);
+    assert!(drawn.status.success());
+    let drawn = String::from_utf8(drawn.stdout).unwrap();
+    assert!(drawn.starts_with("[[support.operators]]\n") && drawn.contains("\nkey = \""), "{drawn}");
+    assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!alone(&["support", "key", key]).status.success(), "a key was drawn over another");
+
+    said(&["site", "add", "1001"], &state);
+    let wanted = ["1001", "--key", key, "--do", "test-page", "--why", "紙が出ない"];
+    let with = |verb: &'static str, more: &[&'static str]| [&["support", verb][..], &wanted[..], more].concat();
+    for (more, why) in [
+        (&["--purpose", "printer"][..], "--printer is missing"),
+        (&["--purpose", "checkup", "--printer", "kiosk"][..], "its purpose does not ask for it"),
+        (&["--purpose", "printer", "--printer", "kiosk", "--minutes", "1441"][..], "longer than a day"),
+        (&["--purpose", "printer", "--printer", "kiosk", "--from", "2026-01-01T10:00"][..], "its time is over"),
+    ] {
+        let refused = done(&with("order", more), &state);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && told.contains(why), "{more:?}: {told}");
+    }
+    assert_eq!(said(&["support", "list", "1001"], &state), "");
+
+    let good = ["--purpose", "printer", "--printer", "kiosk"];
+    let sent = said(&with("order", &good), &state);
+    assert!(sent.ends_with("sent to site 1001: the clinic is asked"), "{sent}");
+    // Signed where the key is, and sent from where it is not.
+    let signed = alone(&with("sign", &good));
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    let document = folder.path().join("order.json");
+    File::create(&document).unwrap().write_all(&signed.stdout).unwrap();
+    said(&["support", "send", "1001", document.to_str().unwrap()], &state);
+    let listed = said(&["support", "list", "1001"], &state);
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.lines().all(|line| line.contains("test_page for printer") && line.ends_with("has not answered")));
+    let id = listed.split_whitespace().next().unwrap();
+    let shown = said(&["support", "show", "1001", id], &state);
+    assert!(shown.contains("ordered    {\"order\":\"") && shown.contains("紙が出ない"), "{shown}");
+    assert!(!done(&["support", "show", "1001", &"0".repeat(32)], &state).status.success());
+    let audit = said(&["audit"], &state);
+    assert_eq!(audit.matches("console support_ordered site 1001").count(), 2, "{audit}");
+
+    // Nothing of the private half lies with the hub.
+    let pem = std::fs::read_to_string(key).unwrap();
+    let secret = pem.lines().nth(1).unwrap().as_bytes().to_vec();
+    for file in std::fs::read_dir(&state).unwrap().map(|file| file.unwrap().path()).filter(|file| file.is_file()) {
+        let bytes = std::fs::read(&file).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|at| at == secret), "{}", file.display());
+    }
+}

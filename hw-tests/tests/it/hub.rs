@@ -18,6 +18,7 @@ mod phone;
 mod replace;
 mod scene;
 mod service;
+mod support;
 mod twin;
 
 use machiai_hw_tests::servers::postgres::Postgres;

@@ -89,6 +89,10 @@ impl Fact {
             Self::RecordingMarked(_) => "RecordingMarked",
             Self::TariffSet(_) => "TariffSet",
             Self::CallWitnessed(_) => "CallWitnessed",
+            Self::SupportOrdered(_) => "SupportOrdered",
+            Self::SupportAnswered(_) => "SupportAnswered",
+            Self::SupportBegun(_) => "SupportBegun",
+            Self::SupportReported(_) => "SupportReported",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -197,6 +201,10 @@ impl Fact {
             | Self::RecordingMarked(_)
             | Self::TariffSet(_)
             | Self::CallWitnessed(_)
+            | Self::SupportOrdered(_)
+            | Self::SupportAnswered(_)
+            | Self::SupportBegun(_)
+            | Self::SupportReported(_)
             | Self::Unknown(_) => &[],
         }
     }

@@ -37,6 +37,7 @@ impl Clinic {
         self.program.after(envelope);
         self.air(envelope);
         self.calls.after(envelope);
+        self.support.after(envelope);
         if fact.is_setting() {
             self.last_set = Some(LastSet { id: head.id(), by: head.by.clone(), at: head.at_ms });
         }
@@ -164,7 +165,11 @@ impl Clinic {
             | Fact::CallAssigned(_)
             | Fact::RecordingMarked(_)
             | Fact::TariffSet(_)
-            | Fact::CallWitnessed(_) => {}
+            | Fact::CallWitnessed(_)
+            | Fact::SupportOrdered(_)
+            | Fact::SupportAnswered(_)
+            | Fact::SupportBegun(_)
+            | Fact::SupportReported(_) => {}
         }
     }
 

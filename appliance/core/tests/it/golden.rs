@@ -4,6 +4,7 @@
 mod calls;
 mod program;
 mod samples;
+mod support;
 
 use std::collections::BTreeSet;
 
@@ -57,6 +58,8 @@ const fn nth_kind(fact: &Fact) -> usize {
         Fact::HealthReported(_) => 72,
         Fact::ReservationSet(_) => 73, Fact::CallAssigned(_) => 74, Fact::RecordingMarked(_) => 75,
         Fact::TariffSet(_) => 76, Fact::CallWitnessed(_) => 77,
+        Fact::SupportOrdered(_) => 78, Fact::SupportAnswered(_) => 79, Fact::SupportBegun(_) => 80,
+        Fact::SupportReported(_) => 81,
     }
 }
 
@@ -65,7 +68,7 @@ fn every_kind_has_a_golden_line() {
     let lines = GOLDEN.lines().chain(NEWER.lines());
     let facts = lines.map(|line| Envelope::read(line.as_bytes()).unwrap().fact);
     let kinds: BTreeSet<usize> = facts.map(|fact| nth_kind(&fact)).collect();
-    assert_eq!(kinds, (0..=77).collect());
+    assert_eq!(kinds, (0..=81).collect());
 }
 
 #[test]

@@ -24,5 +24,6 @@ mod reports;
 mod rooms;
 mod settings;
 mod states;
+mod support;
 mod tickets;
 mod undo;

@@ -110,6 +110,7 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.extend(from_afar());
     facts.extend(health());
     facts.extend(super::calls::calls());
+    facts.extend(super::support::support());
     facts
 }
 

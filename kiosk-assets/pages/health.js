@@ -1,0 +1,80 @@
+// How the box does, and what support did: looked at when the page is opened, and when somebody asks again.
+'use strict';
+
+const ANSWER_MS = 60000;
+const $ = (id) => document.getElementById(id);
+const words = JSON.parse($('words').textContent);
+let lang = [new URLSearchParams(location.search).get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
+let [report, orders, asOf] = [null, [], 0];
+
+function say(key, values = {}) {
+  const text = key.split('.').reduce((at, name) => at?.[name], words[lang]) ?? key;
+  return String(text).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+}
+function make(tag, text = '', className = '', ...inside) {
+  const at = document.createElement(tag);
+  at.textContent = text;
+  if (className) at.className = className;
+  at.append(...inside);
+  return at;
+}
+const clock = (ms) => new Intl.DateTimeFormat(lang === 'en' ? 'en-GB' : 'ja-JP', { timeZone: 'Asia/Tokyo', month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' }).format(ms);
+
+function finding(found) {
+  const said = found[lang];
+  const at = make('li', '', found.grade, make('b', say(found.grade), 'grade'), make('span', say(`checks.${found.check}`), 'check'), make('p', said.what, 'what'));
+  if (said.then) at.append(make('p', '', 'then', make('b', say('do')), make('span', said.then)));
+  return at;
+}
+function findings() {
+  const bad = report.findings.filter((found) => found.grade !== 'ok');
+  const well = report.findings.filter((found) => found.grade === 'ok');
+  const n = (grade) => bad.filter((found) => found.grade === grade).length;
+  const sums = ['broken', 'note'].filter((grade) => n(grade)).map((grade) => say(`n_${grade}`, { n: n(grade) }));
+  const head = make('div', '', 'sheet-head', make('h2', sums.join('　') || say('all_well')), make('p', say('as_of', { at: clock(asOf) })));
+  const rest = make('details', '', '', make('summary', say('well', { n: well.length })), make('ul', '', 'findings', ...well.map(finding)));
+  return [head, make('ul', '', 'findings', ...bad.map(finding)), rest];
+}
+function support() {
+  const row = (order) => {
+    const said = order[lang];
+    const came = said.came || say(`stands.${order.stands}`);
+    return make('li', '', order.stands, make('p', `${said.until}　${said.who}`, 'when'), make('p', `${said.what}`, 'what'), make('p', `${said.what_for}　「${order.why}」`, 'why'), make('p', came, 'came'));
+  };
+  return make('div', '', 'block', make('h2', say('support')), orders.length ? make('ul', '', 'orders', ...orders.map(row)) : make('p', say('no_support')));
+}
+function draw() {
+  document.documentElement.lang = lang;
+  document.title = say('health');
+  for (const at of document.querySelectorAll('[data-word]')) at.textContent = say(at.dataset.word);
+  $('lang').textContent = say('other');
+  $('main').replaceChildren(...(report ? [...findings(), support()] : [make('p', say('looking'), 'looking')]));
+}
+async function load() {
+  $('again').disabled = true;
+  try {
+    const ask = async (path) => {
+      const response = await fetch(`/api/v1/${path}`, { signal: AbortSignal.timeout(ANSWER_MS) });
+      const said = await response.json();
+      if (said.code === 'sign_in_first') location = '/sign-in';
+      if (!response.ok) throw new Error((lang === 'ja' && said.title_ja) || said.title);
+      return said;
+    };
+    [report, orders] = await Promise.all([ask('health'), ask('support')]);
+    asOf = Date.now();
+    $('note').hidden = true;
+  } catch (cause) {
+    $('note').textContent = cause.name === 'Error' ? cause.message : say('offline');
+    $('note').hidden = false;
+  }
+  $('again').disabled = false;
+  draw();
+}
+$('again').addEventListener('click', load);
+$('lang').addEventListener('click', () => {
+  lang = lang === 'ja' ? 'en' : 'ja';
+  localStorage.setItem('lang', lang);
+  draw();
+});
+draw();
+load();
