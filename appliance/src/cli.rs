@@ -37,6 +37,15 @@ pub enum Action {
     Check,
     /// Says how the box and its channel to the hub do, in Japanese and in English.
     Status,
+    /// Tries the line to the hub: what it carries, or which hop fails, in Japanese and in English. Five seconds, 8 MiB.
+    Line {
+        /// Writes it as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Tries it although a consultation call is up.
+        #[arg(long)]
+        during_call: bool,
+    },
     /// Brings the clinic's settings in, or writes them out.
     Settings {
         /// Which way.
@@ -272,6 +281,7 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         Action::Run => run(&cli.config),
         Action::Check => crate::check::check(&cli.config, &mut std::io::stdout()),
         Action::Status => status(&read(&cli.config)?),
+        Action::Line { json, during_call } => line(&read(&cli.config)?, *during_call, *json),
         Action::Settings { way: SettingsWay::Import { file } } => import(&read(&cli.config)?, file),
         Action::Settings { way: SettingsWay::Export { file } } => export_settings(&read(&cli.config)?, file.as_deref()),
         Action::Pair { place, kind } => pair(&read(&cli.config)?, kind, place),
@@ -346,6 +356,11 @@ fn pair(config: &Config, kind: &str, place: &str) -> Result<(), CliError> {
 fn status(config: &Config) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     say(None, runtime.block_on(crate::remote::status(config))?.as_bytes())
+}
+
+fn line(config: &Config, during_call: bool, as_json: bool) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
+    say(None, runtime.block_on(crate::quality::tried(config, during_call, as_json))?.as_bytes())
 }
 
 fn set_up_code(config: &Config) -> Result<(), CliError> {

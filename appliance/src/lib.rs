@@ -29,6 +29,7 @@ mod openapi;
 mod problem;
 mod program;
 mod pulse;
+mod quality;
 mod rehearsal;
 mod remote;
 mod rules;

@@ -6,11 +6,13 @@ mod clients;
 pub mod enrol;
 mod fetch;
 mod held;
+pub(crate) mod hops;
 pub mod hub_clock;
 pub mod identity;
 pub mod line;
 mod pace;
 pub(crate) mod told;
+pub(crate) mod trial;
 mod trust;
 mod twin;
 
@@ -39,6 +41,7 @@ use clients::Clients;
 use held::Held;
 use identity::IdentityError;
 use line::Line;
+use trial::Prober;
 use twin::Opening;
 
 /// How long the thread waits at most before it looks again, in milliseconds of the clinic's clock: numbers are leased
@@ -92,6 +95,7 @@ impl Linking {
         let own = app.gate.origin();
         let clients = Clients::of(config, hub)?;
         let stop = app.stop.child_token();
+        app.quality.lead(Some(Prober::over(clients.clone(), config, hub)));
         tokio::spawn(clients.clone().keep_young(config.clone(), stop.clone()));
         let fetching = fetch::start((app, clients.clone()), (config, hub), stop.clone()).map_err(LinkError::Thread)?;
         let line = Line::new((clients, hub), app.site);

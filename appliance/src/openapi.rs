@@ -4,8 +4,8 @@ use utoipa::OpenApi;
 
 use crate::access::api as people;
 use crate::intake::{api, calls, program, settings, vendor};
-use crate::rehearsal;
 use crate::surface::{api as questions, board, calls as called, manager, notice, program as shown, report, vitals};
+use crate::{quality, rehearsal};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -75,7 +75,9 @@ use crate::surface::{api as questions, board, calls as called, manager, notice, 
         vendor::livekit,
         vendor::twilio,
         vendor::list,
-        called::calls_of_month
+        called::calls_of_month,
+        quality::line,
+        quality::try_now
     )
 )]
 pub(crate) struct Api;

@@ -5,6 +5,7 @@ pub(crate) mod content;
 pub(crate) mod remote;
 pub(crate) mod routes;
 pub(crate) mod seen;
+pub(crate) mod trial;
 
 use machiai_core::ids::SiteId;
 

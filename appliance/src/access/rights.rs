@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_each_request_needs() {
-        let rows: [(Method, &str, &str, Need); 26] = [
+        let rows: [(Method, &str, &str, Need); 28] = [
             (GET, "/pair", "/pair", Need::Nothing),
             (POST, "/pair", "/pair", Need::Nothing),
             (GET, "/trust", "/trust", Need::Nothing),
@@ -164,6 +164,8 @@ mod tests {
             (POST, "/api/v1/rehearsal/start", "/api/v1/rehearsal/start", Need::Person),
             (POST, "/api/v1/calls/heartbeat", "/api/v1/calls/heartbeat", Need::Person),
             (POST, "/api/v1/calls/tariff", "/api/v1/calls/tariff", Need::Manager),
+            (GET, "/api/v1/line", "/api/v1/line", Need::Desk),
+            (POST, "/api/v1/line/try", "/api/v1/line/try", Need::Person),
             (GET, "/anything/new", "/anything/new", Need::Desk),
             (POST, "/anything/new", "/anything/new", Need::Person),
         ];

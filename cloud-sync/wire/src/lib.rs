@@ -21,4 +21,5 @@ pub mod run;
 pub mod said;
 pub mod service;
 pub mod token;
+pub mod trial;
 pub mod vector;

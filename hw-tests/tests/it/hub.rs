@@ -7,6 +7,7 @@ mod cloud;
 mod conformance;
 mod content;
 mod enrol;
+mod hops;
 mod limits;
 mod link;
 mod lives;

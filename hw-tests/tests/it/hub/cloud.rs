@@ -52,6 +52,11 @@ pub(super) struct Cloud {
 impl Cloud {
     /// Starts a hub on a free port, with the sites 1001 and 1002.
     pub(super) async fn start(home: Home, limits: Limits) -> Self {
+        Self::start_at(([127, 0, 0, 1], Vec::new()), home, limits).await
+    }
+
+    /// Starts a hub on a free port of an address, which boxes reach by so many names.
+    pub(super) async fn start_at((ip, names): ([u8; 4], Vec<String>), home: Home, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&home.name()).await.unwrap();
         for site in [1001, 1002] {
@@ -61,10 +66,11 @@ impl Cloud {
         let (clock, stopping) = (Arc::clone(&now_s), CancellationToken::new());
         let clock = move || clock.load(Ordering::SeqCst);
         let streams = Streams::new(store.clone(), clock, LONG_POLL_FOR, stopping.clone());
-        let (listen, state) = (SocketAddr::from(([127, 0, 0, 1], 0)), folder.path().to_owned());
+        let (listen, state) = (SocketAddr::from((ip, 0)), folder.path().to_owned());
         let (tell, told) = oneshot::channel();
-        let operators = Some(Desk { listen, is_behind_proxy: false });
-        let open = Open { listen, public: Some(listen), operators, state, names: Vec::new(), limits };
+        let desk = SocketAddr::from(([127, 0, 0, 1], 0));
+        let operators = Some(Desk { listen: desk, is_behind_proxy: false });
+        let open = Open { listen, public: Some(listen), operators, state, names, limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
         let blobs = Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
         let hub = hub.giving(blobs.clone());
