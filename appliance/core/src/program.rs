@@ -302,6 +302,7 @@ impl Program {
             | Fact::RecordingMarked(_)
             | Fact::TariffSet(_)
             | Fact::CallWitnessed(_)
+            | Fact::TariffRemoved(_)
             | Fact::Unknown(_) => {}
         }
     }

@@ -26,7 +26,7 @@ use crate::standing::Standing;
 use crate::time::{AtMs, Day};
 
 /// Version of this fold: a checkpoint written by another is not used.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// How many calls are remembered for the board's call frames.
 const MAX_MOMENTS: usize = 32;

@@ -49,7 +49,9 @@ pub(crate) fn is_reading(method: &Method) -> bool {
 fn need_to_read(route: &str, path: &str) -> Need {
     match route {
         "/pair" | "/trust" | "/trust/machiai-ca.crt" => Need::Nothing,
-        "/assets/{name}" if path == "/assets/style.css" => Need::Nothing,
+        // Both say nothing of the clinic, and a page beside a call has no cookie of ours.
+        "/assets/{name}" if matches!(path, "/assets/style.css" | "/assets/call.js") => Need::Nothing,
+        "/call/open" => Need::Nothing,
         "/board" | "/assets/{name}" | "/fonts/{name}" => Need::Paired,
         "/api/v1/board" | "/api/v1/board.svg" | "/api/v1/board/events" => Need::Paired,
         "/kiosk" | "/kiosk/number" | "/api/v1/settings" | "/api/v1/visits" => Need::KioskOrDesk,

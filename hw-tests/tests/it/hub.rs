@@ -2,6 +2,7 @@
 //! store.
 
 mod between;
+mod calls;
 mod channel;
 mod cloud;
 mod conformance;

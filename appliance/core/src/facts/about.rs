@@ -3,6 +3,7 @@
 use core::slice;
 
 use super::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
+use crate::call::told::{TariffRemoved, TariffSet};
 use crate::ids::VisitId;
 use crate::settings::{Line, Place, Printer, Room};
 
@@ -89,6 +90,7 @@ impl Fact {
             Self::RecordingMarked(_) => "RecordingMarked",
             Self::TariffSet(_) => "TariffSet",
             Self::CallWitnessed(_) => "CallWitnessed",
+            Self::TariffRemoved(_) => "TariffRemoved",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -110,6 +112,9 @@ impl Fact {
         }
         if let Self::PrinterSet(Printer { printer, .. }) | Self::PrinterRemoved(PrinterRemoved { printer }) = self {
             return Some(Place::Printer(printer.clone()));
+        }
+        if let Self::TariffSet(TariffSet { from, .. }) | Self::TariffRemoved(TariffRemoved { from }) = self {
+            return Some(Place::Tariff(*from));
         }
         let whole = [
             (matches!(self, Self::SiteSet(_)), Place::Site),
@@ -197,6 +202,7 @@ impl Fact {
             | Self::RecordingMarked(_)
             | Self::TariffSet(_)
             | Self::CallWitnessed(_)
+            | Self::TariffRemoved(_)
             | Self::Unknown(_) => &[],
         }
     }

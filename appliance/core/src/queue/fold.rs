@@ -167,7 +167,8 @@ impl Clinic {
             | Fact::CallAssigned(_)
             | Fact::RecordingMarked(_)
             | Fact::TariffSet(_)
-            | Fact::CallWitnessed(_) => {}
+            | Fact::CallWitnessed(_)
+            | Fact::TariffRemoved(_) => {}
         }
     }
 

@@ -57,6 +57,7 @@ const fn nth_kind(fact: &Fact) -> usize {
         Fact::HealthReported(_) => 72,
         Fact::ReservationSet(_) => 73, Fact::CallAssigned(_) => 74, Fact::RecordingMarked(_) => 75,
         Fact::TariffSet(_) => 76, Fact::CallWitnessed(_) => 77,
+        Fact::TariffRemoved(_) => 78,
     }
 }
 
@@ -65,7 +66,7 @@ fn every_kind_has_a_golden_line() {
     let lines = GOLDEN.lines().chain(NEWER.lines());
     let facts = lines.map(|line| Envelope::read(line.as_bytes()).unwrap().fact);
     let kinds: BTreeSet<usize> = facts.map(|fact| nth_kind(&fact)).collect();
-    assert_eq!(kinds, (0..=77).collect());
+    assert_eq!(kinds, (0..=78).collect());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use machiai_core::call::tariff::{Rule, Tariff};
 use machiai_core::call::told::{
     CallAssigned, CallEnd, CallKey, CallWitnessed, EndReason, Evidence, Mark, RecordingMarked, Reservation, Seen, Side,
-    TariffSet, Vendor,
+    TariffRemoved, TariffSet, Vendor,
 };
 use machiai_core::facts::Fact;
 use machiai_core::ids::BootId;
@@ -64,5 +64,6 @@ pub(super) fn calls() -> Vec<Fact> {
             seen: Seen::Left,
             seen_at_ms: starts_at_ms,
         }),
+        Fact::TariffRemoved(TariffRemoved { from: "2026-11-01".parse().unwrap() }),
     ]
 }
