@@ -63,7 +63,7 @@ impl Tried {
             return vec![say(fault.code(), &[])];
         }
         let Some(Figures { latency_ms, up_kbit_s, down_kbit_s }) = self.figures else { return Vec::new() };
-        let recommended = mbps(RECOMMENDED_KBIT_S);
+        let recommended = (RECOMMENDED_KBIT_S / 1_000).to_string();
         let way = |key, kbit_s| say(key, &[("mbps", &mbps(kbit_s))]);
         let ways = [way("up", up_kbit_s), way("down", down_kbit_s)];
         let short: Vec<&str> = [up_kbit_s, down_kbit_s]
@@ -87,8 +87,12 @@ impl Tried {
 
 /// Writes megabits a second with as many figures as tell something.
 fn mbps(kbit_s: u32) -> String {
-    let mbit_s = f64::from(kbit_s) / 1_000.0;
-    if kbit_s < 1_000 { format!("{mbit_s:.2}") } else { format!("{mbit_s:.1}") }
+    // Cut off, not rounded: what is short of something is never written as if it were not.
+    match kbit_s {
+        0..1_000 => format!("0.{:02}", kbit_s / 10),
+        1_000..100_000 => format!("{}.{}", kbit_s / 1_000, kbit_s % 1_000 / 100),
+        _ => (kbit_s / 1_000).to_string(),
+    }
 }
 
 /// What tries the line while the daemon runs, and what came of it last.
@@ -247,14 +251,14 @@ mod tests {
         let words = Words::built_in().unwrap();
         let said = |tried: Tried, lang| tried.said(&words, lang).join("|");
         let short = said(tried(2_100, 48_000, false), Lang::Ja);
-        assert!(short.starts_with("10.0 Mbpsに足りません: 上り 2.1 Mbps|"), "{short}");
+        assert!(short.starts_with("10 Mbpsに足りません: 上り 2.1 Mbps|"), "{short}");
         assert!(short.contains("上り 2.1 Mbps、下り 48.0 Mbps") && short.contains("18ミリ秒"), "{short}");
         assert!(!tried(2_100, 48_000, false).is_enough() && tried(10_000, 10_000, false).is_enough());
         let both = said(tried(9_999, 64, true), Lang::En);
-        assert!(both.starts_with("Short of 10.0 Mbps: up 10.0 Mbps, down 0.06 Mbps|"), "{both}");
+        assert!(both.starts_with("Short of 10 Mbps: up 9.9 Mbps, down 0.06 Mbps|"), "{both}");
         assert!(both.contains("A consultation call was up"), "{both}");
-        let enough = said(tried(10_000, 90_000, false), Lang::Ja);
-        assert!(enough.starts_with("10.0 Mbpsを満たしています: 上り 10.0 Mbps、下り 90.0 Mbps|"), "{enough}");
+        let enough = said(tried(10_000, 150_900, false), Lang::Ja);
+        assert!(enough.starts_with("10 Mbpsを満たしています: 上り 10.0 Mbps、下り 150 Mbps|"), "{enough}");
     }
 
     #[test]

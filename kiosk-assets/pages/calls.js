@@ -100,7 +100,7 @@ function strip(it) {
     lanes.set(lane, [...(lanes.get(lane) ?? []), at]);
   });
   const ours = it.connections.filter((call) => call.side !== 'patient');
-  const [from, to] = [it.connections[0].from_ms, it.connections.at(-1)].map((of) => exact(of.from_ms === undefined ? of : of.from_ms + of.length_ms));
+  const [from, to] = [Math.min(...it.connections.map((call) => call.from_ms)), Math.max(...it.connections.map((call) => call.from_ms + call.length_ms))].map(exact);
   const drawn = make('span', '', 'lanes', ...[...lanes.values()].map((all) => make('span', '', 'lane', ...all)));
   drawn.style.setProperty('--tick', share(tick * 60000));
   const at = make('span', '', 'strip', make('span', from), drawn, make('span', to));

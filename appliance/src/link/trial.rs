@@ -150,7 +150,7 @@ impl Prober {
         let latency = took.get(N_QUESTIONS / 2).copied().unwrap_or_default();
         let down = self.one_way(client, Trial::new(latency), Way::Down).await?;
         let up = self.one_way(client, Trial::new(latency), Way::Up).await?;
-        let latency_ms = u32::try_from(latency.as_millis()).unwrap_or(u32::MAX);
+        let latency_ms = u32::try_from(latency.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX);
         Ok(Figures { latency_ms, up_kbit_s: up.kbit_s(), down_kbit_s: down.kbit_s() })
     }
 
