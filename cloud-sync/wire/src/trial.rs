@@ -168,6 +168,7 @@ mod tests {
     use crate::http::header::HUB;
 
     /// Tries a line of so many kilobits a second, and returns what was found, how long it took and what was moved.
+    #[expect(clippy::arithmetic_side_effects, reason = "lines of a test are neither endless nor without width")]
     fn tried(kbit_s: u64, latency: Duration) -> (u32, Duration, u64) {
         let (mut trial, mut spent, mut n_bytes) = (Trial::new(latency), Duration::ZERO, 0);
         while let Some(piece) = trial.next() {

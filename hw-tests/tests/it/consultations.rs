@@ -132,7 +132,7 @@ async fn a_tariff_is_a_part_of_the_settings_document_and_goes_with_it() {
     assert!(plain.contains("tariffs = []"), "{plain}");
     let file = clinic.folder.path().join("new.toml");
     let import = |text: &str| {
-        machiai_hw_tests::demo::daemon::write(&file, text.to_owned()).unwrap();
+        machiai_hw_tests::demo::daemon::write(&file, text).unwrap();
         clinic.carry_out(&["settings", "import", file.to_str().unwrap()])
     };
     let with_tariff = plain.replace("tariffs = []\n", "") + TARIFF;

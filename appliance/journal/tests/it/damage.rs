@@ -117,7 +117,7 @@ fn facts_of_a_salvaged_journal_keep_their_positions_and_gaps_are_noted() {
     fill(folder.path(), 40);
     let about = about(folder.path(), 9);
     let positions = |store: &Store| {
-        let facts = store.reader().unwrap().facts_after(machiai_journal::Position(0), 1_000).unwrap();
+        let facts = store.reader().unwrap().facts_after(Position(0), 1_000).unwrap();
         facts.into_iter().map(|kept| (kept.position, kept.line)).collect::<Vec<_>>()
     };
     let before = {
@@ -327,7 +327,7 @@ fn every_slice_of_the_history_is_verified_in_turn() {
     let folder = crate::desk::folder();
     fill(folder.path(), 700);
     let store = open(folder.path(), 3);
-    let (mut after, mut n_slices) = (machiai_journal::Position(0), 0);
+    let (mut after, mut n_slices) = (Position(0), 0);
     while let Some(last) = store.verify_slice(after).unwrap() {
         (after, n_slices) = (last, n_slices + 1);
     }

@@ -136,6 +136,8 @@ fn has_v6(table: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     const ROUTES: &str = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
@@ -207,8 +209,9 @@ mod tests {
         for (name, carrier) in [("eth0", "1\n"), ("lo", "1\n"), ("wlan0", "0\n")] {
             let path = folder.path().join(name);
             fs::create_dir_all(path.join("device")).unwrap();
-            fs::write(path.join("carrier"), carrier).unwrap();
-            fs::write(path.join("ifindex"), "7\n").unwrap();
+            for (file, text) in [("carrier", carrier), ("ifindex", "7\n")] {
+                fs::File::create(path.join(file)).unwrap().write_all(text.as_bytes()).unwrap();
+            }
         }
         let mut found = links(folder.path());
         found.sort_by_key(|link| link.name.clone());

@@ -98,7 +98,7 @@ async fn a_call_in_which_the_box_is_killed_ends_once_and_flagged_at_its_last_hea
     running.press("calls/heartbeat", call("c1")).await;
     let most = whole.read();
     // While it runs the hub knows that it does, and no more.
-    let [(((_, [seconds, ..]), flags))] = &at_the_hub(&cloud.store).await[..] else { panic!("not one") };
+    let [((_, [seconds, ..]), flags)] = &at_the_hub(&cloud.store).await[..] else { panic!("not one") };
     assert_eq!((seconds.as_str(), flags.as_str()), ("0", "running running unknown_reservation"));
     Stopwatch::start().wait_until(AFTER_THE_LAST);
     running.kill();

@@ -1,7 +1,6 @@
 //! The line to the hub, tried from a clinic's network of its own: what it carries, and which hop fails when exactly that
 //! one is broken. The clinic is a namespace of the kernel with one link to the world, where its gateway and the hub are.
 
-use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use machiai_hub::door::limits::{Limits, Rate};
 use machiai_hub::store::devices::Replaces;
+use machiai_hw_tests::demo::daemon::write;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ impl Clinic {
         let port = cloud.address.parse::<SocketAddr>().unwrap().port();
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
-            fs::write(&path, text).unwrap();
+            write(&path, text).unwrap();
             path.display().to_string()
         };
         let hosts = file("hosts", &format!("127.0.0.1 localhost\n{} {}\n", dotted(HUB.0), HUB.1));
@@ -87,7 +87,7 @@ impl Clinic {
     fn config(&self, more: &str) -> PathBuf {
         let path = self.folder.path().join("machiai.toml");
         let state = self.own.state().display();
-        fs::write(&path, format!("site = 1001\nstate = \"{state}\"\n{more}\n")).unwrap();
+        write(&path, format!("site = 1001\nstate = \"{state}\"\n{more}\n")).unwrap();
         path
     }
 
