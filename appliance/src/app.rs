@@ -19,6 +19,7 @@ use crate::contents::Contents;
 use crate::gate::{Aside, Gate, GateError};
 use crate::health::Printers;
 use crate::link::told::Linked;
+use crate::quality::Quality;
 use crate::rehearsal::Rehearsals;
 use crate::rules::Done;
 use crate::surface::screen::Screens;
@@ -145,6 +146,8 @@ pub(crate) struct App {
     pub(crate) rehearsals: Rehearsals,
     /// How the channel to the hub does.
     pub(crate) linked: Linked,
+    /// How good the line to it is.
+    pub(crate) quality: Quality,
     /// How the printers do.
     pub(crate) printers: Printers,
     /// Who else tells of consultation calls.
@@ -172,6 +175,7 @@ impl App {
             screens: Screens::default(),
             rehearsals: Rehearsals::new(config),
             linked: Linked::default(),
+            quality: Quality::default(),
             printers: Printers::default(),
             vendors: config.calls.clone(),
             looking: tokio::sync::Mutex::default(),

@@ -12,7 +12,7 @@ use machiai_core::ids::BootId;
 use machiai_core::time::AtMs;
 use machiai_journal::{StampParts, Stamper};
 
-use crate::config::Rehearsal;
+use crate::config::{Rehearsal, Step};
 
 /// The date of the build's sources: no plausible clock is before it (2026-01-01T00:00:00Z).
 pub(crate) const FLOOR: AtMs = AtMs(1_767_225_600_000);
@@ -24,7 +24,31 @@ const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     started: Instant,
-    rehearsal: Option<(AtMs, u32)>,
+    rehearsal: Option<Rehearsed>,
+}
+
+/// The clock of a rehearsal.
+#[derive(Clone, Debug)]
+struct Rehearsed {
+    starts: AtMs,
+    speed: u32,
+    /// When its wall clock is set anew, on the one that never is, and by how many milliseconds.
+    steps: Vec<(AtMs, i64)>,
+}
+
+impl Rehearsed {
+    fn of(rehearsal: &Rehearsal) -> Option<Self> {
+        let read = |at: &str| Some(AtMs(at.parse::<jiff::Timestamp>().ok()?.as_millisecond()));
+        let step = |step: &Step| Some((read(&step.at)?, step.by_s.saturating_mul(1_000)));
+        let steps = rehearsal.steps.iter().filter_map(step).collect();
+        Some(Self { starts: read(&rehearsal.starts)?, speed: rehearsal.speed, steps })
+    }
+
+    fn wall(&self, mono_ms: u64) -> AtMs {
+        let wall = self.starts.plus_ms(i64::try_from(mono_ms).unwrap_or(i64::MAX));
+        let stepped = self.steps.iter().filter(|(at, _)| *at <= wall).map(|(_, by_ms)| *by_ms);
+        wall.plus_ms(stepped.fold(0, i64::saturating_add))
+    }
 }
 
 impl Source {
@@ -32,11 +56,7 @@ impl Source {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
     pub(crate) fn start(rehearsal: Option<&Rehearsal>) -> Self {
-        let starts = |rehearsal: &Rehearsal| {
-            let at = rehearsal.starts.parse::<jiff::Timestamp>().ok()?;
-            Some((AtMs(at.as_millisecond()), rehearsal.speed))
-        };
-        Self { started: Instant::now(), rehearsal: rehearsal.and_then(starts) }
+        Self { started: Instant::now(), rehearsal: rehearsal.and_then(Rehearsed::of) }
     }
 
     /// Reads the clocks.
@@ -44,11 +64,10 @@ impl Source {
     #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
     pub(crate) fn read(&self) -> Reading {
         let since = self.started.elapsed();
-        match self.rehearsal {
-            Some((starts, speed)) => {
-                let mono_ms = millis(since.saturating_mul(speed));
-                let wall = starts.plus_ms(i64::try_from(mono_ms).unwrap_or(i64::MAX));
-                Reading { wall, mono_ms, synced: true, rehearsal: true }
+        match &self.rehearsal {
+            Some(rehearsed) => {
+                let mono_ms = millis(since.saturating_mul(rehearsed.speed));
+                Reading { wall: rehearsed.wall(mono_ms), mono_ms, synced: true, rehearsal: true }
             }
             None => {
                 let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
@@ -62,7 +81,7 @@ impl Source {
     #[must_use]
     pub(crate) fn real(&self, span_ms: i64) -> Duration {
         let span = Duration::from_millis(u64::try_from(span_ms).unwrap_or(0));
-        span / self.rehearsal.map_or(1, |(_, speed)| speed)
+        span / self.rehearsal.as_ref().map_or(1, |rehearsed| rehearsed.speed)
     }
 }
 
@@ -122,5 +141,23 @@ impl Stamper for Clock {
         let reading = self.source.read();
         let (stamp, clock) = self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).stamp(reading);
         StampParts { at_ms: stamp.at, at_n: stamp.n, boot: self.boot, mono_ms: reading.mono_ms, clock }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rehearsals_wall_clock_steps_where_it_is_to_and_goes_on_from_there() {
+        let step = |at: &str, by_s| Step { at: at.to_owned(), by_s };
+        let rehearsal = Rehearsal {
+            starts: "2026-11-24T13:00:00+09:00".to_owned(),
+            speed: 60,
+            steps: vec![step("2026-11-24T13:20:00+09:00", 86_400), step("2026-11-24T13:40:00+09:00", -7_200)],
+        };
+        let rehearsed = Rehearsed::of(&rehearsal).unwrap();
+        let shown = |minute: u64| rehearsed.wall(minute * 60_000).in_tokyo().strftime("%d %H:%M").to_string();
+        assert_eq!([0, 19, 20, 39, 40].map(shown), ["24 13:00", "24 13:19", "25 13:20", "25 13:39", "25 11:40"]);
     }
 }

@@ -90,6 +90,8 @@ impl Default for Content {
 pub struct Vendors {
     /// What the names of the clinic's own participants begin with; all others are patients.
     pub clinic: String,
+    /// The pages of video products, by their origins, that may have the doctor's page begin by itself.
+    pub pages: Vec<String>,
     /// LiveKit's webhook.
     pub livekit: Option<Livekit>,
     /// Twilio's status callback.
@@ -99,7 +101,7 @@ pub struct Vendors {
 impl Default for Vendors {
     /// Nobody is heard; a clinic's participants are those that say so.
     fn default() -> Self {
-        Self { clinic: "clinic".to_owned(), livekit: None, twilio: None }
+        Self { clinic: "clinic".to_owned(), pages: Vec::new(), livekit: None, twilio: None }
     }
 }
 
@@ -190,6 +192,19 @@ pub struct Rehearsal {
     pub starts: String,
     /// How many times faster than real time.
     pub speed: u32,
+    /// Where its wall clock is set anew, as a time server or a hand does it; the monotonic clock goes on.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+}
+
+/// A step of a rehearsal's wall clock.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// When it is, on the wall clock as it was before any step, with its offset.
+    pub at: String,
+    /// By how many seconds, forward, or back where it is negative.
+    pub by_s: i64,
 }
 
 fn usual_listen() -> SocketAddr {
@@ -252,6 +267,12 @@ pub enum ConfigError {
     RelativeState {
         /// The path.
         state: PathBuf,
+    },
+    /// The page of a video product is not named by its origin.
+    #[error("calls.pages has {page:?}: write the origin alone, as \"https://video.example\"")]
+    Page {
+        /// What is named.
+        page: String,
     },
     /// The rehearsal cannot be held.
     #[error("rehearsal {what}")]
@@ -331,6 +352,9 @@ impl Config {
         if self.hub_proxy.as_ref().is_some_and(|proxy| !is_proxy(proxy)) {
             return Err(ConfigError::Proxy);
         }
+        if let Some(page) = self.calls.pages.iter().find(|page| !is_origin(page)) {
+            return Err(ConfigError::Page { page: page.clone() });
+        }
         if self.hub_kbit_s == Some(0) {
             return Err(ConfigError::NoPace);
         }
@@ -340,6 +364,9 @@ impl Config {
             }
             Some(rehearsal) if rehearsal.starts.parse::<jiff::Timestamp>().is_err() => {
                 Err(ConfigError::Rehearsal { what: "starts must be a time such as 2026-11-24T08:20:00+09:00" })
+            }
+            Some(rehearsal) if rehearsal.steps.iter().any(|step| step.at.parse::<jiff::Timestamp>().is_err()) => {
+                Err(ConfigError::Rehearsal { what: "steps must have an at such as 2026-11-24T13:20:00+09:00" })
             }
             Some(_) | None => Ok(self),
         }
@@ -448,6 +475,12 @@ fn is_proxy(text: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(text) else { return false };
     let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     url.scheme() == "http" && url.host().is_some() && is_bare
+}
+
+/// Whether a text is an origin as browsers write it (HTML, 7.1.1).
+fn is_origin(text: &str) -> bool {
+    let url = reqwest::Url::parse(text);
+    url.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.origin().ascii_serialization() == text)
 }
 
 #[cfg(test)]
@@ -579,10 +612,24 @@ mod tests {
     }
 
     #[test]
+    fn a_page_beside_a_call_is_named_by_its_origin_alone() {
+        let with = |page: &str| read(&format!("site = 1\nstate = \"/s\"\n[calls]\npages = [\"{page}\"]"));
+        for good in ["https://video.example", "http://localhost:3000", "https://video.example:8443"] {
+            assert_eq!(with(good).unwrap().calls.pages, [good]);
+        }
+        for bad in ["https://video.example/", "video.example", "*", "null", "https://VIDEO.example", "file:///x"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_rehearsal_names_its_start_and_speed() {
         let good = "site = 1\nstate = \"/s\"\n[rehearsal]\nstarts = \"2026-11-24T08:20:00+09:00\"\nspeed = 600";
         assert!(read(good).is_ok());
         assert!(read(&good.replace("600", "0")).is_err());
         assert!(read(&good.replace("+09:00", "")).is_err());
+        let steps = |at: &str| read(&format!("{good}\nsteps = [{{ at = \"{at}\", by_s = -86400 }}]"));
+        assert_eq!(steps("2026-11-24T09:00:00+09:00").unwrap().rehearsal.unwrap().steps[0].by_s, -86_400);
+        assert!(steps("9:00").is_err());
     }
 }

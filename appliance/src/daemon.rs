@@ -366,6 +366,7 @@ impl Reloaded {
         if links_otherwise {
             stop_link(self.linking.take()).await;
             app.linked.forget();
+            app.quality.lead(None);
             self.linking = link(app, &self.config);
         }
         if keeps_otherwise {

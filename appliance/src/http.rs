@@ -14,7 +14,7 @@ use crate::access::guard::guard;
 use crate::access::{self, Via};
 use crate::app::Shared;
 use crate::problem::Problem;
-use crate::{intake, rehearsal, surface};
+use crate::{intake, quality, rehearsal, surface};
 
 /// The largest body of a command: a name, a note, a message.
 pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -78,6 +78,7 @@ pub(crate) fn router(app: Shared, via: Via) -> Router {
         .merge(surface::pages::routes())
         .merge(surface::support::routes())
         .merge(surface::vitals::routes(via))
+        .merge(quality::routes())
         .merge(rehearsal::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)

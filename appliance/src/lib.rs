@@ -33,6 +33,7 @@ mod owner;
 mod problem;
 mod program;
 mod pulse;
+mod quality;
 mod rehearsal;
 mod remote;
 mod rules;

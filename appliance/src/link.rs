@@ -6,12 +6,14 @@ mod clients;
 pub mod enrol;
 mod fetch;
 mod held;
+pub(crate) mod hops;
 pub mod hub_clock;
 pub mod identity;
 pub mod line;
 mod pace;
 pub(crate) mod place;
 pub(crate) mod told;
+pub(crate) mod trial;
 mod trust;
 mod twin;
 
@@ -40,6 +42,7 @@ use clients::Clients;
 use held::Held;
 use identity::IdentityError;
 use line::Line;
+use trial::Prober;
 use twin::Opening;
 
 /// How long the thread waits at most before it looks again, in milliseconds of the clinic's clock: numbers are leased
@@ -93,6 +96,7 @@ impl Linking {
         let own = app.gate.origin();
         let clients = Clients::of(config, hub)?;
         let stop = app.stop.child_token();
+        app.quality.lead(Some(Prober::over(clients.clone(), config, hub)));
         tokio::spawn(clients.clone().keep_young(config.clone(), stop.clone()));
         let fetching = fetch::start((app, clients.clone()), (config, hub), stop.clone()).map_err(LinkError::Thread)?;
         let line = Line::new((clients.clone(), hub), app.site);

@@ -4,11 +4,11 @@ use utoipa::OpenApi;
 
 use crate::access::api as people;
 use crate::intake::{api, calls, program, settings, support, vendor};
-use crate::rehearsal;
 use crate::surface::{
     api as questions, board, calls as called, health, manager, notice, program as shown, report, support as supporting,
     vitals,
 };
+use crate::{quality, rehearsal};
 
 /// Version 1 of the API.
 #[derive(OpenApi)]
@@ -82,7 +82,9 @@ use crate::surface::{
         vendor::livekit,
         vendor::twilio,
         vendor::list,
-        called::calls_of_month
+        called::calls_of_month,
+        quality::line,
+        quality::try_now
     )
 )]
 pub(crate) struct Api;

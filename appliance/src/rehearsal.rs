@@ -169,6 +169,7 @@ fn open(real: &App) -> Result<Shared, DaemonError> {
         rehearsal: Some(config::Rehearsal {
             starts: jiff::Timestamp::from_millisecond(clock.0).unwrap_or_default().to_string(),
             speed: place.config.rehearsal.as_ref().map_or(1, |rehearsal| rehearsal.speed),
+            steps: Vec::new(),
         }),
         ..place.config.clone()
     };

@@ -5,6 +5,7 @@ pub(crate) mod seen;
 
 use std::collections::BTreeSet;
 
+use machiai_core::call::told::{TariffRemoved, TariffSet};
 use machiai_core::facts::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
 use machiai_core::ids::PrinterId;
 use machiai_core::settings::Place;
@@ -39,6 +40,9 @@ pub struct Settings {
     /// The printers.
     #[serde(default)]
     pub printers: Vec<Printer>,
+    /// The tariffs of consultation calls; reservations before the first one are rated by the one that is built in.
+    #[serde(default)]
+    pub tariffs: Vec<TariffSet>,
 }
 
 /// Why settings cannot be used.
@@ -104,7 +108,9 @@ impl Settings {
         let lines = twice(self.lines.iter().map(|line| Place::Line(line.line)));
         let rooms = twice(self.rooms.iter().map(|room| Place::Room(room.room.clone())));
         let printers = twice(self.printers.iter().map(|printer| Place::Printer(printer.printer.clone())));
-        let mut faults: Vec<_> = [lines, rooms, printers].into_iter().flatten().map(SettingsError::Twice).collect();
+        let tariffs = twice(self.tariffs.iter().map(|set| Place::Tariff(set.from)));
+        let mut faults: Vec<_> =
+            [lines, rooms, printers, tariffs].into_iter().flatten().map(SettingsError::Twice).collect();
         for Printer { printer, address, profile, .. } in &self.printers {
             if let Err(cause) = address.parse::<Address>() {
                 faults.push(SettingsError::Address { printer: printer.clone(), why: cause.to_string() });
@@ -126,6 +132,11 @@ impl Settings {
             lines: standing.lines.values().cloned().collect(),
             rooms: standing.rooms.values().cloned().collect(),
             printers: standing.printers.values().cloned().collect(),
+            tariffs: standing
+                .tariffs
+                .iter()
+                .map(|(from, tariff)| TariffSet { from: *from, tariff: tariff.clone() })
+                .collect(),
         }
     }
 
@@ -148,6 +159,8 @@ impl Settings {
         facts.extend(self.rooms.iter().filter(is_new_room).cloned().map(Fact::RoomSet));
         let is_new_printer = |printer: &&Printer| standing.printers.get(&printer.printer) != Some(printer);
         facts.extend(self.printers.iter().filter(is_new_printer).cloned().map(Fact::PrinterSet));
+        let is_new_tariff = |set: &&TariffSet| standing.tariffs.get(&set.from) != Some(&set.tariff);
+        facts.extend(self.tariffs.iter().filter(is_new_tariff).cloned().map(Fact::TariffSet));
         facts.extend(self.removals(standing));
         facts
     }
@@ -159,6 +172,9 @@ impl Settings {
         }
         for room in standing.rooms.keys().filter(|id| !self.rooms.iter().any(|r| r.room == **id)) {
             facts.push(Fact::RoomRemoved(RoomRemoved { room: room.clone() }));
+        }
+        for from in standing.tariffs.keys().filter(|from| !self.tariffs.iter().any(|set| set.from == **from)) {
+            facts.push(Fact::TariffRemoved(TariffRemoved { from: *from }));
         }
         for line in standing.lines.keys().filter(|id| !self.lines.iter().any(|l| l.line == **id)) {
             facts.push(Fact::LineRemoved(LineRemoved { line: *line }));

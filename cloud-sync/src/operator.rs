@@ -4,6 +4,7 @@
 //! goes without a line in the audit. No page holds a patient's data, nor a clinic's people by their names.
 
 pub mod account;
+mod calls;
 mod day;
 mod form;
 pub mod orders;

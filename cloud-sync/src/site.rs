@@ -6,6 +6,7 @@ pub(crate) mod remote;
 pub(crate) mod routes;
 pub(crate) mod sealed;
 pub(crate) mod seen;
+pub(crate) mod trial;
 
 use machiai_core::ids::SiteId;
 

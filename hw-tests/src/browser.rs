@@ -42,7 +42,7 @@ const FLAGS: [&str; 11] = [
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ];
 
 /// The key under which WebDriver names an element.
@@ -100,7 +100,8 @@ impl Browser {
         let more = more.iter().map(String::as_str);
         let flags: Vec<&str> = FLAGS.into_iter().chain([profile.as_str()]).chain(more).collect();
         let wanted = json!({"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": {"binary": CHROMIUM, "args": flags},
+            // chromedriver would let any page open windows, which no person's browser does.
+            "goog:chromeOptions": {"binary": CHROMIUM, "args": flags, "excludeSwitches": ["disable-popup-blocking"]},
             "goog:loggingPrefs": {"browser": "ALL"},
         }}});
         let session = self.send(Method::POST, "/session", &wanted).await?;
@@ -207,6 +208,24 @@ impl Browser {
     pub async fn window(&self) -> Result<Window> {
         let window = self.send(Method::GET, &format!("{}/window", self.session), &Value::Null).await?;
         Ok(Window(window.as_str().context("no window is open")?.to_owned()))
+    }
+
+    /// Returns every window that is open, in no order.
+    ///
+    /// # Errors
+    /// The browser does not say.
+    pub async fn windows(&self) -> Result<Vec<Window>> {
+        let all = self.send(Method::GET, &format!("{}/window/handles", self.session), &Value::Null).await?;
+        let all = all.as_array().context("no list of windows")?.iter();
+        Ok(all.filter_map(|window| Some(Window(window.as_str()?.to_owned()))).collect())
+    }
+
+    /// Closes the window in front; another one is to be brought there.
+    ///
+    /// # Errors
+    /// The browser refuses.
+    pub async fn close(&self) -> Result<()> {
+        self.send(Method::DELETE, &format!("{}/window", self.session), &Value::Null).await.map(drop)
     }
 
     /// Brings a window to the front.

@@ -1,76 +1,37 @@
-// The doctor's end of a consultation call, beside any video product: connects, beats, and disconnects when it is closed.
-//
-// On another page this one line opens the box's page beside it, and closes it with its own:
+// On the page of any video product this one line lets the doctor have a consultation call noted by the clinic's box:
 //   <script src="http://127.0.0.1:8110/assets/call.js" data-reservation="R001"></script>
+//
+// It puts a button there, since browsers open windows for a click alone. The window is the box's own page: nothing of the
+// box is sent to this one but whether the call is noted, and that only where the clinic named this page. With `data-box`
+// the file may lie anywhere.
 'use strict';
 
 (() => {
-  const BEAT_EVERY_MS = 10000;
-  const ANSWER_MS = 4000;
   const script = document.currentScript;
-  const form = document.getElementById('call');
-  if (!form) {
-    const asked = new URLSearchParams({ reservation: script.dataset.reservation ?? '', auto: '1' });
-    const beside = window.open(`${new URL(script.src).origin}/call?${asked}`, 'machiai-call', 'width=420,height=420');
-    addEventListener('pagehide', () => beside?.close());
-    return;
-  }
-  const words = JSON.parse(document.getElementById('words').textContent);
-  const [said, leave, test] = ['said', 'leave', 'test'].map((id) => document.getElementById(id));
-  const say = (key, ms = 0) => {
-    said.textContent = words[key].replace('{m}', Math.floor(ms / 60000)).replace('{s}', Math.floor((ms % 60000) / 1000));
+  const box = new URL(script.dataset.box ?? script.src).origin;
+  const reservation = script.dataset.reservation ?? '';
+  const words = {
+    ja: { begin: '通話を記録する', look: '記録の窓をご確認ください', blocked: '窓を開けません。このページのポップアップを許可してください' },
+    en: { begin: 'Note this call', look: 'See the window that opened', blocked: 'No window could open: allow pop-ups on this page' },
+  }[script.dataset.lang === 'en' ? 'en' : 'ja'];
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.dataset.machiai = '';
+  button.textContent = words.begin;
+  button.style.cssText = 'position:fixed;right:16px;bottom:16px;z-index:2147483647;min-height:52px;padding:6px 20px;border:2px solid #16325C;border-radius:12px;background:#fff;color:#16325C;font:700 18px sans-serif;cursor:pointer';
+  let beside = null;
+  button.onclick = () => {
+    if (beside && !beside.closed) return beside.focus();
+    const asked = new URLSearchParams(reservation && { reservation });
+    beside = open(`${box}/call/open?${asked}`, 'machiai-call', 'popup,width=440,height=480');
+    button.textContent = beside ? words.look : words.blocked;
   };
-  const draw = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  const device = localStorage.getItem('device') ?? 'doctor-pc';
-  let call = null;
-
-  const tell = (act, more = {}, how = {}) => {
-    const { reservation, connection } = call;
-    const headers = { 'content-type': 'application/json', 'idempotency-key': draw(), 'machiai-device': device };
-    const body = JSON.stringify({ ...(reservation && { reservation }), connection, ...more });
-    return fetch(`/api/v1/calls/${act}`, { method: 'POST', headers, body, ...how });
-  };
-  const begin = async (isTest) => {
-    call = { reservation: form.elements.reservation.value.trim(), connection: draw(), isTest, since: call?.since ?? performance.now() };
-    await send(isTest ? 'test' : 'connect');
-    show();
-  };
-  const send = async (act, more) => {
-    try {
-      const response = await tell(act, more, { signal: AbortSignal.timeout(ANSWER_MS) });
-      if (response.ok) {
-        say(call.isTest ? 'on_test' : 'on', performance.now() - call.since);
-        return;
-      }
-      const told = await response.json();
-      said.textContent = told.title_ja;
-      // The box took this connection for over: what goes on is another one.
-      if (act === 'heartbeat' && told.code === 'call_not_running') await begin(call.isTest);
-      else if (act !== 'heartbeat' && told.code !== 'busy') call = null;
-    } catch {
-      say('again');
-    }
-  };
-  const show = () => {
-    leave.hidden = !call;
-    for (const at of [form.elements.connect, test, form.elements.reservation]) at.disabled = Boolean(call);
-  };
-  form.onsubmit = (event) => {
-    event.preventDefault();
-    begin(false);
-  };
-  test.onclick = () => begin(true);
-  leave.onclick = async () => {
-    const response = await tell('disconnect', { reason: 'left' }).catch(() => null);
-    if (!response) return say('again');
-    call = null;
-    say('over');
-    show();
-  };
-  addEventListener('pagehide', () => call && tell('disconnect', { reason: 'page_closed' }, { keepalive: true }));
-  setInterval(() => call && send('heartbeat', { sent_ms: Date.now() }), BEAT_EVERY_MS);
-  const query = new URLSearchParams(location.search);
-  form.elements.reservation.value = query.get('reservation') ?? '';
-  say('off');
-  if (query.get('auto')) begin(false);
+  addEventListener('message', (event) => {
+    if (event.origin !== box || event.source !== beside || !beside) return;
+    if (event.data?.machiai === 'ready') beside.postMessage({ machiai: 'begin', reservation }, box);
+    if (event.data?.machiai === 'state') button.textContent = event.data.text;
+  });
+  // Whoever leaves this page has left the call.
+  addEventListener('pagehide', () => beside?.close());
+  document.body ? document.body.append(button) : addEventListener('DOMContentLoaded', () => document.body.append(button));
 })();

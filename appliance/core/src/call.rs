@@ -34,7 +34,7 @@ pub const CALL_KINDS: [&str; 4] = ["CallConnected", "CallDisconnected", "Recordi
 pub const CONNECTION_KINDS: [&str; 2] = ["CallConnected", "CallDisconnected"];
 
 /// The kinds of fact that say what connections belong to and how they are rated: a question reads these of all time.
-pub const BOOKING_KINDS: [&str; 3] = ["ReservationSet", "CallAssigned", "TariffSet"];
+pub const BOOKING_KINDS: [&str; 4] = ["ReservationSet", "CallAssigned", "TariffSet", "TariffRemoved"];
 
 /// How long before its reservation's start a connection may be for it to be given to the reservation: one hour.
 pub const EARLY_MS: i64 = HOUR_MS;
@@ -73,6 +73,8 @@ impl Calls {
             self.assigned.entry(assigned.key()).or_default().set(at, assigned.to.clone());
         } else if let Fact::TariffSet(set) = &envelope.fact {
             self.tariffs.entry(set.from).or_default().set(at, Some(set.tariff.clone()));
+        } else if let Fact::TariffRemoved(gone) = &envelope.fact {
+            self.tariffs.entry(gone.from).or_default().set(at, None);
         } else if let Fact::CallWitnessed(seen) = &envelope.fact {
             self.witnessed.insert(at, seen.clone());
         }
@@ -87,8 +89,7 @@ impl Calls {
     /// Returns the tariff by which a reservation that starts at an instant is rated.
     #[must_use]
     pub fn tariff_at(&self, starts: AtMs) -> Tariff {
-        let set = self.tariffs.range(..=Day::holding(starts, 0)).next_back();
-        let set = set.and_then(|(_, set)| set.value.clone());
+        let set = self.tariffs.range(..=Day::holding(starts, 0)).rev().find_map(|(_, set)| set.value.clone());
         set.unwrap_or_else(|| Tariff::built_in(Rule::ReservationTotal))
     }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use numbers::{Gap, GapReason, JumpReason, Lease, NumbersJumped, NumbersLeased};
 
-use crate::call::told::{CallAssigned, CallEnd, CallWitnessed, RecordingMarked, Reservation, TariffSet};
+use crate::call::told::{CallAssigned, CallEnd, CallWitnessed, RecordingMarked, Reservation, TariffRemoved, TariffSet};
 use crate::health::HealthReported;
 use crate::ids::{FactId, KeyId, Label, LineNo, Number, PrinterId, RoomId, SessionId, VisitId};
 use crate::people::{OfDevice, OfStaff, Pairing, SignedIn, SignedOut, Staff};
@@ -195,6 +195,8 @@ pub enum Fact {
     TariffSet(TariffSet),
     /// The vendor of the video product told what it saw of a call.
     CallWitnessed(CallWitnessed),
+    /// The tariff that was set from a date on is taken back: the one before it goes on.
+    TariffRemoved(TariffRemoved),
 
     /// An operator ordered something of the box, as the signed text says.
     SupportOrdered(SupportOrdered),

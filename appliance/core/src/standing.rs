@@ -8,10 +8,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::tariff::Tariff;
 use crate::facts::Fact;
 use crate::ids::{DeviceId, LineNo, PrinterId, RoomId, SessionId, StaffId};
 use crate::people::{Pairing, Role, Staff};
 use crate::settings::{Hours, Line, Printer, Room, Rules, Session, Site};
+use crate::time::Day;
 use crate::view::NumberFace;
 
 /// Settings as the facts left them, and the i-message.
@@ -29,6 +31,8 @@ pub struct Standing {
     pub rules: Rules,
     /// Its printers.
     pub printers: BTreeMap<PrinterId, Printer>,
+    /// The tariffs of consultation calls, by the date from which reservations are rated by each.
+    pub tariffs: BTreeMap<Day, Tariff>,
     /// The message to patients, if one stands.
     pub message: Option<String>,
     /// Who works here.
@@ -38,7 +42,7 @@ pub struct Standing {
 }
 
 /// The kinds of fact that this fold reads: a start reads these of all time, and of others only today's.
-pub const STANDING_KINDS: [&str; 14] = [
+pub const STANDING_KINDS: [&str; 16] = [
     "SiteSet",
     "LineSet",
     "LineRemoved",
@@ -48,6 +52,8 @@ pub const STANDING_KINDS: [&str; 14] = [
     "RulesSet",
     "PrinterSet",
     "PrinterRemoved",
+    "TariffSet",
+    "TariffRemoved",
     "MessageSet",
     "StaffSet",
     "StaffRemoved",
@@ -80,6 +86,12 @@ impl Standing {
             }
             Fact::PrinterRemoved(gone) => {
                 self.printers.remove(&gone.printer);
+            }
+            Fact::TariffSet(set) => {
+                self.tariffs.insert(set.from, set.tariff.clone());
+            }
+            Fact::TariffRemoved(gone) => {
+                self.tariffs.remove(&gone.from);
             }
             Fact::MessageSet(message) => {
                 self.message = if message.text.is_empty() { None } else { Some(message.text.to_string()) };
@@ -157,7 +169,6 @@ impl Standing {
             | Fact::ReservationSet(_)
             | Fact::CallAssigned(_)
             | Fact::RecordingMarked(_)
-            | Fact::TariffSet(_)
             | Fact::CallWitnessed(_)
             | Fact::SupportOrdered(_)
             | Fact::SupportAnswered(_)

@@ -5,13 +5,14 @@
 use std::io::Write;
 use std::path::Path;
 
+use machiai_core::call::Leases;
 use machiai_core::ids::{Origin, Seq};
 use rusqlite::{Row, params};
 
 use crate::carve::{self, CarveError, Carved};
 use crate::check::{self, FactRow, ROW_COLUMNS};
 use crate::error::{ExportError, OnFile, OpenError, RestoreError, Step, StoreError};
-use crate::filling::{Filling, Gap};
+use crate::filling::{Filling, Gap, Medium};
 use crate::kept::Position;
 use crate::open::{Disk, Open, take_lock};
 use crate::reader::Reader;
@@ -70,6 +71,9 @@ pub fn restore(about: &Open, backup: &Path) -> Result<(), RestoreError> {
     let from = Reader::open(&about.disk, backup).map_err(RestoreError::Backup)?;
     copy_all(&from, &mut filling).map_err(failed)?;
     copy_secrets(about, &mut filling).map_err(failed)?;
+    // What is replaced may have seen calls of the backup for longer.
+    let replaced = last_evidence(Reader::open(&about.disk, &about.path));
+    filling.put_leases(&replaced, Medium::Damaged).map_err(failed)?;
     filling.mark("restore").map_err(failed)?;
     filling.finish(&next).map_err(failed)?;
     swap::finish(about).map_err(failed)?;
@@ -110,8 +114,14 @@ fn copy_all(from: &Reader, filling: &mut Filling) -> Result<u64, StoreError> {
     for gap in query.query_map(params![], read).step(step)? {
         filling.put_gap(&gap.step(step)?)?;
     }
+    filling.put_leases(&last_evidence(Ok(from)), Medium::Whole)?;
     from.db.execute_batch("COMMIT").step("end the copy")?;
     Ok(n_facts)
+}
+
+/// Returns the last evidence of calls that a file gives: none where it cannot be read, or is of a version before them.
+pub(crate) fn last_evidence(from: Result<impl std::borrow::Borrow<Reader>, StoreError>) -> Leases {
+    from.and_then(|from| from.borrow().leases()).unwrap_or_default()
 }
 
 /// Hands every fact with its origin to `take`, in the order of knowing.

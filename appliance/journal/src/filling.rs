@@ -5,8 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use machiai_core::call::Leases;
+use machiai_core::call::told::Evidence;
+use machiai_core::envelope::Envelope;
 use machiai_core::ids::{Origin, Seq};
-use rusqlite::{OpenFlags, params};
+use rusqlite::{OpenFlags, OptionalExtension as _, params};
 
 use crate::check::FactRow;
 use crate::error::{OnFile, OpenError, Step, StoreError};
@@ -32,6 +35,28 @@ pub(crate) struct Gap {
     pub(crate) first_seq: Seq,
     pub(crate) last_seq: Seq,
     pub(crate) hash: Hash,
+}
+
+/// How far what is read may be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// It was found to be whole.
+    Whole,
+    /// It is damaged: a bit may have changed anywhere.
+    Damaged,
+}
+
+/// Longer than this no call stands.
+const LONGEST_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// How far the two clocks of a lease may be apart where a bit may have changed: a time server steps less than that.
+const APART_MS: u64 = 60_000;
+
+/// Whether something can be the last evidence of a call that began at an instant.
+fn is_of(start: &Evidence, seen: &Evidence, from: Medium) -> bool {
+    let Some(length_ms) = seen.since(start).filter(|_| seen.mono_ms >= start.mono_ms) else { return false };
+    let is_alike = seen.at_ms.since(start.at_ms).abs_diff(length_ms) <= APART_MS;
+    length_ms <= LONGEST_MS && (from == Medium::Whole || is_alike)
 }
 
 impl Filling {
@@ -65,6 +90,27 @@ impl Filling {
     pub(crate) fn put_secret(&mut self, key_id: &[u8], purpose: &str, value: &[u8]) -> Result<(), StoreError> {
         let put = "INSERT OR IGNORE INTO secrets (key_id, purpose, value) VALUES (?1, ?2, ?3)";
         self.reader.db.execute(put, params![key_id, purpose, value]).step("keep a secret").map(drop)
+    }
+
+    /// Adds the last evidence of calls whose beginnings were put; of two of one start the later stays.
+    ///
+    /// No chain proves a lease: one that cannot be of its call is left out, and the call ends where it began.
+    pub(crate) fn put_leases(&self, leases: &Leases, from: Medium) -> Result<(), StoreError> {
+        let step = "keep the last evidence of calls";
+        let begun = "SELECT line FROM facts JOIN origins USING (origin_id) WHERE origin = ?1 AND seq = ?2";
+        let put = "INSERT INTO leases (origin, seq, boot, mono_ms, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+                   ON CONFLICT (origin, seq) DO UPDATE SET mono_ms = excluded.mono_ms, at_ms = excluded.at_ms
+                   WHERE excluded.mono_ms > leases.mono_ms";
+        for (call, seen) in leases {
+            let key = params![call.origin.bytes(), call.seq.0];
+            let line = self.reader.db.query_row(begun, key, |row| row.get::<_, Vec<u8>>(0)).optional().step(step)?;
+            let start = line.and_then(|line| Envelope::read(&line).ok()).map(|begun| Evidence::of(&begun.head));
+            if start.is_some_and(|start| is_of(&start, seen, from)) {
+                let values = params![call.origin.bytes(), call.seq.0, seen.boot.bytes(), seen.mono_ms, seen.at_ms.0];
+                self.reader.db.execute(put, values).step(step)?;
+            }
+        }
+        Ok(())
     }
 
     /// Notes where the journal came from, for its first opening.

@@ -11,7 +11,7 @@ use crate::carve::{self, CarveError, Carved, CarvedFact};
 use crate::check::{self, FactRow};
 use crate::copy;
 use crate::error::{OnFile, OpenError, Step, StoreError};
-use crate::filling::{Filling, Gap};
+use crate::filling::{Filling, Gap, Medium};
 use crate::kept::{Position, kind_of};
 use crate::open::{Open, beside};
 use crate::reader::Reader;
@@ -24,12 +24,17 @@ pub(crate) fn salvage(about: &Open) -> Result<(), OpenError> {
     let next = swap::waiting(about, "damaged");
     let mut filling = Filling::begin(&about.disk, &next)?;
     let found = Found::new().map_err(failed)?;
-    if let Some(backup) = newest_good(about) {
-        copy::each_fact(&backup, &mut |origin, row| found.add(origin, &row)).map_err(failed)?;
+    let backup = newest_good(about);
+    if let Some(backup) = &backup {
+        copy::each_fact(backup, &mut |origin, row| found.add(origin, &row)).map_err(failed)?;
     }
     collect(about, &found, &mut filling).map_err(failed)?;
     found.prove(&mut filling).map_err(failed)?;
     found.give_out(&mut filling).map_err(failed)?;
+    let kept = backup.as_ref().map(|backup| copy::last_evidence(Ok(backup))).unwrap_or_default();
+    filling.put_leases(&kept, Medium::Whole).map_err(failed)?;
+    let damaged = copy::last_evidence(Reader::open(&about.disk, &about.path));
+    filling.put_leases(&damaged, Medium::Damaged).map_err(failed)?;
     filling.mark("damage").map_err(failed)?;
     filling.finish(&next).map_err(failed)
 }

@@ -15,7 +15,8 @@ use super::{PAIRING_MS, acts};
 use clinic::{Browser, Clinic, PASSWORD, SETTINGS, Told};
 
 /// What a device that is not paired may see.
-const OPEN: [&str; 4] = ["/pair", "/trust", "/trust/machiai-ca.crt", "/assets/style.css"];
+const OPEN: [&str; 6] =
+    ["/pair", "/trust", "/trust/machiai-ca.crt", "/assets/style.css", "/assets/call.js", "/call/open?reservation=R001"];
 
 /// Pages, and addresses that are not in the contract or not anywhere.
 const PAGES: [&str; 23] = [

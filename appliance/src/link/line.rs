@@ -104,7 +104,7 @@ fn no_line(cause: reqwest::Error) -> Failure {
 }
 
 /// Whether TLS failed because of who answered.
-fn is_somebody_else(cause: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_somebody_else(cause: &(dyn Error + 'static)) -> bool {
     use rustls::Error::{InvalidCertificate, InvalidMessage};
     match tls_of(cause) {
         Some(InvalidMessage(_)) => true,
@@ -125,7 +125,7 @@ pub(crate) fn tls_trouble(cause: &(dyn Error + 'static)) -> Option<String> {
 }
 
 /// Finds what TLS said among the causes of an error.
-fn tls_of<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+pub(super) fn tls_of<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     if let Some(said) = cause.downcast_ref() {
         return Some(said);
     }

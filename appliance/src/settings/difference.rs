@@ -75,6 +75,7 @@ fn list(path: &[String]) -> List {
         ["lines"] => List::Named("line"),
         ["rooms"] => List::Named("room"),
         ["printers"] => List::Named("printer"),
+        ["tariffs"] => List::Named("from"),
         ["hours", "sessions"] => List::Named("session"),
         ["hours", "closures" | "openings" | "holidays"] => List::Loose,
         _ => List::Whole,

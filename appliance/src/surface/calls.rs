@@ -7,8 +7,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use machiai_core::call::connection::laid_out;
 use machiai_core::call::open::OpenCall;
 use machiai_core::call::rate::{Invoice, Rated};
+use machiai_core::call::tariff::Stretch;
 use machiai_core::call::told::{Mark, RecordingMarked};
 use machiai_core::facts::Lang;
 use machiai_core::ids::{RecordingPlace, ReservationId};
@@ -47,6 +49,8 @@ struct Said<T> {
 struct SaidOf {
     how: Said<String>,
     remarks: Said<Vec<String>>,
+    /// Where each connection stands, in milliseconds from the first one's start.
+    line: Vec<Stretch>,
     marks: Vec<Marked>,
 }
 
@@ -106,6 +110,7 @@ fn said_of<'a>(words: &Words, rated: &Rated, marks: impl Iterator<Item = (AtMs, 
     SaidOf {
         how: Said { ja: how(Lang::Ja), en: how(Lang::En) },
         remarks: Said { ja: remarks(Lang::Ja), en: remarks(Lang::En) },
+        line: laid_out(&rated.connections.iter().collect::<Vec<_>>()),
         marks: marks.map(|(at_ms, it)| Marked { at_ms, mark: it.mark, place: it.place.clone() }).collect(),
     }
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use machiai_core::facts::Lang;
-use machiai_core::ids::VisitId;
+use machiai_core::ids::{ReservationId, VisitId};
 use machiai_core::queue::line::Reception;
 use machiai_core::settings::Line;
 use machiai_panel::fill;
@@ -26,7 +26,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 25] = [
+const FILES: [File; 27] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
@@ -39,6 +39,7 @@ const FILES: [File; 25] = [
     ("calls.html", HTML, include_bytes!("../../../kiosk-assets/pages/calls.html")),
     ("call.html", HTML, include_bytes!("../../../kiosk-assets/pages/call.html")),
     ("health.html", HTML, include_bytes!("../../../kiosk-assets/pages/health.html")),
+    ("call-open.html", HTML, include_bytes!("../../../kiosk-assets/pages/call-open.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("fonts.css", CSS, include_bytes!("../../../kiosk-assets/pages/fonts.css")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
@@ -51,6 +52,7 @@ const FILES: [File; 25] = [
     ("call.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/call.js")),
     ("health.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/health.js")),
     ("support.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/support.js")),
+    ("doctor.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/doctor.js")),
     ("report.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/report.js")),
 ];
 
@@ -71,7 +73,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/desk/program", get(program))
         .route("/desk/calls", get(async |State(app), headers| page(&app, &headers, "calls.html")))
         .route("/desk/health", get(async |State(app), headers| page(&app, &headers, "health.html")))
-        .route("/call", get(async |State(app), headers| page(&app, &headers, "call.html")))
+        .route("/call", get(call))
+        .route("/call/open", get(open_call))
         .route("/kiosk", get(kiosk))
         .route("/kiosk/number", get(number))
         .route("/manager", get(async |State(app), headers| page(&app, &headers, "manager.html")))
@@ -130,6 +133,37 @@ async fn program(State(app): State<Shared>, asked: HeaderMap) -> Response {
     let reasons = json!({"ja": of(Lang::Ja), "en": of(Lang::En)});
     // No word of ours ends a script.
     filled(&app, &asked, "program.html", &[("reasons", &reasons.to_string())])
+}
+
+/// With what a doctor's page is opened.
+#[derive(Deserialize)]
+struct OfCall {
+    #[serde(default)]
+    reservation: String,
+    /// Whether it is to begin by itself.
+    auto: Option<String>,
+}
+
+/// Answers with the doctor's page. For whoever comes from another site's page it does not begin by itself: a link would
+/// make a call.
+async fn call(State(app): State<Shared>, asked: HeaderMap, Query(of): Query<OfCall>) -> Response {
+    let begins = if of.auto.is_some() && !is_from_elsewhere(&asked) { "1" } else { "" };
+    let pages = serde_json::to_string(&app.vendors.pages).unwrap_or_default();
+    filled(&app, &asked, "call.html", &[("begins", begins), ("pages", &escaped(&pages))])
+}
+
+/// Whether a browser says that another site's page led here.
+fn is_from_elsewhere(asked: &HeaderMap) -> bool {
+    let site = asked.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    site.is_some_and(|site| site != b"same-origin" && site != b"none")
+}
+
+/// Leads whoever comes from another site's page to the doctor's page by a step of our own: no browser sends cookies that
+/// are ours alone along with the first.
+async fn open_call(State(app): State<Shared>, asked: HeaderMap, Query(of): Query<OfCall>) -> Response {
+    let reservation: Option<ReservationId> = of.reservation.parse().ok();
+    let reservation = reservation.map(|reservation| escaped(reservation.as_str())).unwrap_or_default();
+    filled(&app, &asked, "call-open.html", &[("reservation", &reservation)])
 }
 
 /// Whose number is shown.
@@ -204,6 +238,18 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+
+    #[test]
+    fn a_link_of_another_site_is_told_from_an_address_that_somebody_typed() {
+        let from = |site: &'static str| {
+            HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), HeaderValue::from_static(site))])
+        };
+        for elsewhere in ["cross-site", "same-site", "anything"] {
+            assert!(is_from_elsewhere(&from(elsewhere)), "{elsewhere}");
+        }
+        assert!(!is_from_elsewhere(&from("none")) && !is_from_elsewhere(&from("same-origin")));
+        assert!(!is_from_elsewhere(&HeaderMap::new()), "a program that is no browser");
+    }
 
     #[test]
     fn a_page_is_packed_for_whoever_can_unpack_it() {

@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use machiai_core::ids::SiteId;
 use machiai_wire::content::CONTENT_ROUTE;
 use machiai_wire::enrol::Generation;
+use machiai_wire::trial::TRIAL_ROUTE;
 use serde::Deserialize;
 
 use super::Door;
@@ -79,8 +80,11 @@ impl Door {
         // A body that is counted no longer says how long it is.
         announced(request.body())?;
         let of = (certificate.name.site, certificate.name.generation);
-        let is_content = request.extensions().get::<MatchedPath>().is_some_and(|path| path.as_str() == CONTENT_ROUTE);
-        let load = if is_content { Load::Content } else { Load::Facts };
+        let load = match request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) {
+            Some(CONTENT_ROUTE) => Load::Content,
+            Some(TRIAL_ROUTE) => Load::Trial,
+            Some(_) | None => Load::Facts,
+        };
         self.gauge.take_load(of, load, self.gauge.now_ms()).map_err(|after_s| Denied::TooMany { after_s })?;
         let counted = |body| counted(body, Arc::clone(&self.gauge), (of, load));
         Ok(next.run(request.map(counted)).await.map(counted))

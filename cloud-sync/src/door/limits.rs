@@ -35,6 +35,8 @@ pub struct Limits {
     pub bytes: Rate,
     /// Bytes of content that one site fetches, beside those: films are never in the way of facts.
     pub content: Rate,
+    /// Bytes that mean nothing, by which one site tries its line: a trial is 8 MiB at most, and asked for by hand.
+    pub trial: Rate,
     /// Tries of one address to enrol.
     pub tries: Rate,
     /// Connections in all.
@@ -51,6 +53,7 @@ impl Limits {
         requests: Rate { per_minute: 50 * 60, at_once: 200 },
         bytes: Rate { per_minute: 8 * MIB * 60, at_once: 64 * MIB },
         content: Rate { per_minute: 4 * MIB * 60, at_once: 256 * MIB },
+        trial: Rate { per_minute: 8 * MIB, at_once: 16 * MIB },
         tries: Rate { per_minute: 10, at_once: 10 },
         connections: 16_384,
         connections_of_one: 512,
@@ -148,6 +151,17 @@ struct Left {
     requests: Bucket,
     bytes: Bucket,
     content: Bucket,
+    trial: Bucket,
+}
+
+impl Left {
+    const fn of(&mut self, load: Load) -> &mut Bucket {
+        match load {
+            Load::Facts => &mut self.bytes,
+            Load::Content => &mut self.content,
+            Load::Trial => &mut self.trial,
+        }
+    }
 }
 
 /// For what bytes are sent.
@@ -157,6 +171,8 @@ pub(super) enum Load {
     Facts,
     /// Content.
     Content,
+    /// A trial of the line.
+    Trial,
 }
 
 /// Measures what each asks.
@@ -180,14 +196,15 @@ impl Gauge {
     }
 
     fn of_box<T>(&self, of: (SiteId, Generation), now_ms: u64, answer: impl FnOnce(&mut Left) -> T) -> T {
-        let Limits { requests, bytes, content, .. } = self.limits;
+        let Limits { requests, bytes, content, trial, .. } = self.limits;
         let mut boxes = self.boxes.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |rate| Bucket::full(rate, now_ms);
-        let full = || Left { requests: full(requests), bytes: full(bytes), content: full(content) };
+        let full = || Left { requests: full(requests), bytes: full(bytes), content: full(content), trial: full(trial) };
         let left = boxes.entry(of).or_insert_with(full);
         left.requests.fill(requests, now_ms);
         left.bytes.fill(bytes, now_ms);
         left.content.fill(content, now_ms);
+        left.trial.fill(trial, now_ms);
         answer(left)
     }
 
@@ -211,23 +228,18 @@ impl Gauge {
     /// # Errors
     /// For how many seconds it has to wait.
     pub(super) fn take_load(&self, of: (SiteId, Generation), load: Load, now_ms: u64) -> Result<(), u64> {
-        let Limits { bytes, content, .. } = self.limits;
-        self.of_box(of, now_ms, |left| {
-            let wait_s = match load {
-                Load::Facts => left.bytes.wait_s(bytes),
-                Load::Content => left.content.wait_s(content),
-            };
-            wait_s.map_or(Ok(()), Err)
-        })
+        let rate = match load {
+            Load::Facts => self.limits.bytes,
+            Load::Content => self.limits.content,
+            Load::Trial => self.limits.trial,
+        };
+        self.of_box(of, now_ms, |left| left.of(load).wait_s(rate).map_or(Ok(()), Err))
     }
 
     /// Counts bytes of a site's box.
     pub(super) fn count_bytes(&self, (of, load): ((SiteId, Generation), Load), n_bytes: usize, now_ms: u64) {
         let n_bytes = i64::try_from(n_bytes).unwrap_or(i64::MAX);
-        self.of_box(of, now_ms, |left| match load {
-            Load::Facts => left.bytes.spend(n_bytes),
-            Load::Content => left.content.spend(n_bytes),
-        });
+        self.of_box(of, now_ms, |left| left.of(load).spend(n_bytes));
     }
 
     /// Takes a try of an address.
@@ -249,7 +261,7 @@ mod tests {
     fn gauge() -> Gauge {
         let requests = Rate { per_minute: 60, at_once: 3 };
         let (bytes, tries) = (Rate { per_minute: 6_000, at_once: 1_000 }, Rate { per_minute: 2, at_once: 2 });
-        Gauge::new(Limits { requests, bytes, content: bytes, tries, ..Limits::USUAL })
+        Gauge::new(Limits { requests, bytes, content: bytes, trial: bytes, tries, ..Limits::USUAL })
     }
 
     #[test]
@@ -281,11 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn facts_do_not_wait_for_what_content_took() {
-        let gauge = gauge();
-        gauge.count_bytes((SITE, Load::Content), 1_500, 0);
-        assert_eq!(gauge.take_load(SITE, Load::Content, 0), Err(6));
-        assert_eq!(gauge.take_load(SITE, Load::Facts, 0), Ok(()));
+    fn facts_do_not_wait_for_what_content_or_a_trial_took() {
+        for load in [Load::Content, Load::Trial] {
+            let gauge = gauge();
+            gauge.count_bytes((SITE, load), 1_500, 0);
+            assert_eq!(gauge.take_load(SITE, load, 0), Err(6));
+            assert_eq!(gauge.take_load(SITE, Load::Facts, 0), Ok(()));
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) const STYLE: &str = include_str!("../../../kiosk-assets/pages/style.c
 /// Draws pages.
 #[derive(Debug)]
 pub(super) struct Pages {
-    env: Environment<'static>,
+    pub(super) env: Environment<'static>,
     pub(super) words: Words,
 }
 
@@ -64,6 +64,7 @@ impl Pages {
             ("sign-in.html", include_str!("../../../kiosk-assets/pages/operator-sign-in.html")),
             ("fleet.html", include_str!("../../../kiosk-assets/pages/operator-fleet.html")),
             ("site.html", include_str!("../../../kiosk-assets/pages/operator-site.html")),
+            ("calls.html", include_str!("../../../kiosk-assets/pages/operator-calls.html")),
             ("audit.html", include_str!("../../../kiosk-assets/pages/operator-audit.html")),
         ] {
             env.add_template(name, text)?;
@@ -223,7 +224,7 @@ impl Pages {
         self.env.get_template("audit.html")?.render(page)
     }
 
-    fn around(&self, about: &About<'_>) -> Value {
+    pub(super) fn around(&self, about: &About<'_>) -> Value {
         context! {
             operator => about.session.operator.clone(), token => about.session.form_token.clone(),
             ..self.words_of(about.lang, about.path)
@@ -233,7 +234,11 @@ impl Pages {
     fn words_of(&self, lang: Lang, path: &str) -> Value {
         // The language goes along in every address; Japanese needs none.
         let (suffix, more) = if lang == Lang::Ja { ("", "") } else { ("?lang=en", "&lang=en") };
-        let other = if lang == Lang::Ja { "?lang=en" } else { "" };
+        let other = match (lang, path.contains('?')) {
+            (Lang::Ja, false) => "?lang=en",
+            (Lang::Ja, true) => "&lang=en",
+            (Lang::En | Lang::Zh | Lang::Ko, _) => "",
+        };
         context! {
             w => self.words.table(lang, "operator"), lang => code(lang), suffix, more, other => format!("{path}{other}"),
             other_name => if lang == Lang::Ja { "English" } else { "日本語" },

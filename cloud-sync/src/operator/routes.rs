@@ -14,7 +14,7 @@ use machiai_core::facts::Lang;
 use machiai_core::ids::SiteId;
 use machiai_core::program::content::ContentHash;
 use machiai_core::program::table::Table;
-use machiai_core::time::AtMs;
+use machiai_core::time::{AtMs, Month};
 use serde::Deserialize;
 
 use super::day;
@@ -22,6 +22,7 @@ use super::form;
 use super::pages::{About, Looked, Pages, STYLE, SiteView};
 use super::session::{Came, Gate, NowS, Session, Typed, is_foreign, is_own_form, no_cookie};
 use super::signs::{SiteSigns, judge};
+use crate::calls::invoice;
 use crate::publish::orders::{MAX_DOCUMENT_BYTES, parse_document};
 use crate::publish::{PublishError, Publisher, outlook};
 use crate::site::remote::Remote;
@@ -110,6 +111,8 @@ struct Asked {
     auto: Option<String>,
     /// What was done just before, by code.
     done: Option<String>,
+    /// Which month, `2026-11`.
+    month: Option<String>,
 }
 
 impl Asked {
@@ -144,6 +147,7 @@ impl Operators {
             .route("/sign-out", post(sign_out))
             .route("/fleet", get(fleet))
             .route("/fleet/{site}", get(site))
+            .route("/fleet/{site}/calls", get(calls))
             .route("/fleet/{site}/table", post(publish))
             .route("/fleet/{site}/withdraw", post(withdraw))
             .route("/fleet/{site}/message", post(message))
@@ -305,6 +309,25 @@ async fn site(
     let done = known.into_iter().find(|code| asked.done.as_deref() == Some(code));
     let told = done.map(|code| (operators.0.pages.say(lang, code, &[]), true));
     Ok((headers(HTML), operators.site_page((&session, lang), site, told).await?).into_response())
+}
+
+/// A month of a site's consultation calls; the running one where none is named.
+async fn calls(
+    State(operators): State<Operators>,
+    Path(site): Path<String>,
+    Query(asked): Query<Asked>,
+    sent: HeaderMap,
+) -> Result<Response, NoPage> {
+    let session = operators.session(&sent, &asked).await?;
+    let (site, lang) = (read_site(&site)?, asked.lang());
+    let month: Month = match &asked.month {
+        Some(month) => month.parse().map_err(|_other| NoPage::NotFound)?,
+        None => Month::holding(operators.0.remote.clock.now()),
+    };
+    let invoice = invoice(&operators.0.store, site, month).await?.ok_or(NoPage::NotFound)?;
+    let path = format!("/fleet/{site}/calls?month={month}");
+    let about = About { lang, session: &session, path: &path };
+    Ok((headers(HTML), operators.0.pages.calls(&about, site, &invoice)?).into_response())
 }
 
 async fn publish(

@@ -15,6 +15,7 @@ use machiai_wire::hub_side::Judged;
 use machiai_wire::producer::Verdict;
 use machiai_wire::run::BadRun;
 use machiai_wire::said::Run;
+use machiai_wire::trial::TRIAL_ROUTE;
 use machiai_wire::vector::{Answer, Question, answer};
 use machiai_wire::{http, json};
 use serde::Deserialize;
@@ -22,7 +23,7 @@ use serde::Deserialize;
 use super::content::{Shelf, content};
 use super::sealed::Sealed;
 use super::seen::Seen;
-use super::{down_of, up_of};
+use super::{down_of, trial, up_of};
 use crate::service::Announced;
 use crate::store::{SentBy, Standing};
 use crate::stream::answers::{self, Refused};
@@ -60,6 +61,7 @@ pub(crate) fn routes(sites: Sites) -> Router {
         .route("/v1/sites/{site}/facts", get(facts))
         .route("/v1/sites/{site}/up", get(read).post(append))
         .route("/v1/sites/{site}/down", get(read))
+        .route(TRIAL_ROUTE, get(trial::give).post(trial::take))
         .with_state(sites)
 }
 

@@ -41,6 +41,26 @@ pub(crate) fn announced(body: &Body) -> Result<(), Refused> {
     if n_bytes > MAX_DRAINED_BYTES { Err(Refused::TooLarge) } else { Ok(()) }
 }
 
+/// Reads a body of at most so many bytes to its end, keeps nothing of it, and returns how many came.
+///
+/// # Errors
+/// As [`whole`].
+pub(crate) async fn thrown_away(mut body: Body, most_bytes: u32) -> Result<u32, Refused> {
+    announced(&body)?;
+    let counted = async {
+        let mut n_bytes = 0_usize;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_torn| Refused::Torn)?;
+            n_bytes = n_bytes.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+            if n_bytes > MAX_DRAINED_BYTES {
+                break;
+            }
+        }
+        u32::try_from(n_bytes).ok().filter(|n_bytes| *n_bytes <= most_bytes).ok_or(Refused::TooLarge)
+    };
+    tokio::time::timeout(BODY_FOR, counted).await.unwrap_or(Err(Refused::Torn))
+}
+
 async fn read(mut body: Body) -> Result<Bytes, Refused> {
     let (mut read, mut n_bytes) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {

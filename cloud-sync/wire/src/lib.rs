@@ -22,4 +22,5 @@ pub mod said;
 pub mod seal;
 pub mod service;
 pub mod token;
+pub mod trial;
 pub mod vector;

@@ -128,6 +128,16 @@ impl Api {
         Ok(Answered { press, key, sent, answered, status, answer })
     }
 
+    /// Brings in a text as it stands, as a program of the vendor's does.
+    ///
+    /// # Errors
+    /// The daemon cannot be reached, or refuses it.
+    pub async fn bring(&self, path: &str, text: &str) -> Result<()> {
+        let sent = self.client.post(format!("{}{path}", self.base)).timeout(ANSWER_FOR).body(text.to_owned());
+        let answered = sent.send().await.and_then(reqwest::Response::error_for_status);
+        answered.map(drop).with_context(|| format!("cannot bring {path}"))
+    }
+
     /// Asks a question that is answered in JSON.
     ///
     /// # Errors

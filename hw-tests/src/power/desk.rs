@@ -4,14 +4,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use machiai_core::call::told::Evidence;
 use machiai_core::envelope::{By, Envelope, Trust};
-use machiai_core::facts::{Fact, MessageSet};
-use machiai_core::ids::{BootId, LineNo, Origin, SiteId};
+use machiai_core::facts::{Fact, MessageSet, OpenedAfter};
+use machiai_core::ids::{BootId, FactId, LineNo, Origin, SiteId};
 use machiai_core::time::{AtMs, Day};
 use machiai_journal::turn::Turns;
 use machiai_journal::{
-    Decision, Disk, Draft, JournalError, Open, Position, Reader, Rules, SecretChange, StampParts, Stamper, Store,
-    StoreError, Submission,
+    Decision, Disk, Draft, JournalError, LeaseChange, Open, Position, Reader, Rules, SecretChange, StampParts, Stamper,
+    Store, StoreError, Submission,
 };
 
 /// Gives the next number.
@@ -30,6 +31,8 @@ pub struct Give {
 pub struct Desk {
     numbers: Vec<u64>,
     parts_missing: usize,
+    /// The first fact, which stands for the beginning of a call, and its clocks.
+    call: Option<(FactId, Evidence)>,
 }
 
 /// Facts that no order of whole commands can have made.
@@ -50,6 +53,22 @@ impl Desk {
         if desk.parts_missing == 0 { Ok(desk) } else { Err(Torn("a command's facts are missing".to_owned())) }
     }
 
+    /// Fails unless what is known of the call that runs is as new as the facts, never older and never ahead.
+    fn is_seen(&self, reader: &Reader) -> Result<(), Torn> {
+        let leases = reader.leases().map_err(|error| Torn(format!("{error:?}")))?;
+        let seen: Vec<(FactId, Evidence)> = leases.into_iter().collect();
+        let expected: Vec<(FactId, Evidence)> = self.beat().into_iter().collect();
+        if seen == expected { Ok(()) } else { Err(Torn(format!("{seen:?} was seen, not {expected:?}"))) }
+    }
+
+    /// Returns the one call that runs, begun by the first fact, and when it was last seen: as late as numbers were given.
+    fn beat(&self) -> Option<(FactId, Evidence)> {
+        let (call, start) = self.call.filter(|_| self.n_given() > 1)?;
+        let (mono_ms, at_ms) =
+            (start.mono_ms + self.n_given(), start.at_ms.plus_ms(self.numbers.len().try_into().ok()?));
+        Some((call, Evidence { mono_ms, at_ms, ..start }))
+    }
+
     /// Returns how many numbers were given.
     #[must_use]
     pub fn n_given(&self) -> u64 {
@@ -60,6 +79,7 @@ impl Desk {
         let Fact::MessageSet(MessageSet { text }) = &fact.fact else {
             return Err(Torn(format!("{fact:?}")));
         };
+        self.call.get_or_insert((fact.head.id(), Evidence::of(&fact.head)));
         let words: Vec<u64> = text.split(' ').filter_map(|word| word.parse().ok()).collect();
         let is_next = match (words.as_slice(), self.parts_missing) {
             ([number, n_more], 0) => {
@@ -96,7 +116,10 @@ impl Rules for Desk {
                 SecretChange::Put { key_id, purpose: "visit".to_owned(), value: value.clone() }
             }
         });
-        Decision { facts: texts.map(draft).collect(), secrets: secrets.collect(), leases: Vec::new(), answer: number }
+        let mut after = Self { call: self.call, ..Self::default() };
+        after.numbers = (1..=number).collect();
+        let leases = after.beat().map(|(call, seen)| LeaseChange::Renew { call, seen }).into_iter().collect();
+        Decision { facts: texts.map(draft).collect(), secrets: secrets.collect(), leases, answer: number }
     }
 
     fn take_in(&mut self, fact: &Envelope, _position: Position) {
@@ -162,7 +185,12 @@ pub fn about(disk: Disk, path: &std::path::Path, opening: u64) -> Open {
 /// # Errors
 /// [`Torn`] when the journal does not hold whole commands.
 pub fn turns(store: Store) -> Result<Turns<Desk, Ticks>, Torn> {
-    let desk = Desk::folded(store.reader().map_err(|error| Torn(error.to_string()))?)?;
+    let reader = store.reader().map_err(|error| Torn(error.to_string()))?;
+    let desk = Desk::folded(reader)?;
+    // What came back from a copy, or out of damage, may have been seen earlier or later than its facts were written.
+    if store.opened().after == OpenedAfter::Run {
+        desk.is_seen(reader)?;
+    }
     let newest = store.opened().newest.map_or(0, |stamp| stamp.at.0);
     Ok(Turns::new(store, desk, Ticks(newest)))
 }

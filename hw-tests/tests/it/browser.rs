@@ -4,8 +4,10 @@
 
 mod access;
 mod axe;
+mod beside;
 mod board;
 mod calls;
+mod day;
 mod desk;
 mod files;
 mod kiosk;

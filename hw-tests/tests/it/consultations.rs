@@ -117,3 +117,73 @@ async fn a_month_is_written_for_spreadsheets_in_both_encodings() {
     assert_eq!(december.split_terminator("\r\n").count(), 1);
     running.stop();
 }
+
+/// A tariff as it stands in the settings document.
+const TARIFF: &str = r#"
+[[tariffs]]
+from = "2026-11-01"
+tariff = { name = "own", version = 2, rule = "per_connection", unit_min = 15, unit_yen = 70, gap_min = 0, tax_permille = 100 }
+"#;
+
+#[tokio::test]
+async fn a_tariff_is_a_part_of_the_settings_document_and_goes_with_it() {
+    let clinic = Clinic::new("2026-11-24 04:00:00");
+    let plain = clinic.carry_out(&["settings", "export"]);
+    assert!(plain.contains("tariffs = []"), "{plain}");
+    let file = clinic.folder.path().join("new.toml");
+    let import = |text: &str| {
+        machiai_hw_tests::demo::daemon::write(&file, text).unwrap();
+        clinic.carry_out(&["settings", "import", file.to_str().unwrap()])
+    };
+    let with_tariff = plain.replace("tariffs = []\n", "") + TARIFF;
+    assert_eq!(import(&with_tariff), "1 settings changed\n");
+    let told = clinic.carry_out(&["settings", "export"]);
+    assert!(told.contains("name = \"own\"") && told.contains("from = \"2026-11-01\""), "{told}");
+    assert_eq!(import(&told), "0 settings changed\n", "what was written reads as it stands");
+
+    let mut running = clinic.start();
+    for connection in ["c1", "c2"] {
+        running.press("calls/connect", call(connection)).await;
+        Stopwatch::start().wait_until(AFTER_THE_LAST);
+        running.press("calls/disconnect", call(connection)).await;
+    }
+    let rated = async |running: &crate::faults::Running| {
+        let of = running.get("calls").await["reservations"][0].clone();
+        (of["tariff"].as_str().unwrap().to_owned(), of["version"].clone(), of["units"].clone(), of["yen"].clone())
+    };
+    assert_eq!(rated(&running).await, ("own".to_owned(), json!(2), json!(2), json!(140)));
+    // Taken out of the document it is taken back.
+    running.stop();
+    assert_eq!(import(&plain), "1 settings changed\n");
+    let running = clinic.start();
+    assert_eq!(rated(&running).await, ("reservation-total".to_owned(), json!(1), json!(1), json!(100)));
+    running.stop();
+}
+
+#[tokio::test]
+async fn a_call_that_ran_when_the_journal_was_restored_ends_once_and_flagged_at_its_last_heartbeat() {
+    let clinic = Clinic::new("2026-11-24 04:00:00");
+    let mut running = clinic.start();
+    let whole = Stopwatch::start();
+    running.press("calls/connect", call("c1")).await;
+    let since_connected = Stopwatch::start();
+    running.press("calls/heartbeat", call("c1")).await;
+    let copy = clinic.folder.path().join("copy.db").display().to_string();
+    clinic.carry_out(&["journal", "backup", &copy]);
+    // It goes on after the copy was made, until the box dies.
+    Stopwatch::start().wait_until(AFTER_THE_LAST);
+    let least = since_connected.read();
+    running.press("calls/heartbeat", call("c1")).await;
+    let most = whole.read();
+    running.kill();
+    clinic.carry_out(&["journal", "restore", &copy]);
+    let running = clinic.start();
+    let told = running.get("calls").await;
+    assert_eq!(told["open"], json!([]));
+    let connections = told["reservations"][0]["connections"].as_array().unwrap();
+    assert_eq!((connections.len(), &connections[0]["flags"]), (1, &json!(["restarted"])), "{connections:?}");
+    let length = Duration::from_millis(connections[0]["length_ms"].as_u64().unwrap());
+    let tick = Duration::from_millis(2);
+    assert!(least <= length + tick && length <= most + tick, "{length:?} is not within {least:?} and {most:?}");
+    running.stop();
+}

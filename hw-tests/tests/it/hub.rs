@@ -3,11 +3,13 @@
 
 mod between;
 mod bucket;
+mod calls;
 mod channel;
 mod cloud;
 mod conformance;
 mod content;
 mod enrol;
+mod hops;
 mod limits;
 mod link;
 mod lives;

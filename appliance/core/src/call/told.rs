@@ -173,6 +173,13 @@ pub struct TariffSet {
     pub tariff: Tariff,
 }
 
+/// See [`crate::facts::Fact::TariffRemoved`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TariffRemoved {
+    /// The date from which it was set.
+    pub from: Day,
+}
+
 /// Who else saw a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -3,6 +3,7 @@
 use core::slice;
 
 use super::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
+use crate::call::told::{TariffRemoved, TariffSet};
 use crate::ids::VisitId;
 use crate::settings::{Line, Place, Printer, Room};
 
@@ -93,6 +94,7 @@ impl Fact {
             Self::SupportAnswered(_) => "SupportAnswered",
             Self::SupportBegun(_) => "SupportBegun",
             Self::SupportReported(_) => "SupportReported",
+            Self::TariffRemoved(_) => "TariffRemoved",
             Self::Unknown(unknown) => &unknown.kind,
         }
     }
@@ -114,6 +116,9 @@ impl Fact {
         }
         if let Self::PrinterSet(Printer { printer, .. }) | Self::PrinterRemoved(PrinterRemoved { printer }) = self {
             return Some(Place::Printer(printer.clone()));
+        }
+        if let Self::TariffSet(TariffSet { from, .. }) | Self::TariffRemoved(TariffRemoved { from }) = self {
+            return Some(Place::Tariff(*from));
         }
         let whole = [
             (matches!(self, Self::SiteSet(_)), Place::Site),
@@ -205,6 +210,7 @@ impl Fact {
             | Self::SupportAnswered(_)
             | Self::SupportBegun(_)
             | Self::SupportReported(_)
+            | Self::TariffRemoved(_)
             | Self::Unknown(_) => &[],
         }
     }

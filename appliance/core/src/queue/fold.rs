@@ -169,7 +169,8 @@ impl Clinic {
             | Fact::SupportOrdered(_)
             | Fact::SupportAnswered(_)
             | Fact::SupportBegun(_)
-            | Fact::SupportReported(_) => {}
+            | Fact::SupportReported(_)
+            | Fact::TariffRemoved(_) => {}
         }
     }
 

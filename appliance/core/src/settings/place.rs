@@ -5,6 +5,7 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::ids::{LineNo, PrinterId, RoomId};
+use crate::time::Day;
 
 /// The part of the settings that something is about, and that a fact of theirs replaces.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +22,8 @@ pub enum Place {
     Room(RoomId),
     /// A printer.
     Printer(PrinterId),
+    /// The tariff of consultation calls from a date on.
+    Tariff(Day),
 }
 
 impl fmt::Display for Place {
@@ -32,6 +35,7 @@ impl fmt::Display for Place {
             Self::Line(line) => write!(f, "line {line}"),
             Self::Room(room) => write!(f, "room {room}"),
             Self::Printer(printer) => write!(f, "printer {printer}"),
+            Self::Tariff(from) => write!(f, "tariff {from}"),
         }
     }
 }

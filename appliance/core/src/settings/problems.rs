@@ -103,6 +103,8 @@ whats! {
     Break = "break", "a break ends after it begins";
     /// Booked and walk-in patients do not take turns by at least one each.
     Interleave = "interleave", "booked and walk-in take turns by at least one each";
+    /// A tariff whose numbers cannot be.
+    Tariff = "tariff", "a tariff has a version, a unit of 1 to 1440 minutes at up to 1000000 yen, and less than 100% of tax";
     /// Every number would be kept for interrupts.
     KeepEvery = "keep_every", "at most every second number is kept for interrupts";
     /// An ending passed over that is no one or two figures.
@@ -154,6 +156,9 @@ pub fn problems(standing: &Standing) -> Vec<Problem> {
     for printer in standing.printers.values() {
         let unknown = printer.lines.iter().find(|line| !standing.lines.contains_key(line));
         note(Place::Printer(printer.printer.clone()), unknown.map(|line| What::NoLine(*line)));
+    }
+    for (from, tariff) in &standing.tariffs {
+        note(Place::Tariff(*from), (!tariff.is_sound()).then_some(What::Tariff));
     }
     found
 }

@@ -5,6 +5,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::Standing;
+use crate::call::told::{TariffRemoved, TariffSet};
 use crate::envelope::{By, Cmd, Envelope};
 use crate::facts::{Fact, LineRemoved, PrinterRemoved, RoomRemoved};
 use crate::ids::FactId;
@@ -62,6 +63,10 @@ fn in_standing(place: &Place, standing: &Standing) -> Fact {
         Place::Printer(printer) => standing.printers.get(printer).map_or_else(
             || Fact::PrinterRemoved(PrinterRemoved { printer: printer.clone() }),
             |printer| Fact::PrinterSet(printer.clone()),
+        ),
+        Place::Tariff(from) => standing.tariffs.get(from).map_or_else(
+            || Fact::TariffRemoved(TariffRemoved { from: *from }),
+            |tariff| Fact::TariffSet(TariffSet { from: *from, tariff: tariff.clone() }),
         ),
     }
 }

@@ -45,6 +45,10 @@ use crate::play::{Play, check};
     "line 5"
 )]
 #[case::every_number_kept(r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"keep_every":1}}"#, "line 5")]
+#[case::a_tariff_of_no_minutes(
+    r#"{"kind":"TariffSet","body":{"from":"2026-12-01","tariff":{"name":"own","version":1,"rule":"span","unit_min":0,"unit_yen":100,"gap_min":0,"tax_permille":100}}}"#,
+    "tariff 2026-12-01"
+)]
 #[case::an_ending_of_three_figures(
     r#"{"kind":"LineSet","body":{"line":5,"name":{"ja":"科"},"skip_endings":[100]}}"#,
     "line 5"

@@ -1,10 +1,16 @@
 //! Export, backup and restore.
 
+use std::collections::BTreeMap;
 use std::fs;
 
+use machiai_core::call::told::Evidence;
 use machiai_core::facts::OpenedAfter;
+use machiai_core::ids::{BootId, FactId, Seq};
+use machiai_core::time::AtMs;
 use machiai_journal::store::Batch;
-use machiai_journal::{Reader, RestoreError, SecretChange, Store, backup, export, restore, verify};
+use machiai_journal::{
+    LeaseChange, Position, Reader, RestoreError, SecretChange, Store, backup, export, restore, verify,
+};
 
 use crate::desk::{about, fact, files, lines, open, origin};
 
@@ -76,6 +82,65 @@ fn a_restored_journal_says_so_until_its_first_fact_and_reuses_no_origin() {
     assert_eq!(lines(store.reader().unwrap()), kept);
     let set_aside = folder.path().join(format!("journal.db.replaced-{}", about(folder.path(), 2).at.0));
     assert!(files(folder.path()).contains(&set_aside), "the replaced file is kept");
+}
+
+/// Returns the last evidence of the call that the first fact of an origin began, so long after it.
+fn seen_after(store: &Store, ms: u64) -> LeaseChange {
+    let kept = store.reader().unwrap().facts_after(Position(0), 1).unwrap();
+    let head = kept[0].envelope().unwrap().head;
+    let at_ms = head.at_ms.plus_ms(i64::try_from(ms).unwrap());
+    LeaseChange::Renew { call: head.id(), seen: Evidence { boot: head.boot, mono_ms: head.mono_ms + ms, at_ms } }
+}
+
+/// Returns how long after its beginning each call was last seen.
+fn seen_ms(reader: &Reader) -> Vec<u64> {
+    let facts: BTreeMap<_, _> = reader
+        .facts_after(Position(0), u32::MAX)
+        .unwrap()
+        .iter()
+        .map(|kept| kept.envelope().unwrap().head)
+        .map(|head| (head.id(), head.mono_ms))
+        .collect();
+    reader.leases().unwrap().into_iter().map(|(call, seen)| seen.mono_ms - facts[&call]).collect()
+}
+
+#[test]
+fn the_last_evidence_of_a_call_comes_back_with_a_backup_and_later_evidence_of_what_is_replaced_counts() {
+    let folder = crate::desk::folder();
+    let about_1 = about(folder.path(), 1);
+    let mut store = Store::open(about_1.clone()).unwrap();
+    append(&mut store, 1);
+    let renew = |store: &mut Store, ms| {
+        let leases = vec![seen_after(store, ms)];
+        store.append(&Batch { leases, ..Batch::default() }).unwrap();
+    };
+    renew(&mut store, 10_000);
+    // A lease of something that began after the backup, or never.
+    let none = LeaseChange::Renew {
+        call: FactId { origin: store.origin(), seq: Seq(9) },
+        seen: Evidence { boot: BootId::from_bytes([1; 16]), mono_ms: 1, at_ms: AtMs(1) },
+    };
+    store.append(&Batch { leases: vec![none], ..Batch::default() }).unwrap();
+    let to = folder.path().join("backup-1.db");
+    backup(&about_1.disk, &about_1.path, &to).unwrap();
+    assert_eq!(seen_ms(&Reader::open(&about_1.disk, &to).unwrap()), [10_000]);
+    renew(&mut store, 20_000);
+    drop(store);
+    restore(&about(folder.path(), 2), &to).unwrap();
+    assert_eq!(seen_ms(open(folder.path(), 3).reader().unwrap()), [20_000]);
+
+    // What is replaced knows of it no more, or cannot be read: the backup's word counts.
+    let mut store = open(folder.path(), 4);
+    let end = match seen_after(&store, 0) {
+        LeaseChange::Renew { call, .. } | LeaseChange::End { call } => LeaseChange::End { call },
+    };
+    store.append(&Batch { leases: vec![end], ..Batch::default() }).unwrap();
+    drop(store);
+    restore(&about(folder.path(), 5), &to).unwrap();
+    assert_eq!(seen_ms(open(folder.path(), 6).reader().unwrap()), [10_000]);
+    fs::write(folder.path().join("journal.db"), vec![0x55; 8_192]).unwrap();
+    restore(&about(folder.path(), 7), &to).unwrap();
+    assert_eq!(seen_ms(open(folder.path(), 8).reader().unwrap()), [10_000]);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use machiai_core::call::told::Evidence;
 use machiai_core::envelope::Envelope;
 use machiai_core::facts::OpenedAfter;
 use machiai_journal::store::Batch;
-use machiai_journal::{Open, SecretChange, Store, StoreError, backup, verify};
+use machiai_journal::{LeaseChange, Open, Position, SecretChange, Store, StoreError, backup, verify};
 
 use crate::desk::{about, fact, lines, open, origin};
 
@@ -116,7 +117,7 @@ fn facts_of_a_salvaged_journal_keep_their_positions_and_gaps_are_noted() {
     fill(folder.path(), 40);
     let about = about(folder.path(), 9);
     let positions = |store: &Store| {
-        let facts = store.reader().unwrap().facts_after(machiai_journal::Position(0), 1_000).unwrap();
+        let facts = store.reader().unwrap().facts_after(Position(0), 1_000).unwrap();
         facts.into_iter().map(|kept| (kept.position, kept.line)).collect::<Vec<_>>()
     };
     let before = {
@@ -154,6 +155,51 @@ fn secrets_come_back_from_the_pages_that_are_left() {
     let store = Store::open(about).unwrap();
     assert_eq!(store.opened().after, OpenedAfter::Damage);
     assert_eq!(store.reader().unwrap().secrets_for("visit").unwrap().len(), 40);
+}
+
+#[test]
+fn the_last_evidence_of_a_call_outlives_damage_elsewhere_and_one_that_cannot_be_is_left_out() {
+    let folder = crate::desk::folder();
+    fill(folder.path(), 40);
+    let mut store = open(folder.path(), 2);
+    let heads: Vec<_> = store.reader().unwrap().facts_after(Position(0), 4).unwrap();
+    let heads: Vec<_> = heads.iter().map(|kept| kept.envelope().unwrap().head).collect();
+    let leased = |nth: usize, mono_ms: u64, at_ms: i64| LeaseChange::Renew {
+        call: heads[nth].id(),
+        seen: Evidence {
+            boot: heads[nth].boot,
+            mono_ms: heads[nth].mono_ms + mono_ms,
+            at_ms: heads[nth].at_ms.plus_ms(at_ms),
+        },
+    };
+    // The second one's clocks contradict each other, as after a changed bit.
+    let leases = vec![leased(0, 30_000, 30_010), leased(1, 4_200_000, 30_010)];
+    store.append(&Batch { leases, ..Batch::default() }).unwrap();
+    store.tidy().unwrap();
+    store.end();
+    let whole = fs::read(folder.path().join("journal.db")).unwrap();
+    let n_pages = whole.len() / PAGE;
+    let (mut n_salvaged, mut n_kept) = (0, 0);
+    for page in 0..n_pages {
+        let scene = crate::desk::folder();
+        let mut bytes = whole.clone();
+        bytes[page * PAGE..(page + 1) * PAGE].iter_mut().for_each(|byte| *byte ^= 0x55);
+        fs::write(scene.path().join("journal.db"), &bytes).unwrap();
+        let store = open_damaged(about(scene.path(), 9));
+        if store.opened().after != OpenedAfter::Damage {
+            continue;
+        }
+        n_salvaged += 1;
+        let leases = store.reader().unwrap().leases().unwrap();
+        let seen: Vec<_> = leases.iter().map(|(call, seen)| (*call, seen.mono_ms)).collect();
+        if seen == [(heads[0].id(), heads[0].mono_ms + 30_000)] {
+            n_kept += 1;
+        } else {
+            assert_eq!(seen, [], "page {page}: what was not seen is kept");
+        }
+    }
+    // Where the schema, the lease's own page or the fact that began the call is gone, the call ends where it began.
+    assert!(n_salvaged > 20 && n_kept * 4 >= n_salvaged * 3, "{n_kept} of {n_salvaged}");
 }
 
 #[test]
@@ -281,7 +327,7 @@ fn every_slice_of_the_history_is_verified_in_turn() {
     let folder = crate::desk::folder();
     fill(folder.path(), 700);
     let store = open(folder.path(), 3);
-    let (mut after, mut n_slices) = (machiai_journal::Position(0), 0);
+    let (mut after, mut n_slices) = (Position(0), 0);
     while let Some(last) = store.verify_slice(after).unwrap() {
         (after, n_slices) = (last, n_slices + 1);
     }

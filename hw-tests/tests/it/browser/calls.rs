@@ -17,6 +17,14 @@ fn call(reservation: &str, connection: &str) -> serde_json::Value {
     json!({"reservation": reservation, "endpoint": "doctor-pc", "connection": connection})
 }
 
+/// Fails unless the page shows today first, each reservation with its line, and no line to a hub that there is not.
+async fn shows_today(scene: &Scene) {
+    assert_eq!(scene.run("return document.getElementById('day').value").await, "2026-11-24");
+    scene.until("getComputedStyle(document.querySelector('.calls summary')).display === 'grid'").await;
+    scene.until("document.querySelectorAll('summary .strip[aria-label] .at').length === 2").await;
+    scene.until("document.getElementById('quality').hidden").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
     let mut scene = Scene::set("calls").await;
@@ -37,6 +45,7 @@ async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
 
     scene.open("/desk/calls").await;
     scene.until("document.querySelectorAll('#open li button').length === 2").await;
+    shows_today(&scene).await;
     scene.press("#month-of details summary").await;
     scene.until("document.querySelector('.details .how')?.textContent.includes('予約ごとに30分単位で切り上げ、1単位 × 100円 = 100円（税別）です。')").await;
     let said = scene.run("return document.querySelector('main').innerText").await;

@@ -35,8 +35,8 @@ print(base64.b64encode(hashlib.sha256(der[at:part(at)[1]]).digest()).decode())
 ";
 
 /// What `machiai pair` told.
-struct Told {
-    port: String,
+pub(super) struct Told {
+    pub(super) port: String,
     code: String,
     fingerprint: String,
 }
@@ -52,7 +52,7 @@ async fn pairing(stage: &Stage) -> Told {
 }
 
 /// Sets a scene whose browser comes over the network.
-async fn set() -> (Scene, Told) {
+pub(super) async fn set() -> (Scene, Told) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("browser").join("lan");
     std::fs::create_dir_all(&folder).unwrap();
     let program = Program::own(Path::new(env!("CARGO_BIN_EXE_machiai-demo")));
@@ -97,7 +97,7 @@ async fn a_tablet_of_the_network_is_paired_signed_in_and_calls_the_next() {
 }
 
 /// A stranger sees nothing of the desk, learns by the fingerprint how to trust the box, and is paired by the right code.
-async fn led_to_pairing(scene: &Scene, told: &Told, found: &mut Vec<String>) {
+pub(super) async fn led_to_pairing(scene: &Scene, told: &Told, found: &mut Vec<String>) {
     scene.browser.open(&format!("https://127.0.0.1:{}/desk?place=room1", told.port)).await.unwrap();
     scene.until("location.pathname === '/pair' && document.querySelector('h1')").await;
     scene.judge("pair", found).await;
@@ -121,7 +121,7 @@ async fn led_to_pairing(scene: &Scene, told: &Told, found: &mut Vec<String>) {
 }
 
 /// The first manager is made with the box's own code, and signs in.
-async fn signed_in(scene: &Scene, found: &mut Vec<String>) {
+pub(super) async fn signed_in(scene: &Scene, found: &mut Vec<String>) {
     let code = scene.stage.daemon.ask(&["setup-code"]).await.unwrap();
     let fill = async |form: &str, fields: &[(&str, &str)]| {
         for (name, text) in fields {

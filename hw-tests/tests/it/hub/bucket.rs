@@ -42,7 +42,7 @@ async fn content_in_an_s3_store_is_kept_whole_and_given_from_any_byte_on() {
 
 async fn play(place: &str) {
     let blobs = Blobs::open(&format!("s3://films/of/clinics?endpoint={place}&region=ap-northeast-1")).unwrap();
-    let cloud = Cloud::giving(Home::folder(), Limits::USUAL, Some(blobs.clone())).await;
+    let cloud = Cloud::giving(([127, 0, 0, 1], Vec::new()), (Home::folder(), Some(blobs.clone())), Limits::USUAL).await;
     let own = cloud.enrol(1001, Replaces::Nothing).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film");

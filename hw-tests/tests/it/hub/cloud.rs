@@ -52,11 +52,20 @@ pub(super) struct Cloud {
 impl Cloud {
     /// Starts a hub on a free port, with the sites 1001 and 1002.
     pub(super) async fn start(home: Home, limits: Limits) -> Self {
-        Self::giving(home, limits, None).await
+        Self::start_at(([127, 0, 0, 1], Vec::new()), home, limits).await
+    }
+
+    /// Starts a hub on a free port of an address, which boxes reach by so many names.
+    pub(super) async fn start_at(at: ([u8; 4], Vec<String>), home: Home, limits: Limits) -> Self {
+        Self::giving(at, (home, None), limits).await
     }
 
     /// Starts it with content in a place of the test's own, or in a folder.
-    pub(super) async fn giving(home: Home, limits: Limits, blobs: Option<Blobs>) -> Self {
+    pub(super) async fn giving(
+        (ip, names): ([u8; 4], Vec<String>),
+        (home, blobs): (Home, Option<Blobs>),
+        limits: Limits,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&home.name()).await.unwrap();
         for site in [1001, 1002] {
@@ -66,10 +75,11 @@ impl Cloud {
         let (clock, stopping) = (Arc::clone(&now_s), CancellationToken::new());
         let clock = move || clock.load(Ordering::SeqCst);
         let streams = Streams::new(store.clone(), clock, LONG_POLL_FOR, stopping.clone());
-        let (listen, state) = (SocketAddr::from(([127, 0, 0, 1], 0)), folder.path().to_owned());
+        let (listen, state) = (SocketAddr::from((ip, 0)), folder.path().to_owned());
         let (tell, told) = oneshot::channel();
-        let operators = Some(Desk { listen, is_behind_proxy: false });
-        let open = Open { listen, public: Some(listen), operators, state, names: Vec::new(), limits };
+        let desk = SocketAddr::from(([127, 0, 0, 1], 0));
+        let operators = Some(Desk { listen: desk, is_behind_proxy: false });
+        let open = Open { listen, public: Some(listen), operators, state, names, limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
         let in_folder = || Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
         let blobs = blobs.unwrap_or_else(in_folder);

@@ -19,6 +19,11 @@ const SILENT_FOR: Duration = Duration::from_secs(90);
 
 /// Runs a scene of this file in a network namespace, and fails as it does; returns whether this is within it.
 fn is_inside(scene: &str) -> bool {
+    is_within(&format!("hub::network::{scene}"))
+}
+
+/// Runs a scene in a network namespace, by its full name.
+pub(super) fn is_within(named: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         tool("ip", "link set lo up");
         return true;
@@ -26,8 +31,7 @@ fn is_inside(scene: &str) -> bool {
     // Whoever is not root becomes so within the namespace alone.
     let mut unshare = Command::new("unshare");
     unshare.args(["--map-root-user", "--net"]).arg(std::env::current_exe().unwrap());
-    let named = format!("hub::network::{scene}");
-    let done = unshare.args([named.as_str(), "--exact", "--nocapture"]).env(INSIDE, "1").output().unwrap();
+    let done = unshare.args([named, "--exact", "--nocapture"]).env(INSIDE, "1").output().unwrap();
     let told = [done.stdout, done.stderr].map(|told| String::from_utf8_lossy(&told).into_owned()).concat();
     assert!(done.status.success(), "{told}");
     assert!(told.contains("1 passed"), "{told}");
@@ -35,7 +39,7 @@ fn is_inside(scene: &str) -> bool {
 }
 
 /// Runs a tool of the network, and returns what it says.
-fn tool(program: &str, arguments: &str) -> String {
+pub(super) fn tool(program: &str, arguments: &str) -> String {
     let done = Command::new(program).args(arguments.split(' ')).output();
     let done = done.unwrap_or_else(|cause| panic!("{program}: {cause}"));
     assert!(done.status.success(), "{program} {arguments}: {}", String::from_utf8_lossy(&done.stderr));

@@ -1,7 +1,7 @@
 //! The worked cases of the terms: what each tariff makes of connections.
 
 use machiai_core::call::tariff::{Rule, Stretch, Tariff};
-use machiai_core::call::told::TariffSet;
+use machiai_core::call::told::{TariffRemoved, TariffSet};
 use machiai_core::facts::Fact;
 
 use super::{MINUTE_MS, START, Stage, nothing_open};
@@ -141,6 +141,25 @@ fn another_rate_of_tax_is_rounded_alone() {
     let taxes: Vec<(u16, i64, i64)> = invoice.taxes.iter().map(|tax| (tax.permille, tax.yen, tax.tax_yen)).collect();
     assert_eq!(taxes, [(80, 99, 7), (100, 100, 10)]);
     assert_eq!(invoice.total_yen, 216);
+}
+
+#[test]
+fn a_tariff_that_is_taken_back_leaves_the_one_before_it() {
+    let mut stage = Stage::new();
+    let day = |day: &str| day.parse().unwrap();
+    let dear = |unit_yen| Tariff { unit_yen, ..Tariff::built_in(Rule::ReservationTotal) };
+    for (from, unit_yen) in [("2026-11-01", 120), ("2026-11-24", 150)] {
+        stage.write(Fact::TariffSet(TariffSet { from: day(from), tariff: dear(unit_yen) }));
+    }
+    stage.reserve("R1", START);
+    stage.connections("R1", &spans("0-10"));
+    let mut yen = |gone: Option<&str>| {
+        if let Some(from) = gone {
+            stage.write(Fact::TariffRemoved(TariffRemoved { from: day(from) }));
+        }
+        stage.calls().invoice("2026-11".parse().unwrap(), &nothing_open()).yen
+    };
+    assert_eq!([None, Some("2026-11-24"), Some("2026-11-01")].map(&mut yen), [150, 120, 100]);
 }
 
 #[test]

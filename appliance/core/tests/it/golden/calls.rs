@@ -3,7 +3,7 @@
 use machiai_core::call::tariff::{Rule, Tariff};
 use machiai_core::call::told::{
     CallAssigned, CallEnd, CallKey, CallWitnessed, EndReason, Evidence, Mark, RecordingMarked, Reservation, Seen, Side,
-    TariffSet, Vendor,
+    TariffRemoved, TariffSet, Vendor,
 };
 use machiai_core::facts::Fact;
 use machiai_core::ids::BootId;
@@ -65,4 +65,9 @@ pub(super) fn calls() -> Vec<Fact> {
             seen_at_ms: starts_at_ms,
         }),
     ]
+}
+
+/// Returns facts of calls of a kind that came later.
+pub(super) fn later() -> Vec<Fact> {
+    vec![Fact::TariffRemoved(TariffRemoved { from: "2026-11-01".parse().unwrap() })]
 }

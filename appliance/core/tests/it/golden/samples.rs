@@ -111,6 +111,7 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.extend(health());
     facts.extend(super::calls::calls());
     facts.extend(super::support::support());
+    facts.extend(super::calls::later());
     facts
 }
 

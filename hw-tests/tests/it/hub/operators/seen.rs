@@ -95,6 +95,41 @@ async fn fall_into_trouble(scene: &mut Scene, (browser, base): (&Browser, &str))
     browser.picture(&picture("silent")).await.unwrap();
 }
 
+/// Has calls made at the box, one of which the vendor saw for longer, and looks at the site's month.
+async fn sees_a_month_of_calls(scene: &Scene, (browser, base): (&Browser, &str)) {
+    let of = |reservation: &str| json!({"reservation": reservation, "endpoint": "doctor-pc"});
+    let booked = json!({"reservation": "R001", "starts_at_ms": 1_795_478_400_000_i64, "policy": "2026-04"});
+    scene.press("reception", "calls/reservations", booked).await;
+    for reservation in ["R001", "R002"] {
+        scene.press("reception", "calls/connect", of(reservation)).await;
+        scene.press("reception", "calls/disconnect", of(reservation)).await;
+    }
+    let list =
+        "reservation,identity,connection,joined,left\nR001,clinic-1,PA_1,2026-11-24T09:10:00,2026-11-24T09:25:00\n";
+    scene.api.bring("calls/vendor/list", list).await.unwrap();
+    let comes = async || {
+        browser.open(&format!("{base}/fleet/{SITE}/calls?month=2026-11")).await.unwrap();
+        let question = "return document.querySelectorAll('.months tbody tr').length === 3 && Boolean(document.getElementById('differences'))";
+        browser.run(question).await.unwrap().as_bool().filter(|comes| *comes)
+    };
+    soon("the month comes to the hub", comes).await.unwrap();
+    // What the witnesses disagree on comes first.
+    browser.until("document.querySelector('section h2').textContent.includes('提供元の記録との違い')").await.unwrap();
+    browser.until("document.querySelector('section tbody').textContent.includes('15分0秒')").await.unwrap();
+    for wanted in ["R001", "reservation-total", "第1版", "予約の登録がありません", "請求なし"] {
+        browser.until(&format!("document.querySelector('main').innerText.includes('{wanted}')")).await.unwrap();
+    }
+    browser.until(FITS).await.unwrap();
+    browser.picture(&picture("calls")).await.unwrap();
+    browser.open(&format!("{base}/fleet/{SITE}/calls?month=2026-10&lang=en")).await.unwrap();
+    browser.until("document.querySelector('main').innerText.includes('No calls in this month.')").await.unwrap();
+    browser.size(390, 844).await.unwrap();
+    browser.open(&format!("{base}/fleet/{SITE}/calls?month=2026-11")).await.unwrap();
+    browser.until(FITS).await.unwrap();
+    browser.picture(&picture("calls-narrow")).await.unwrap();
+    browser.size(SCREEN_PX.0, SCREEN_PX.1).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_sees_who_is_in_trouble_publishes_a_table_that_the_box_gets_and_is_gone_after_signing_out() {
     let mut scene = Scene::set(Home::folder(), 1).await;
@@ -149,6 +184,7 @@ async fn an_operator_sees_who_is_in_trouble_publishes_a_table_that_the_box_gets_
     };
     soon("the box has the table", has_come).await.unwrap();
 
+    sees_a_month_of_calls(&scene, (&browser, &base)).await;
     fall_into_trouble(&mut scene, (&browser, &base)).await;
 
     // Nobody is in any more, whatever page is gone back to.
