@@ -9,7 +9,9 @@ use machiai_core::command::Command;
 use machiai_core::facts::PrintTrouble;
 use machiai_core::health::{Disk, HealthReported, Line, PrinterHealth, ScreenHealth};
 use machiai_core::ids::PrinterId;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
+use utoipa::ToSchema;
 
 use crate::app::{App, Shared, Trouble};
 use crate::config::Config;
@@ -60,6 +62,46 @@ impl Printers {
     /// Takes the test pages that are wanted.
     pub(crate) fn take_tests(&self) -> Vec<TestPage> {
         std::mem::take(&mut *self.tests.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What came of a test page.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct TestAnswer {
+    /// `printed`, `refused` or `unconfirmed`.
+    outcome: Came,
+    /// Why it was not printed, by code.
+    #[schema(value_type = Option<String>)]
+    trouble: Option<PrintTrouble>,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Came {
+    Printed,
+    Refused,
+    Unconfirmed,
+}
+
+impl From<Outcome> for TestAnswer {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Printed => Self { outcome: Came::Printed, trouble: None },
+            Outcome::Refused(trouble) => Self { outcome: Came::Refused, trouble: Some(trouble) },
+            Outcome::Unconfirmed(trouble) => Self { outcome: Came::Unconfirmed, trouble: Some(trouble) },
+        }
+    }
+}
+
+impl From<TestAnswer> for Outcome {
+    fn from(answer: TestAnswer) -> Self {
+        let trouble = answer.trouble.unwrap_or(PrintTrouble::Broken);
+        match answer.outcome {
+            Came::Printed => Self::Printed,
+            Came::Refused => Self::Refused(trouble),
+            Came::Unconfirmed => Self::Unconfirmed(trouble),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::daemon::{self, DaemonError};
 use crate::doctor::devices::PrinterRead;
 use crate::doctor::told::Daemon;
 use crate::gate::Gate;
-use crate::intake::support::TestAnswer;
+use crate::health::TestAnswer;
 use crate::link::told::HubStatus;
 use crate::settings::Settings;
 

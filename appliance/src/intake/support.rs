@@ -5,68 +5,26 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use machiai_core::command::Command;
-use machiai_core::facts::PrintTrouble;
 use machiai_core::ids::PrinterId;
 use machiai_core::people::Role;
 use machiai_core::support::Answer as Said;
 use machiai_core::support::decide::SupportCommand;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Deserialize;
 
 use super::api::{Answer, ask, carry};
 use super::body::Order;
 use crate::access::{Caller, Via};
 use crate::answer::Answered;
 use crate::app::Shared;
+use crate::health::TestAnswer;
 use crate::problem::{Problem, Told};
 use crate::support::{look, marked, name_of};
-use crate::surface::printer::Outcome;
 
 /// Returns the routes.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/printers/{printer}/test", post(test))
         .route("/api/v1/support/{asked}/{said}", post(answer))
-}
-
-/// What came of a test page.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct TestAnswer {
-    /// `printed`, `refused` or `unconfirmed`.
-    outcome: Came,
-    /// Why it was not printed, by code.
-    #[schema(value_type = Option<String>)]
-    trouble: Option<PrintTrouble>,
-}
-
-/// How it ended.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum Came {
-    Printed,
-    Refused,
-    Unconfirmed,
-}
-
-impl From<Outcome> for TestAnswer {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Printed => Self { outcome: Came::Printed, trouble: None },
-            Outcome::Refused(trouble) => Self { outcome: Came::Refused, trouble: Some(trouble) },
-            Outcome::Unconfirmed(trouble) => Self { outcome: Came::Unconfirmed, trouble: Some(trouble) },
-        }
-    }
-}
-
-impl From<TestAnswer> for Outcome {
-    fn from(answer: TestAnswer) -> Self {
-        let trouble = answer.trouble.unwrap_or(PrintTrouble::Broken);
-        match answer.outcome {
-            Came::Printed => Self::Printed,
-            Came::Refused => Self::Refused(trouble),
-            Came::Unconfirmed => Self::Unconfirmed(trouble),
-        }
-    }
 }
 
 /// Says yes or no to an order of support, or takes a yes back.

@@ -98,6 +98,7 @@ fn values_by_code() -> BTreeMap<String, Vec<String>> {
     }
     found.extend(crate::program::decisions::values_by_code());
     found.extend(crate::consultations::decisions::values_by_code());
+    found.extend(crate::support::values_by_code());
     let crowd: Vec<String> = (0..200).map(|nth| format!("staff s{nth} nurse")).collect();
     let crowd: Vec<&str> = crowd.iter().map(String::as_str).collect();
     let refusal = Play::new().run(&crowd).refused("staff sato nurse");

@@ -1,5 +1,7 @@
 //! Remote support: what may be ordered, when, and what the facts make of it.
 
+use std::collections::BTreeMap;
+
 use machiai_core::envelope::{By, Envelope, Head, Trust};
 use machiai_core::facts::Fact;
 use machiai_core::ids::{BootId, FactId, OrderId, Origin, Seq, SiteId};
@@ -228,6 +230,16 @@ fn orders_are_kept_up_to_a_number_and_those_that_are_over_go_first() {
     told.fact(Fact::SupportReported(report(ids[5])));
     let kept = serde_json::to_string(&told.support).unwrap();
     assert_eq!(serde_json::from_str::<Support>(&kept).unwrap(), told.support);
+}
+
+/// Returns the values that each refusal of what support may not carries.
+pub(crate) fn values_by_code() -> BTreeMap<String, Vec<String>> {
+    let mut told = Told::new();
+    let asked = told.order(&order());
+    let nobodys = FactId { origin: Origin::from_bytes([3; 16]), seq: Seq(1) };
+    let refused = [SupportCommand::Begin { asked }, SupportCommand::Begin { asked: nobodys }];
+    let refused = refused.map(|command| decide(&told.support, &command, FROM).unwrap_err());
+    refused.map(|refusal| (refusal.code.to_string(), refusal.values.into_keys().collect())).into()
 }
 
 #[test]

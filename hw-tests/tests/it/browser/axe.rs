@@ -47,7 +47,7 @@ async fn whoever_cannot_see_a_page_can_use_it() {
     scene.open("/board").await;
     scene.until("document.querySelector('svg')").await;
     scene.judge("board", &mut found).await;
-    for page in ["/sign-in", "/manager", "/people", "/report", "/desk/calls", "/call"] {
+    for page in ["/sign-in", "/manager", "/people", "/report", "/desk/calls", "/desk/health", "/call"] {
         scene.open(page).await;
         scene.until("document.querySelector('h1') && document.querySelectorAll('button').length > 0").await;
         scene.judge(page, &mut found).await;
