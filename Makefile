@@ -22,7 +22,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench soak torture deb pictures axe voice decoder s3 conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages tools deb-tool
+.PHONY: help test demo bench soak fuzz torture deb pictures axe voice decoder s3 conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages fuzz-packages tools deb-tool
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -45,7 +45,7 @@ demo: build-packages screen-packages ## run the appliance with an emulated print
 
 # make bench                         every figure with its limit; express is installed with npm where there is one
 # make bench ONLY=start,paper        some of them: tickets, slow, boards, desk, start, paper, screen, sync, offline,
-#                                    fleet, calls
+#                                    fleet, calls, days
 # make bench OUT=FILE                leaves the figures as JSON too
 bench: build-packages bench-packages ## measure speed and memory; ratios and medians from one run
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hub -p machiai-hw-tests --bins
@@ -61,6 +61,24 @@ soak: build-packages screen-packages ## show films of every kind for long, with 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
 torture: test-packages tools deb-tool decoder axe voice s3 conformance ## run the fault harnesses and property tests with their long counts
 	@MACHIAI_TORTURE=10 PROPTEST_CASES=10000 $(CARGO) nextest run --locked --workspace --profile torture
+
+# make fuzz                          a minute for each door; findings lie in target/fuzz-found
+# make fuzz ONLY=facts,settings SECONDS=600
+# Coverage is counted in our own crates by what is stable of rustc; Debian's C++ builds libFuzzer.
+FUZZ_DOORS := printer configuration settings facts vector answers names bodies vendors screen
+comma := ,
+fuzz: build-packages screen-packages fuzz-packages ## throw anything at every parser of bytes from outside; a minute each
+	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/hw-tests/fuzz-rustc $(CARGO) build --quiet --locked -p machiai-hw-tests \
+	    --features fuzz --bin machiai-fuzz
+	@for door in $(if $(ONLY),$(subst $(comma), ,$(ONLY)),$(FUZZ_DOORS)); do \
+	    echo "== $$door"; \
+	    mkdir -p target/fuzz-corpus/$$door target/fuzz-found/$$door; \
+	    MACHIAI_DOOR=$$door target/debug/machiai-fuzz -max_total_time=$(or $(SECONDS),60) -max_len=4096 -timeout=10 \
+	        -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=target/fuzz-found/$$door/ target/fuzz-corpus/$$door \
+	        hw-tests/data/hostile/$$door >target/fuzz-found/$$door.log 2>&1 \
+	        || { tail -n 40 target/fuzz-found/$$door.log; exit 1; }; \
+	    grep number_of_executed_units target/fuzz-found/$$door.log; \
+	done
 
 # The packages lie in target/debian. A build of its own: what is shipped is optimised.
 deb: build-packages deb-packages deb-tool ## make the Debian packages, machiai and machiai-hub
@@ -182,6 +200,9 @@ build-packages:
 
 deb-packages:
 	@$(call install,$(DEB_PACKAGES))
+
+fuzz-packages:
+	@$(call install,g++)
 
 bench-packages:
 	@$(call install,$(SCREEN_PACKAGES) gstreamer1.0-tools)

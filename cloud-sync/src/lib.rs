@@ -18,6 +18,7 @@ pub mod operator;
 mod patient;
 mod public;
 pub mod publish;
+pub mod pulse;
 pub mod serve;
 pub mod service;
 mod site;

@@ -24,6 +24,7 @@ use machiai_hub::nodes::Nodes;
 use machiai_hub::operator::orders::{AddOperator, RemoveOperator, ShowAudit, list};
 use machiai_hub::publish::Publisher;
 use machiai_hub::publish::orders::{Add, HoursOrder, Message, SendTable, ShowProgram, Withdraw, read_site};
+use machiai_hub::pulse;
 use machiai_hub::serve::{Desk, LONG_POLL_FOR, Listening, Open, now_s, open_streams, reading, sites};
 use machiai_hub::service::orders::{AddPause, EndPause, SetHours, show};
 use machiai_hub::store::Store;
@@ -382,20 +383,27 @@ async fn serve_sites(serve: Serve) -> Result<(), Box<dyn Error>> {
     let hub = Hub::begin(streams, new_clock()?).await?.giving(kept.blobs()?);
     let operators = operators.map(|listen| Desk { listen, is_behind_proxy: operators_behind_proxy });
     let open = Open { listen, public, operators, state: kept.state, names, limits: Limits::USUAL };
+    let felt = hub.clone();
     let ready = |Listening { boxes, public, operators }: Listening| {
         say_ready(boxes);
+        // It ends with the process.
+        drop(tokio::spawn(pulse::feel(boxes, felt, || notify(sd_notify::NotifyState::Watchdog))));
         if let Some(public) = public {
             tell(&format!("patients at {public}"));
         }
         if let Some(operators) = operators {
             tell(&format!("operators at {operators}"));
         }
-        // Without a service manager nobody listens.
-        if let Err(cause) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-            tracing::debug!(error = %cause, "the service manager does not listen");
-        }
+        notify(sd_notify::NotifyState::Ready);
     };
     Ok(sites(open, hub, stopping, ready).await?)
+}
+
+/// Tells the service manager; without one nobody listens.
+fn notify(state: sd_notify::NotifyState<'_>) {
+    if let Err(cause) = sd_notify::notify(&[state]) {
+        tracing::debug!(error = %cause, "the service manager does not listen");
+    }
 }
 
 impl Kept {

@@ -10,6 +10,7 @@ pub mod client;
 pub mod commits;
 pub mod crowd;
 pub mod daemon;
+pub mod days;
 pub mod desk;
 pub mod express;
 pub mod figures;
@@ -69,6 +70,8 @@ pub enum Job {
     Fleet,
     /// Consultation calls: a month of them rated, and what heartbeats cost.
     Calls,
+    /// The daemon's memory through 24 simulated days.
+    Days,
 }
 
 /// What the bench works with.
@@ -116,6 +119,7 @@ impl Bench {
                 Job::Offline => offline::measure(self, &mut report),
                 Job::Fleet => fleet::measure(self, &mut report),
                 Job::Calls => calls::measure(self, &mut report),
+                Job::Days => days::measure(self, &mut report),
             };
             if let Err(cause) = done {
                 report.leave_out(job.name(), &cause);
@@ -145,6 +149,7 @@ impl Job {
             Self::Offline => "offline",
             Self::Fleet => "fleet",
             Self::Calls => "calls",
+            Self::Days => "days",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod chance;
 pub mod demo;
 pub mod films;
 pub mod glass;
+pub mod hostile;
 pub mod hub;
 pub mod power;
 pub mod printer;

@@ -18,6 +18,10 @@ pub(crate) const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a connection waits for another's lock, in milliseconds.
 const BUSY_MS: u32 = 5_000;
 
+/// What a connection keeps of the file in memory, in KiB as SQLite has it (a negative number): the writer and each of the
+/// readers fill theirs within days. What is not kept there, the system keeps.
+const CACHE: i32 = -1_024;
+
 /// How hard a commit presses its bytes to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Synchronous {
@@ -88,7 +92,7 @@ fn set_both(db: &Connection) -> Result<(), StoreError> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).step("keep the plans of queries")?;
     db.execute_batch(&format!(
         "PRAGMA busy_timeout = {BUSY_MS}; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;"
+         PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = {CACHE};"
     ))
     .step("set up a connection")
 }

@@ -92,6 +92,9 @@ pub fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     report.add("processor of a film as it came over playbin", ratio(raw), AtMost(1.6), told(raw));
     let told = format!("{} MiB", shown(idle.pss_mib));
     report.add("processor of a still beside the queue", (idle.cpu_s_per_s, "core"), AtMost(0.03), told);
+    let daemon_mib = prepared.stage.daemon.pss_kib()? / 1_024.0;
+    let told = format!("{} MiB of the daemon, {} MiB of the screen", shown(daemon_mib), shown(ours.pss_mib));
+    report.add("memory of daemon and screen with a film", (daemon_mib + ours.pss_mib, "MiB"), AtMost(512.0), told);
     others(&film, folder.path(), ours, report);
     prepared.calls(bench, report)?;
     still.chimes(bench, report)?;

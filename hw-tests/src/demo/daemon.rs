@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
+use crate::bench::machine::pss_kib;
+
 /// How long a start may take, a stop, and one command of the command line.
 const START_FOR: Duration = Duration::from_secs(60);
 const STOP_FOR: Duration = Duration::from_secs(30);
@@ -182,6 +184,14 @@ impl Daemon {
             line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok().map(|kib| kib / 1024.0)
         };
         Some(Memory { most_mib: mib("VmHWM:")?, of_files_mib: mib("RssFile:")?, own_mib: mib("RssAnon:")? })
+    }
+
+    /// Returns its memory in KiB, what it shares counted by its share.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn pss_kib(&self) -> Result<f64> {
+        pss_kib(self.child.as_ref().context("the daemon has been stopped before")?.id())
     }
 
     /// Waits until it has ended by itself.

@@ -5,6 +5,7 @@ mod browser;
 mod consultations;
 mod content;
 mod faults;
+mod hostile;
 mod hub;
 mod incoming;
 mod install;
