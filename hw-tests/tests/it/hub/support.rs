@@ -133,7 +133,7 @@ async fn pretend_screen(socket: PathBuf) {
                     Ok(None) | Err(_) => break false,
                 },
                 _ = alive.tick() => {
-                    let alive = json!({"say": "alive", "n_frames": 1, "voices": []});
+                    let alive = json!({"say": "alive", "n_frames": 1, "voices": [], "seen": "unknown"});
                     to.write_all(format!("{alive}\n").as_bytes()).await.unwrap();
                 }
             }
