@@ -118,6 +118,9 @@ function note(text, isBad = true) {
   clearTimeout(noting);
   $('note').hidden = !text;
   $('note').className = isBad ? 'note bad' : 'note';
+  // Shown anew, it lies over an open question too.
+  $('note').hidePopover?.();
+  if (text) $('note').showPopover?.();
   write($('note'), text);
   noting = setTimeout(() => { $('note').hidden = true; }, NOTE_MS);
 }
@@ -524,7 +527,8 @@ function form(id, opener, fill, send) {
     event.preventDefault();
     const go = fields.querySelector('.go');
     const done = await send(go, fields.elements);
-    if (!late.has(go)) dialog.close();
+    // What was refused stays to be put right.
+    if (done !== null) dialog.close();
     if (done?.tickets) note(say('given', { label: done.tickets.map((ticket) => ticket.label).join('・') }), false);
   });
 }

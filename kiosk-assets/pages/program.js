@@ -64,6 +64,9 @@ function note(text, isBad = true) {
   clearTimeout(noting);
   $('note').hidden = !text;
   $('note').className = isBad ? 'note bad' : 'note';
+  // Shown anew, it lies over an open question too.
+  $('note').hidePopover?.();
+  if (text) $('note').showPopover?.();
   $('note').textContent = text;
   noting = setTimeout(() => { $('note').hidden = true; }, NOTE_MS);
 }
