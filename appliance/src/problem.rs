@@ -144,6 +144,7 @@ const fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::RemoteClosed
         | RefusalCode::FullForNow
         | RefusalCode::NumbersUsedUp
+        | RefusalCode::NumberGiven
         | RefusalCode::LeaseUsedUp
         | RefusalCode::PressedTwice
         | RefusalCode::RoomEmpty

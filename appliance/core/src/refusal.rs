@@ -51,6 +51,8 @@ codes! {
     LeaseUsedUp = "lease_used_up",
     /// The line has given its last number.
     NumbersUsedUp = "numbers_used_up",
+    /// Numbering is to go on from a number that was given already; `last` is the highest known.
+    NumberGiven = "number_given",
     /// A family of none, or larger than the clinic allows.
     FamilySize = "family_size",
     /// The same button on the same device, pressed twice.

@@ -175,8 +175,11 @@ pub(super) fn jump(clinic: &Clinic, line: LineNo, to: Number) -> Result<Vec<Draf
     }
     let day = clinic.lines.get(&line);
     let top = day.and_then(|day| day.unsure.or(day.top));
-    if to.0 == 0 || top.is_some_and(|top| to <= top) {
+    if to.0 == 0 {
         return Err(Refusal::new(RefusalCode::BadValue).with("field", &"to"));
+    }
+    if let Some(last) = top.filter(|top| to <= *top) {
+        return Err(Refusal::new(RefusalCode::NumberGiven).with("last", &label(settings, last)));
     }
     let jump = NumbersJumped { to, reason: JumpReason::TypedByStaff };
     Ok(alloc::vec![Draft::of_line(line, Fact::NumbersJumped(jump))])

@@ -61,8 +61,8 @@ const FIRST: &str = r#""first":{"morning":101,"afternoon":201}"#;
 #[case::of_a_restored_box_numbers_jump("", &["take 1", "opened restore", "take 1"], "1 [to 52 Restored] 52")]
 #[case::of_a_new_box_too("", &["take 1", "opened replacement", "take 1"], "1 [to 52 Restored] 52")]
 #[case::or_go_on_from_the_last_number_on_paper("", &["take 1", "opened restore", "jump 1 7", "take 1", "take 1"], "1 [to 52 Restored] [to 7 TypedByStaff] 7 8")]
-#[case::once_one_was_given_it_is_too_late_for_that("", &["take 1", "opened restore", "take 1", "jump 1 7 ! bad_value", "take 1"], "1 [to 52 Restored] 52 53")]
-#[case::and_never_from_a_number_that_is_known("", &["take 1", "take 1", "opened restore", "jump 1 2 ! bad_value", "take 1"], "1 2 [to 53 Restored] 53")]
+#[case::once_one_was_given_it_is_too_late_for_that("", &["take 1", "opened restore", "take 1", "jump 1 7 ! number_given", "take 1"], "1 [to 52 Restored] 52 53")]
+#[case::and_never_from_a_number_that_is_known("", &["take 1", "take 1", "opened restore", "jump 1 2 ! number_given", "take 1"], "1 2 [to 53 Restored] 53")]
 fn a_line_gives_numbers(#[case] settings: &str, #[case] steps: &[&str], #[case] expected: &str) {
     check(settings, steps, expected);
 }
