@@ -10,6 +10,7 @@
 //! the clinic's own files; what may air stands in the facts, never here.
 
 mod child;
+mod ear;
 pub(crate) mod keeper;
 mod kinds;
 mod places;

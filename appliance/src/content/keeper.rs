@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use machiai_core::program::content::{Content, ContentHash, ContentKind, ContentQ
 use machiai_panel::Layout;
 use machiai_panel::film::{Findings, Refused};
 
+use super::ear::{Bell, Ear};
 use super::watched::{Taken, Watched};
 use super::{ImportError, Imported, Keep, OnDisk, Setup, Store, StoreError, Verdict, trouble};
 use crate::app::Shared;
@@ -26,8 +26,11 @@ use crate::config::Config;
 use crate::contents::{ContentStatus, Files, RefusedFile, whole_in};
 use crate::surface::printer::clock::{Monotonic, RealTime};
 
-/// How often the folder and the store are looked at.
-const EVERY: Duration = Duration::from_secs(2);
+/// How often the folder and the store are looked at, whatever the kernel says of them.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// How often while something waits: a file is whole once it has stood still for so long.
+const WHILE_WAITING: Duration = Duration::from_secs(2);
 
 /// After how long a film that could not be prepared is tried again, in milliseconds.
 const AGAIN_AFTER_MS: u64 = 60_000;
@@ -50,8 +53,7 @@ const MOST_UNREAD: usize = 32;
 /// The thread, until it is stopped.
 pub(crate) struct Keeping {
     stop: Arc<AtomicBool>,
-    /// Dropped, it wakes the thread.
-    wake: SyncSender<()>,
+    bell: Bell,
     thread: JoinHandle<()>,
 }
 
@@ -70,6 +72,9 @@ pub(crate) enum KeepingError {
         #[source]
         source: io::Error,
     },
+    /// There is nothing to wait at.
+    #[error("cannot wait for changes")]
+    Ear(#[source] io::Error),
     /// The thread cannot be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -97,6 +102,7 @@ impl Keeping {
         let watched = config.watched();
         std::fs::create_dir_all(&watched).map_err(|source| KeepingError::Watched { path: watched.clone(), source })?;
         let stop = store.stopper();
+        let (bell, ear) = Ear::new(vec![watched.clone(), app.contents.coming_folder()]).map_err(KeepingError::Ear)?;
         let mut keeper = Keeper {
             app: Arc::clone(app),
             watched: Watched::new(watched, app.panel.words().clone()),
@@ -112,15 +118,14 @@ impl Keeping {
         keeper.find_program();
         keeper.find_layouts_of_before();
         keeper.show();
-        let (wake, woken) = sync_channel(0);
-        let thread = std::thread::Builder::new().name("content".to_owned()).spawn(move || keeper.run(&woken));
-        Ok(Self { stop, wake, thread: thread.map_err(KeepingError::Thread)? })
+        let thread = std::thread::Builder::new().name("content".to_owned()).spawn(move || keeper.run(&ear));
+        Ok(Self { stop, bell, thread: thread.map_err(KeepingError::Thread)? })
     }
 
     /// Ends the preparing process, if one runs, and the thread.
     pub(crate) fn stop(self) {
         self.stop.store(true, Ordering::Relaxed);
-        drop(self.wake);
+        self.bell.ring();
         if self.thread.join().is_err() {
             tracing::error!("the content store's thread panicked");
         }
@@ -146,17 +151,33 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn run(mut self, woken: &Receiver<()>) {
-        while woken.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-            self.find_program();
-            self.look_at_layouts();
-            self.take_what_came();
-            if self.can_prepare {
-                self.take_in();
-                self.prepare_next();
+    fn run(mut self, ear: &Ear) {
+        let mut longest = Duration::ZERO;
+        loop {
+            ear.wait(longest);
+            if self.store_stops() {
+                return;
             }
-            self.note_known();
-            self.show();
+            longest = self.look();
+        }
+    }
+
+    /// Looks at the folder and the store once; returns how long the next look may wait.
+    fn look(&mut self) -> Duration {
+        self.find_program();
+        self.look_at_layouts();
+        self.take_what_came();
+        let mut has_prepared = false;
+        if self.can_prepare {
+            self.take_in();
+            has_prepared = self.prepare_next();
+        }
+        self.note_known();
+        let n_waiting = self.show();
+        match n_waiting {
+            _ if has_prepared => Duration::ZERO,
+            0 => EVERY,
+            _ => WHILE_WAITING,
         }
     }
 
@@ -232,12 +253,12 @@ impl Keeper {
         }
     }
 
-    /// Prepares one of those that wait, so that what is brought need not wait for all of them.
-    fn prepare_next(&mut self) {
+    /// Prepares one of those that wait, so that what is brought need not wait for all of them; whether one was there.
+    fn prepare_next(&mut self) -> bool {
         let now_ms = self.now_ms();
         let is_due = |content: &ContentHash| self.again_at_ms.get(content).is_none_or(|at_ms| *at_ms <= now_ms);
         let waiting = self.store.waiting().unwrap_or_default();
-        let Some(content) = waiting.into_iter().find(is_due) else { return };
+        let Some(content) = waiting.into_iter().find(is_due) else { return false };
         let keep = self.keep();
         match self.store.prepare(content, &keep) {
             Ok(imported) => {
@@ -249,6 +270,7 @@ impl Keeper {
                 self.again_at_ms.insert(content, now_ms.saturating_add(AGAIN_AFTER_MS));
             }
         }
+        true
     }
 
     /// Writes down what came of a file that was brought; false when it could not be written and is to be tried again.
@@ -326,8 +348,8 @@ impl Keeper {
         Keep { hashes, aired: self.app.contents.taken() }
     }
 
-    /// Says what can be played, and what is told of it.
-    fn show(&self) {
+    /// Says what can be played, and what is told of it; returns how many films wait.
+    fn show(&self) -> usize {
         let looked = || {
             let of_layout = |layout: Layout| Ok((layout, self.store.on_disk(layout.film_px())?));
             let all: Result<BTreeMap<Layout, _>, StoreError> = Layout::ALL.into_iter().map(of_layout).collect();
@@ -337,7 +359,7 @@ impl Keeper {
             Ok(looked) => looked,
             Err(error) => {
                 tracing::warn!(%error, "the content store cannot be read: what was there before stands");
-                return;
+                return 1;
             }
         };
         let mut files = BTreeMap::<ContentHash, Files>::new();
@@ -357,8 +379,10 @@ impl Keeper {
             room_bytes: self.store.room_bytes(&self.keep()).unwrap_or(0),
             refused: self.refused(),
         };
+        let n_waiting = status.n_waiting;
         self.app.contents.put_pictures(pictures);
         self.app.contents.put(files, status);
+        n_waiting
     }
 
     fn refused(&self) -> Vec<RefusedFile> {

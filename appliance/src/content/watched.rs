@@ -1,6 +1,7 @@
 //! A watched folder, or a stick: files that stand still are taken in, and then lie in `processed/` or in `error/`.
 //!
-//! One scan is all there is: a network folder tells nobody of its changes. A file that is still being copied waits.
+//! A scan decides, whatever brought it on: a network folder tells nobody of its changes. A file that is still being
+//! copied waits.
 
 use std::collections::BTreeMap;
 use std::fs;
