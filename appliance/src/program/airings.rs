@@ -11,7 +11,7 @@ use machiai_core::program::lists::{AiredFacility, ScheduledFacility};
 /// # Errors
 /// There is no memory for them.
 pub(crate) fn of_rows(program: &Program, rows: &[AsRun]) -> Result<Vec<u8>, csv::Error> {
-    let head = "airing,part,monitor,content,kind,title,table,revision,slot,item,from,to,seconds,frames,lit_seconds,end";
+    let head = "airing,part,monitor,content,kind,title,table,revision,slot,item,from,to,seconds,frames,lit_seconds,end,rehearsal";
     table(head, rows.iter().map(|row| cells_of(program, row)))
 }
 
@@ -35,6 +35,7 @@ fn cells_of(program: &Program, row: &AsRun) -> Vec<String> {
         row.frames.to_string(),
         seconds(row.lit_ms.into()),
         end_word(row.end).to_owned(),
+        if row.rehearsal { "yes" } else { "" }.to_owned(),
     ]
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::{ContentHash, ContentKind};
 use super::table::ItemPlace;
-use crate::envelope::{Canonical, Envelope, Head};
+use crate::envelope::{Canonical, Envelope, Head, Trust};
 use crate::facts::Fact;
 use crate::ids::{FactId, PlaceId};
 use crate::time::{AtMs, HOUR_MS};
@@ -150,6 +150,8 @@ pub struct AsRun {
     pub lit_ms: u32,
     /// How the airing ended.
     pub end: End,
+    /// Whether it was a rehearsal's: decided as ever, and nobody's evidence of anything.
+    pub rehearsal: bool,
 }
 
 /// What is known of an airing at an instant of it.
@@ -254,6 +256,7 @@ impl Airing<'_> {
             frames: self.frames_by(to_ms).saturating_sub(if part == 0 { 0 } else { self.frames_by(from_ms) }),
             lit_ms: self.lit_by(to_ms).saturating_sub(self.lit_by(from_ms)),
             end: self.end,
+            rehearsal: self.head.clock == Trust::Rehearsal,
         }
     }
 

@@ -177,10 +177,11 @@ impl Program {
         listed
     }
 
-    /// Makes the advertisers' rows of what this facility aired.
+    /// Makes the advertisers' rows of what this facility aired; nobody is told of a rehearsal.
     #[must_use]
     pub fn aired_at(&self, site: SiteId, rows: &[AsRun]) -> Vec<AiredFacility> {
-        let adverts = rows.iter().filter_map(|row| Some((row, self.advertiser_of(row.content)?)));
+        let real = rows.iter().filter(|row| !row.rehearsal);
+        let adverts = real.filter_map(|row| Some((row, self.advertiser_of(row.content)?)));
         adverts
             .map(|(row, advertiser)| AiredFacility {
                 site,

@@ -1,5 +1,6 @@
 //! What is told ahead and afterwards: to staff, and to advertisers.
 
+use machiai_core::envelope::Trust;
 use machiai_core::ids::SiteId;
 use machiai_core::program::as_run::as_run;
 use machiai_core::program::lists::Trouble;
@@ -83,7 +84,10 @@ fn an_advertisers_row_has_ids_instants_and_numbers_only() {
 #[test]
 fn advertisers_are_told_of_their_own_airings_alone() {
     let stage = Stage::new().run(&[SENT, APPROVED]);
-    let facts = [airing("11-24 9:00", "P1"), airing("11-24 9:01", "A1")].concat();
+    let mut rehearsed = airing("11-24 9:02", "A1");
+    rehearsed.iter_mut().for_each(|fact| fact.head.clock = Trust::Rehearsal);
+    let facts = [airing("11-24 9:00", "P1"), airing("11-24 9:01", "A1"), rehearsed].concat();
+    assert_eq!(as_run(&facts).iter().map(|row| row.rehearsal).collect::<Vec<_>>(), [false, false, true]);
     let aired = stage.program.aired_at(SiteId(1001), &as_run(&facts));
     let lines: Vec<String> = aired.iter().map(|row| format!("{} {}", row.advertiser, row.frames)).collect();
     assert_eq!(lines, ["firm-A1 450"]);
