@@ -26,7 +26,7 @@ use crate::output::{Output, OutputError, Sink};
 use crate::playout::Playout;
 use crate::voice::{Voice, VoicePaths};
 use drawing::Drawing;
-use names::Names;
+use names::{Calls, Names};
 use wire::{Heard, Wire};
 
 /// How often the screen looks at what became true.
@@ -125,6 +125,7 @@ fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
         wire,
         connection: 0,
         names: Names::default(),
+        calls: Calls::default(),
         uncovers: false,
         alive_at: None,
         lamp: setting.lamp.clone(),
@@ -156,6 +157,7 @@ struct Screen {
     /// The connection whose daemon is spoken to.
     connection: u64,
     names: Names,
+    calls: Calls,
     /// Whether the board is to be seen in the film's region when nothing is cued any more.
     uncovers: bool,
     /// When the daemon last heard how it does; none before it did.
@@ -198,11 +200,11 @@ impl Screen {
             }
             Heard::Said(ToScreen::Cover { with }) => self.cover(&with),
             Heard::Said(ToScreen::Announce { id, speech }) => {
-                self.output.announce(id, &speech);
+                self.output.announce(self.calls.of(id), &speech);
                 Ok(())
             }
             Heard::Said(ToScreen::Hush { id }) => {
-                self.output.hush(id);
+                self.output.hush(self.calls.of(id));
                 Ok(())
             }
             Heard::Said(ToScreen::Restart) => Err(ScreenError::StartsAnew),
@@ -214,6 +216,7 @@ impl Screen {
                 // What another daemon cued is not this one's.
                 (self.connection, self.alive_at) = (nth, None);
                 self.names.forget_all();
+                self.calls.begin_anew();
                 self.playout.replace_all();
                 Ok(())
             }

@@ -45,6 +45,27 @@ impl Names {
     }
 }
 
+/// Numbers of announcements: a daemon counts its own from 1, and those of the one before may still wait to be heard.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    n_before: u64,
+    most: u64,
+}
+
+impl Calls {
+    /// Returns the number, never another daemon's, of what the daemon of now numbers so.
+    pub(super) fn of(&mut self, id: u64) -> u64 {
+        let call = self.n_before.saturating_add(id);
+        self.most = self.most.max(call);
+        call
+    }
+
+    /// Lets another daemon count from 1.
+    pub(super) const fn begin_anew(&mut self) {
+        self.n_before = self.most;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use gstreamer::ClockTime;
@@ -65,5 +86,19 @@ mod tests {
         assert_eq!(names.said(begun(new)), Some(FromScreen::Begun { id: 1 }));
         assert_eq!(names.said(ended(new)), Some(FromScreen::Ended { id: 1, n_frames: 9, end: End::Replaced }));
         assert_eq!(names.said(ended(new)), None, "it is over");
+    }
+
+    #[test]
+    fn a_call_of_a_daemon_that_died_is_never_taken_for_one_of_the_next() {
+        let mut calls = Calls::default();
+        let first = [1, 2, 2].map(|id| calls.of(id));
+        assert_eq!(first, [1, 2, 2], "an announcement and its hush are one");
+        calls.begin_anew();
+        let second = [1, 2, 1].map(|id| calls.of(id));
+        assert_eq!(second[0], second[2]);
+        assert!(!second.iter().any(|call| first.contains(call)), "{second:?}");
+        calls.begin_anew();
+        calls.begin_anew();
+        assert!(!second.contains(&calls.of(1)));
     }
 }
