@@ -7,14 +7,14 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config fonts-morisawa-bizud-gothic fonts-not
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 # What the screen plays with: decoders, mixers, sinks; x264 makes the films that tests play.
 SCREEN_PACKAGES := gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
-    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-alsa
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x gstreamer1.0-alsa gstreamer1.0-pulseaudio
 # What the screen speaks with; Debian has no Japanese voice that is free, `make voice` brings one.
 VOICE_PACKAGES := open-jtalk open-jtalk-mecab-naist-jdic espeak-ng
 # What packages are made and tried with: a real systemd in a container.
 DEB_PACKAGES := dpkg-dev
 # The pages are tried in a real browser, the screen in windows of real display servers, the hub on a real server of each
 # kind; tests start those themselves, and need no service of the system.
-TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston \
+TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston pulseaudio \
     postgresql nftables nats-server python3 python3-pip $(DEB_PACKAGES) systemd systemd-container udev debconf
 
 # apt-get would otherwise ask.

@@ -85,6 +85,8 @@ pub(crate) enum Trouble {
     BackupFailed,
     /// A monitor that was there is not: patients are to be called by voice.
     MonitorGone,
+    /// The sound device of a monitor is gone: calls are seen, not heard.
+    SoundGone,
     /// Content that came from the hub was not what its hash says: it is thrown away, and fetched again later.
     ContentWrong,
     /// Another box speaks for this site: a copied disk, or the one before this.
@@ -100,7 +102,7 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -110,6 +112,7 @@ impl Trouble {
         Self::BoardNotDrawn,
         Self::BackupFailed,
         Self::MonitorGone,
+        Self::SoundGone,
         Self::ContentWrong,
         Self::AnotherBox,
         Self::ConfigRefused,
@@ -221,6 +224,7 @@ impl App {
             (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
             (Trouble::MonitorGone, self.screens.lack_one()),
+            (Trouble::SoundGone, self.screens.lack_sound()),
             (Trouble::ContentWrong, self.contents.has_wrong()),
             (Trouble::ClockLost, self.gate.clock.shown().1 == Trust::Lost),
         ];

@@ -161,7 +161,7 @@ impl Glass {
         };
         let sink = Sink::Handed(Arc::new(take));
         let (monitor, layout, voices) = ("monitor1".to_owned(), Layout::Landscape, VoicePaths::debian());
-        let setting = Setting { socket, monitor, layout, sink, lamp: Lamp::default(), voices };
+        let setting = Setting { socket, monitor, layout, sink, devices: Vec::new(), lamp: Lamp::default(), voices };
         let running = std::thread::spawn(move || run(&setting, &stopped));
         Self { looking, stop, running: Some(running) }
     }

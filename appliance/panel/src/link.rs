@@ -54,6 +54,9 @@ pub enum FromScreen {
         voices: Vec<Lang>,
         /// Whether its monitor is lit.
         seen: Seen,
+        /// Whether what it says is heard.
+        #[serde(default)]
+        heard: Heard,
     },
     /// The first picture of an item is seen.
     Begun {
@@ -76,6 +79,19 @@ pub enum FromScreen {
         /// How it ended.
         end: End,
     },
+}
+
+/// Whether a sound device takes what a screen says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Heard {
+    /// One does.
+    Yes,
+    /// One did, and is gone.
+    Gone,
+    /// None ever did.
+    #[default]
+    Never,
 }
 
 /// With what a screen decodes films.
@@ -376,7 +392,7 @@ mod tests {
                 decoding: Decoding::SoftwareVaUntried,
             },
             FromScreen::Fails { monitor: "monitor1".to_owned(), why: "no monitor".to_owned() },
-            FromScreen::Alive { n_frames: 30, voices: vec![Lang::Ja, Lang::En], seen: Seen::Dark },
+            FromScreen::Alive { n_frames: 30, voices: vec![Lang::Ja, Lang::En], seen: Seen::Dark, heard: Heard::Gone },
             FromScreen::Ended { id: 1, n_frames: 45, end: End::Broken { why: "no picture".to_owned() } },
         ];
         for said in heard {

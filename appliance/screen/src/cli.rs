@@ -49,6 +49,9 @@ pub struct Monitor {
     /// At which connector it hangs, `HDMI-A-1`, where there is more than one: whether it is lit is told by that one.
     #[arg(long)]
     pub connector: Option<String>,
+    /// The ALSA device at which it is heard, `hdmi:CARD=PCH,DEV=0`, where the machine's default is not the right one.
+    #[arg(long, value_parser = device)]
+    pub sound_device: Option<String>,
     /// Recorded speech: a folder of `ja/HASH.wav` and `en/HASH.wav`, named by the blake3 hash of the text.
     #[arg(long)]
     pub clips: Option<PathBuf>,
@@ -96,10 +99,33 @@ fn show(monitor: Monitor) -> bool {
     // What goes nowhere is at no monitor.
     let connectors = (!matches!(monitor.sink, To::Null)).then(|| lamp::CONNECTORS.into());
     let lamp = Lamp { connectors, name: monitor.connector };
-    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink, lamp, voices };
+    let devices = devices(monitor.sink, monitor.sound_device.as_deref());
+    let setting = Setting { socket: monitor.socket, monitor: monitor.monitor, layout, sink, devices, lamp, voices };
     let done = run(&setting, &AtomicBool::new(false));
     if let Err(error) = &done {
         tracing::error!(error = %chain(error), "the screen ended");
     }
     done.is_ok()
+}
+
+/// Returns where sound is heard, as GStreamer describes sinks, the first that opens first. A desktop's sound server has
+/// the devices to itself.
+fn devices(to: To, alsa: Option<&str>) -> Vec<String> {
+    let plain = || alsa.map_or_else(|| "alsasink".to_owned(), |device| format!("alsasink device=\"{device}\""));
+    match to {
+        To::Null => Vec::new(),
+        To::Kms => vec![plain()],
+        To::Wayland | To::X11 if alsa.is_none() => vec!["pulsesink".to_owned(), plain()],
+        To::Wayland | To::X11 => vec![plain()],
+    }
+}
+
+/// Reads the name of an ALSA device: what is more than a name would be read as more of the pipeline.
+fn device(name: &str) -> Result<String, &'static str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.:,=".contains(c);
+    if !name.is_empty() && name.chars().all(is_plain) {
+        Ok(name.to_owned())
+    } else {
+        Err("not the name of an ALSA device")
+    }
 }

@@ -16,5 +16,6 @@ pub mod prepare;
 mod pump;
 pub mod run;
 mod sound;
+mod speaker;
 pub mod voice;
 pub mod x11;

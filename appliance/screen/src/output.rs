@@ -15,12 +15,12 @@
 //! ```
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
-use machiai_panel::link::Speech;
+use machiai_panel::link::{Heard, Speech};
 use machiai_panel::{Lang, Pixels};
 use thiserror::Error;
 
@@ -28,6 +28,7 @@ use crate::canvas::{Canvas, Region};
 use crate::layers::{Layers, Slot};
 use crate::mixer::{self, Mixer};
 use crate::sound::Sound;
+use crate::speaker::Speaker;
 use crate::voice::Voice;
 use crate::x11::{Display, X11Error};
 
@@ -97,12 +98,15 @@ pub enum OutputError {
     /// There is no X server.
     #[error("cannot open a window")]
     NoServer(#[source] X11Error),
-    /// A sink does not open: no monitor, or no sound device.
+    /// A sink does not open: no monitor.
     #[error("cannot open the output")]
     Open(#[source] gst::glib::Error),
     /// The pipeline does not start, and says not why.
     #[error("cannot start the output")]
     Start(#[source] gst::StateChangeError),
+    /// The system gives no thread for the speaker.
+    #[error("cannot start a thread")]
+    Thread(#[source] std::io::Error),
     /// A picture is not as large as the canvas.
     #[error("a picture of {width_px}×{height_px} does not fit the canvas")]
     Size {
@@ -128,6 +132,7 @@ pub struct Output {
     cover: AppSrc,
     layers: Arc<Layers>,
     beside: Mutex<Sound>,
+    speaker: OnceLock<Speaker>,
     n_composed: Arc<AtomicU64>,
     /// The X server does not blank as long as this is kept.
     _display: Option<Display>,
@@ -160,6 +165,7 @@ impl Output {
         let film_sound = film_sound.ok_or(OutputError::Lacks { name: "film's loudness" })?;
         let output = Self {
             beside: Mutex::new(Sound::new(source("voice")?, film_sound)),
+            speaker: OnceLock::new(),
             canvas,
             lower: source("lower")?,
             upper: source("upper")?,
@@ -244,6 +250,26 @@ impl Output {
             Slot::Lower => &self.lower,
             Slot::Upper => &self.upper,
         }
+    }
+
+    /// Has all that is mixed be heard at the first of some devices that opens, each as GStreamer describes a sink, and
+    /// again whenever one comes. To be said once.
+    ///
+    /// # Errors
+    /// The system gives no thread, or the pipeline was built otherwise.
+    pub fn be_heard_at(&self, devices: Vec<String>) -> Result<(), OutputError> {
+        let mixed = find(&self.pipeline, "mixed")?.static_pad("sink");
+        let mixed = mixed.ok_or(OutputError::Lacks { name: "mixed sound" })?;
+        let speaker = Speaker::start(&self.pipeline, &mixed, devices).map_err(OutputError::Thread)?;
+        // One that is there already is kept, and this one ended.
+        drop(self.speaker.set(speaker));
+        Ok(())
+    }
+
+    /// Whether a sound device takes what is mixed.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.speaker.get().map_or(Heard::Never, Speaker::heard)
     }
 
     /// Gives the calls a voice; until then each is the chime alone.
@@ -333,9 +359,8 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
     let rgba = format!("video/x-raw,format=RGBA,width={width_px},height={height_px},framerate=0/1");
     let whole = format!("width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709");
     let composed = format!("video/x-raw,format=I420,{whole},framerate={FRAMES_PER_S}/1");
-    let (screen, speaker) = sinks(sink);
+    let (screen, heard) = sinks(sink);
     let scaled = size_px.map_or_else(String::new, |(width, height)| scaled(width, height));
-    let speaker = hearable(speaker);
     let queued = AHEAD.nseconds();
     let mixer = mixer::NAME;
     let Region { width_px: w, height_px: h, .. } = film;
@@ -355,7 +380,7 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
          appsrc name=cover is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_4 \
          audiomixer name=voices force-live=true ignore-inactive-pads=true output-buffer-duration={MIXED_AT_ONCE_NS} \
-         ! {SOUND} ! queue max-size-time={MIXED_AHEAD_NS} max-size-buffers=0 max-size-bytes=0 ! audioconvert ! audioresample ! {speaker} \
+         ! {SOUND} ! queue name=mixed max-size-time={MIXED_AHEAD_NS} max-size-buffers=0 max-size-bytes=0 ! {heard} \
          appsrc name=sound is-live=true format=time block=true max-bytes=0 max-buffers=0 max-time={queued} caps={SOUND} \
          ! clocksync ts-offset=-{MIXED_BEFORE_NS} ! voices.sink_0 \
          appsrc name=voice is-live=true format=time caps={SOUND} \
@@ -363,12 +388,12 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
     )
 }
 
-/// Returns the sinks of picture and sound.
+/// Returns the sink of the picture, and what keeps the mixed sound's time: the picture must not wait for a sound device.
 const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
     match sink {
-        Sink::Kms => ("kmssink", "alsasink"),
-        Sink::Wayland => ("waylandsink fullscreen=true", "autoaudiosink"),
-        Sink::X11 => ("ximagesink", "autoaudiosink"),
+        Sink::Kms => ("kmssink", UNHEARD),
+        Sink::Wayland => ("waylandsink fullscreen=true", UNHEARD),
+        Sink::X11 => ("ximagesink", UNHEARD),
         Sink::Null => ("fakesink sync=true", UNHEARD),
         Sink::Handed(_) => {
             ("appsink name=frames sync=true max-buffers=4", "appsink name=heard sync=true max-buffers=2")
@@ -382,21 +407,8 @@ fn scaled(width_px: u16, height_px: u16) -> String {
     format!("videoscale add-borders=true ! video/x-raw,width={width_px},height={height_px},pixel-aspect-ratio=1/1 !")
 }
 
-/// Nowhere to be heard.
+/// Where sound ends that the speaker was handed.
 const UNHEARD: &str = "fakesink sync=true";
-
-/// Returns the speaker, or none where it cannot be opened: the picture must not wait for sound.
-fn hearable(speaker: &'static str) -> &'static str {
-    let opened = gst::parse::bin_from_description(speaker, false).ok().and_then(|speaker| {
-        let opened = speaker.set_state(gst::State::Ready);
-        let _stopped = speaker.set_state(gst::State::Null);
-        opened.ok()
-    });
-    if opened.is_none() {
-        tracing::warn!(speaker, "there is no sound");
-    }
-    opened.map_or(UNHEARD, |_| speaker)
-}
 
 /// Counts each frame.
 fn count_frames(mixer: &Mixer, n_composed: &Arc<AtomicU64>) -> Result<(), OutputError> {
@@ -427,17 +439,4 @@ fn hand_over(
     let sink = find(pipeline, name)?.downcast::<AppSink>().map_err(|_other| OutputError::Lacks { name })?;
     sink.set_callbacks(AppSinkCallbacks::builder().new_sample(hand).build());
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_speaker_that_cannot_be_opened_is_done_without() {
-        gst::init().unwrap();
-        assert_eq!(hearable("alsasink device=no-such-card"), UNHEARD);
-        assert_eq!(hearable("no-such-element"), UNHEARD);
-        assert_eq!(hearable("appsink name=heard"), "appsink name=heard");
-    }
 }

@@ -53,6 +53,8 @@ pub struct Setting {
     pub layout: Layout,
     /// Where the picture goes.
     pub sink: Sink,
+    /// Where it is heard, as GStreamer describes sinks: at the first that opens; nowhere if there are none.
+    pub devices: Vec<String>,
     /// Where it looks whether its monitor is lit.
     pub lamp: Lamp,
     /// Where its voices may be found.
@@ -108,6 +110,9 @@ fn show(setting: &Setting, stop: &AtomicBool) -> Result<(), ScreenError> {
     // Something is seen before fonts are read and the daemon answers.
     output.show_panel(&plain(width, height, PAPER)).map_err(ScreenError::Output)?;
     let (panel, _no_templates_of_its_own) = Panel::open(&FontPaths::debian(), None).map_err(ScreenError::Panel)?;
+    if !setting.devices.is_empty() {
+        output.be_heard_at(setting.devices.clone()).map_err(ScreenError::Output)?;
+    }
     output.speak_with(Voice::start(setting.voices.clone()).map_err(ScreenError::Thread)?);
     let playout = Playout::start(Arc::clone(&output)).map_err(ScreenError::Thread)?;
     let (to_us, heard) = channel();
@@ -279,7 +284,8 @@ impl Screen {
         if self.alive_at.is_none_or(|at| now.saturating_sub(at) >= ALIVE_EVERY) {
             self.alive_at = Some(now);
             let (n_frames, voices) = (self.output.n_composed(), self.output.voices());
-            self.say(&FromScreen::Alive { n_frames, voices, seen: self.lamp.look() });
+            let (seen, heard) = (self.lamp.look(), self.output.heard());
+            self.say(&FromScreen::Alive { n_frames, voices, seen, heard });
             if let Some(shown) = self.playout.running().and_then(|shown| self.names.said(shown)) {
                 self.say(&shown);
             }

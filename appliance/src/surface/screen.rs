@@ -14,7 +14,7 @@ use machiai_core::facts::Lang;
 use machiai_core::ids::PlaceId;
 use machiai_core::program::as_run::{Cut, Seen};
 use machiai_panel::Layout;
-use machiai_panel::link::{self, Decoding, FromScreen, LineError, MAX_LINE_BYTES, Speech, ToScreen};
+use machiai_panel::link::{self, Decoding, FromScreen, Heard, LineError, MAX_LINE_BYTES, Speech, ToScreen};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -73,6 +73,8 @@ pub(crate) struct ScreenState {
     decoding: Decoding,
     /// Whether it is lit.
     seen: Seen,
+    /// Whether it is heard.
+    heard: Heard,
 }
 
 impl Screens {
@@ -104,6 +106,12 @@ impl Screens {
             Known::Here(state, _) => state.seen == Seen::Dark,
             Known::Gone(_) => true,
         };
+        self.with(|screens| screens.values().any(is_missed))
+    }
+
+    /// Whether a screen that could be heard is not any more.
+    pub(crate) fn lack_sound(&self) -> bool {
+        let is_missed = |known: &Known| matches!(known, Known::Here(state, _) if state.heard == Heard::Gone);
         self.with(|screens| screens.values().any(is_missed))
     }
 
@@ -220,7 +228,14 @@ async fn talk(stream: UnixStream, app: &Shared) -> Result<(), TalkError> {
     let Some(said) = hello else { return Err(TalkError::NoHello) };
     let (monitor, state) = match said {
         FromScreen::Hello { monitor, layout, decoding } => {
-            let state = ScreenState { layout, n_frames: 0, voices: Vec::new(), decoding, seen: Seen::Unknown };
+            let state = ScreenState {
+                layout,
+                n_frames: 0,
+                voices: Vec::new(),
+                decoding,
+                seen: Seen::Unknown,
+                heard: Heard::Never,
+            };
             (monitor, Known::Here(state, Arc::default()))
         }
         FromScreen::Fails { monitor, why } => (monitor, Known::Gone(Some(why.chars().take(MOST_WHY_CHARS).collect()))),
@@ -315,11 +330,11 @@ fn take_place(screens: &Screens, monitor: PlaceId, state: Known) -> Result<(), T
 
 fn hear(place: &Place<'_>, said: &FromScreen) {
     match said {
-        FromScreen::Alive { n_frames, voices, seen } => place.app.screens.with(|screens| {
+        FromScreen::Alive { n_frames, voices, seen, heard } => place.app.screens.with(|screens| {
             if let Some(Known::Here(state, _)) = screens.get_mut(&place.monitor) {
                 state.n_frames = *n_frames;
                 state.voices.clone_from(voices);
-                state.seen = *seen;
+                (state.seen, state.heard) = (*seen, *heard);
             }
         }),
         FromScreen::Hello { .. }

@@ -13,6 +13,7 @@ mod program;
 mod rings;
 mod scenes;
 mod soak;
+mod speaker;
 mod voices;
 mod windows;
 

@@ -67,6 +67,11 @@ impl Monitor {
     }
 
     pub(super) fn start_with(socket: PathBuf, voices: VoicePaths, lamp: Lamp) -> Self {
+        Self::start_at(Vec::new(), socket, voices, lamp)
+    }
+
+    /// Starts one that is heard at the first of some devices that opens.
+    pub(super) fn start_at(devices: Vec<String>, socket: PathBuf, voices: VoicePaths, lamp: Lamp) -> Self {
         let (latest, stop) = (Arc::<Latest>::default(), Arc::new(AtomicBool::new(false)));
         let (kept, stopped) = (Arc::clone(&latest), Arc::clone(&stop));
         let pictures = Arc::<Mutex<Vec<Seen>>>::default();
@@ -93,7 +98,8 @@ impl Monitor {
             }
         };
         let sink = Sink::Handed(Arc::new(take));
-        let setting = Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink, lamp, voices };
+        let setting =
+            Setting { socket, monitor: "monitor1".to_owned(), layout: Layout::Landscape, sink, devices, lamp, voices };
         let running = std::thread::spawn(move || run(&setting, &stopped));
         Self { latest, pictures, louder, heard, stop, running: Some(running) }
     }

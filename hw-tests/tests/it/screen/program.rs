@@ -151,17 +151,22 @@ async fn an_approved_table_airs_in_order_and_goes_on_where_it_was_after_the_scre
 
 /// Waits until staff are told, or no longer, that a monitor is gone and patients are to be called by voice.
 pub(super) async fn until_said_to_be_gone(stage: &Stage, is_gone: bool) {
+    until_told(stage, "monitor_gone", is_gone).await;
+}
+
+/// Waits until staff are told of a trouble, or no longer.
+pub(super) async fn until_told(stage: &Stage, trouble: &str, is_told: bool) {
     let looked = tokio::time::timeout(AIRED_WITHIN, async {
         let mut look = tokio::time::interval(Duration::from_millis(50));
         loop {
             look.tick().await;
             let status = stage.api.get("status").await.unwrap();
-            if status["troubles"].as_array().unwrap().contains(&json!("monitor_gone")) == is_gone {
+            if status["troubles"].as_array().unwrap().contains(&json!(trouble)) == is_told {
                 return;
             }
         }
     });
-    looked.await.unwrap_or_else(|_| panic!("a monitor is never said to be gone: {is_gone}"));
+    looked.await.unwrap_or_else(|_| panic!("{trouble} is never told: {is_told}"));
 }
 
 /// Asks the command line what aired and why, while the daemon runs.
