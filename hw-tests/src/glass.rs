@@ -99,6 +99,8 @@ pub struct Tally {
     pub dropped: u64,
     /// Frames whose film region was black.
     pub black_frames: u64,
+    /// Frames that were black all over the monitor.
+    pub dark_frames: u64,
     /// The most frames of the grid that were missing between two that came.
     pub gap_frames_max: u64,
     /// The longest time between two frames as they came, in milliseconds.
@@ -119,7 +121,10 @@ impl Looking {
     fn look(&mut self, at: ClockTime, now: Duration, i420: &[u8]) {
         let tally = &mut self.tally;
         tally.frames += 1;
-        tally.black_frames += u64::from(read(i420, SIZE.0) == Seen::Black);
+        let is_black = read(i420, SIZE.0) == Seen::Black;
+        tally.black_frames += u64::from(is_black);
+        tally.dark_frames +=
+            u64::from(is_black && i420.iter().take(SIZE.0 * SIZE.1).step_by(997).all(|luma| *luma < 24));
         if let Some((before, came)) = self.last {
             // Half a frame more, since moments of the grid are a nanosecond more or less apart.
             let n_steps = (at.saturating_sub(before).nseconds() + FRAME_NS / 2) / FRAME_NS;
@@ -248,13 +253,16 @@ mod tests {
     #[test]
     fn frames_that_never_came_and_black_ones_are_counted() {
         let (shown, black) = (films::picture(SIZE, 1, 1), vec![16; SIZE.0 * SIZE.1 * 3 / 2]);
+        let mut beside_a_panel = black.clone();
+        beside_a_panel[SIZE.0 - 640..SIZE.0].fill(220);
+        beside_a_panel[SIZE.0 * 900..SIZE.0 * SIZE.1].fill(220);
         let mut looking = Looking::default();
-        for (nth, frame) in [(0, &shown), (1, &shown), (4, &black), (5, &shown)] {
+        for (nth, frame) in [(0, &shown), (1, &beside_a_panel), (4, &black), (5, &shown)] {
             let at = ClockTime::from_nseconds(nth * 1_000_000_000 / 30);
             looking.look(at, Duration::from_millis(nth * 34), frame);
         }
-        let Tally { frames, dropped, black_frames, gap_frames_max, gap_ms_max } = looking.tally;
-        assert_eq!((frames, dropped, black_frames, gap_frames_max), (4, 2, 1, 2));
+        let Tally { frames, dropped, black_frames, dark_frames, gap_frames_max, gap_ms_max } = looking.tally;
+        assert_eq!((frames, dropped, black_frames, dark_frames, gap_frames_max), (4, 2, 2, 1, 2));
         assert!((gap_ms_max - 102.0).abs() < 0.01, "{gap_ms_max}");
     }
 

@@ -123,19 +123,21 @@ pub async fn show(show: Show<'_>) -> Result<(Figures, Vec<Check>)> {
         prepared: films.len(),
         refused,
     };
-    let checks = checks(&figures, n_bad);
+    // A film of somebody's may be black itself; beside it the panel never is.
+    let n_black = if show.films.is_some() { tally.dark_frames } else { tally.black_frames };
+    let checks = checks(&figures, n_black, n_bad);
     Ok((figures, checks))
 }
 
 /// Says what must hold; how many files were made to be refused is known where the demo made them.
-fn checks(figures: &Figures, n_bad: Option<usize>) -> Vec<Check> {
+fn checks(figures: &Figures, n_black: u64, n_bad: Option<usize>) -> Vec<Check> {
     let Figures { tally, prepared, refused, .. } = figures;
     let named = n_bad.unwrap_or(*refused);
     vec![
         Check {
             name: "no frame of the monitor is black",
-            held: tally.frames > 0 && tally.black_frames == 0,
-            detail: format!("{} of {} frames", tally.black_frames, tally.frames),
+            held: tally.frames > 0 && n_black == 0,
+            detail: format!("{n_black} of {} frames", tally.frames),
         },
         Check {
             name: "every film that was brought is prepared or refused",
@@ -193,8 +195,13 @@ impl Monitor<'_> {
         if !error.exists() {
             return Ok(0);
         }
-        let letter = |path: &&PathBuf| path.extension().is_some_and(|end| end == "txt");
-        Ok(files(&error)?.iter().filter(letter).count())
+        // Each lies beside its letter; a file that was brought may be called like one.
+        let has_letter = |path: &&PathBuf| {
+            let mut letter = path.as_os_str().to_owned();
+            letter.push(".txt");
+            Path::new(&letter).exists()
+        };
+        Ok(files(&error)?.iter().filter(has_letter).count())
     }
 
     /// Returns what was prepared, by its title.
