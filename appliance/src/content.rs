@@ -15,6 +15,7 @@ pub(crate) mod keeper;
 mod kinds;
 mod places;
 mod room;
+mod served;
 pub mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 /// What a film is prepared for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Order {
     /// The width of the region it plays in, in pixels.
     pub width_px: u32,
@@ -32,6 +33,11 @@ pub enum Line {
     Stuck,
     /// The film could not be tried: what is missing is this machine's.
     Failed(String),
+    /// It is over; said by whoever started it, after all its own lines.
+    Died {
+        /// How, as `wait` gives it.
+        status: i32,
+    },
 }
 
 /// What was found in a film that was decoded from its beginning to its end.

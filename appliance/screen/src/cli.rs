@@ -29,6 +29,8 @@ pub enum Action {
     Run(Monitor),
     /// Prepares the film on standard input for a region, onto standard output; says what came of it on standard error.
     Prepare(prepare::Args),
+    /// Prepares the film that the daemon hands over a socket on standard input; systemd starts it.
+    PrepareServed,
 }
 
 /// The monitor.
@@ -80,8 +82,19 @@ impl Cli {
         match self.action {
             Action::Run(monitor) => show(monitor),
             Action::Prepare(args) => args.carry_out().is_ok(),
+            Action::PrepareServed => serve(),
         }
     }
+}
+
+/// Prepares one film for the daemon.
+fn serve() -> bool {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
+    let done = prepare::served::carry_out();
+    if let Err(error) = &done {
+        tracing::error!(error = %chain(error), "no film is prepared");
+    }
+    done.is_ok()
 }
 
 /// Shows what the daemon says; a signal ends the process, as nothing is kept here that an orderly end would save.

@@ -7,6 +7,7 @@ mod decoder;
 mod look;
 mod loudness;
 mod make;
+pub mod served;
 mod source;
 
 use std::fs::File;

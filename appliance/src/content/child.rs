@@ -1,13 +1,16 @@
-//! The process that prepares one film: started with three open files and nothing else, and ended when it hangs.
+//! The process that prepares one film: started with three open files and nothing else, and ended when it hangs. Where
+//! systemd keeps a door for that, it is another user's process behind the door.
 //!
 //! What it reads may be hostile, and what it says is believed only in its shape. Its memory, its time on the processor
 //! and the bytes it writes are bounded; it has no environment, and no open file but its own.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
@@ -15,6 +18,8 @@ use std::time::Duration;
 use machiai_panel::film::{Findings, Line, Order, Reason, Refused};
 use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit, setpriority_process};
 use thiserror::Error;
+
+use super::served;
 
 /// The most memory that it may ask for, in bytes: 4K takes a quarter of it.
 const MOST_MEMORY: u64 = 4 << 30;
@@ -82,7 +87,7 @@ pub enum ChildError {
 /// What the process needs.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
-    /// `machiai-screen`.
+    /// `machiai-screen`, or a door behind which it is started.
     pub(super) program: &'a Path,
     /// For what region.
     pub(super) order: Order,
@@ -126,12 +131,32 @@ fn most_bytes(order: &Order) -> u64 {
 }
 
 /// A running process; it is ended when dropped.
-struct Running(Child);
+enum Running {
+    Child(Child),
+    /// One behind a door ends when the connection does.
+    Served(UnixStream),
+}
+
+impl Running {
+    /// Says what it means that no more lines come.
+    fn silent(&mut self) -> Result<Result<Findings, Refused>, ChildError> {
+        match self {
+            Self::Child(child) => died(child.wait().map_err(ChildError::Bounds)?),
+            // Whoever serves tells of a film that killed its process; that it cannot is this machine's fault.
+            Self::Served(_) => Err(ChildError::Failed { said: "it ended without a word".to_owned() }),
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
-            tracing::warn!(%error, "a preparing process was not ended");
+        let ended = match self {
+            Self::Child(child) => child.kill().and_then(|()| child.wait().map(drop)),
+            // Its lines are still read on another thread, which would keep it open.
+            Self::Served(stream) => stream.shutdown(Shutdown::Both),
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a preparing process had ended already");
         }
     }
 }
@@ -143,6 +168,27 @@ impl Drop for Running {
 pub(super) fn prepare(task: Task<'_>) -> Result<Result<Findings, Refused>, ChildError> {
     let Task { program, order, film, prepared, room, silent_for, stop } = task;
     let written = prepared.try_clone().map_err(ChildError::Bounds)?;
+    let (mut running, lines) = if served::is_door(program) {
+        let asked = served::ask(program, &order, &film, &prepared).map_err(|source| start_error(program, source))?;
+        let said = asked.try_clone().map_err(ChildError::Bounds)?;
+        (Running::Served(asked), read_apart(said))
+    } else {
+        let mut child = start(program, &order, film, prepared).map_err(|source| start_error(program, source))?;
+        let said = child.stderr.take();
+        let running = Running::Child(child);
+        let said = said.ok_or_else(|| ChildError::Failed { said: "nothing".to_owned() })?;
+        (running, read_apart(said))
+    };
+    let lines = lines.map_err(ChildError::Bounds)?;
+    answer(&mut running, &Wait { lines, written, room, silent_for, stop })
+}
+
+fn start_error(program: &Path, source: std::io::Error) -> ChildError {
+    ChildError::Start { program: program.display().to_string(), source }
+}
+
+/// Starts the program with two open files, within bounds.
+fn start(program: &Path, order: &Order, film: File, prepared: File) -> std::io::Result<Child> {
     let started = Command::new(program)
         .arg("prepare")
         .args(["--width", &order.width_px.to_string(), "--height", &order.height_px.to_string()])
@@ -156,18 +202,17 @@ pub(super) fn prepare(task: Task<'_>) -> Result<Result<Findings, Refused>, Child
         .stdout(Stdio::from(prepared))
         .stderr(Stdio::piped())
         .spawn();
-    let start = |source| ChildError::Start { program: program.display().to_string(), source };
-    let mut running = Running(started.map_err(start)?);
-    bound(&running.0, most_bytes(&order))?;
-    let lines = match running.0.stderr.take() {
-        Some(stderr) => read_apart(stderr).map_err(ChildError::Bounds)?,
-        None => return Err(ChildError::Failed { said: "nothing".to_owned() }),
-    };
-    answer(&mut running, &Wait { lines, written, room, silent_for, stop })
+    let mut child = started?;
+    if let Err(cause) = bound(&child, most_bytes(order)) {
+        child.kill()?;
+        child.wait()?;
+        return Err(cause);
+    }
+    Ok(child)
 }
 
 /// Sets the limits, right after the start: nothing of the film has been read by then.
-fn bound(child: &Child, most_bytes: u64) -> Result<(), ChildError> {
+fn bound(child: &Child, most_bytes: u64) -> std::io::Result<()> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let limit = |resource, most| prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) });
     let bounded = limit(Resource::As, MOST_MEMORY)
@@ -178,7 +223,7 @@ fn bound(child: &Child, most_bytes: u64) -> Result<(), ChildError> {
     match bounded {
         // It is over already, and its answer says why.
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(errno) => Err(ChildError::Bounds(errno.into())),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -208,15 +253,14 @@ fn answer(running: &mut Running, wait: &Wait<'_>) -> Result<Result<Findings, Ref
             Ok(Line::Refused(refused)) => return Ok(Err(refused)),
             Ok(Line::Stuck) => return Err(ChildError::Stuck),
             Ok(Line::Failed(said)) => return Err(ChildError::Failed { said }),
+            Ok(Line::Died { status }) => return died(ExitStatus::from_raw(status)),
             Err(RecvTimeoutError::Timeout) => {
                 silent_for = silent_for.saturating_add(LOOK_EVERY);
                 if silent_for >= wait.silent_for {
                     return Err(ChildError::Stuck);
                 }
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                return died(running.0.wait().map_err(ChildError::Bounds)?);
-            }
+            Err(RecvTimeoutError::Disconnected) => return running.silent(),
         }
     }
 }
@@ -234,14 +278,14 @@ fn died(status: ExitStatus) -> Result<Result<Findings, Refused>, ChildError> {
 }
 
 /// Reads the lines on a thread of its own, which ends with the process.
-fn read_apart(stderr: ChildStderr) -> std::io::Result<Receiver<Line>> {
+fn read_apart(said: impl Read + Send + 'static) -> std::io::Result<Receiver<Line>> {
     let (tell, lines) = sync_channel(N_LINES);
-    std::thread::Builder::new().name("prepare's lines".to_owned()).spawn(move || read(stderr, &tell))?;
+    std::thread::Builder::new().name("prepare's lines".to_owned()).spawn(move || read(said, &tell))?;
     Ok(lines)
 }
 
-fn read(stderr: ChildStderr, tell: &SyncSender<Line>) {
-    let mut from = BufReader::new(stderr);
+fn read(said: impl Read, tell: &SyncSender<Line>) {
+    let mut from = BufReader::new(said);
     let mut bytes = Vec::new();
     loop {
         bytes.clear();

@@ -19,6 +19,7 @@ use machiai_panel::Layout;
 use machiai_panel::film::{Findings, Refused};
 
 use super::ear::{Bell, Ear};
+use super::served::{DOOR, is_door};
 use super::watched::{Taken, Watched};
 use super::{ImportError, Imported, Keep, OnDisk, Setup, Store, StoreError, Verdict, trouble};
 use crate::app::Shared;
@@ -421,10 +422,13 @@ fn own(content: ContentHash, title: String, findings: &Findings) -> Content {
     Content { content, kind: ContentKind::Own, title, duration_ms, advert: None, lease_until: None, scene: None }
 }
 
-/// Finds the preparing program: as configured, or `machiai-screen` beside this program, or on the path.
+/// Finds what prepares: as configured, or systemd's door, or `machiai-screen` beside this program, or on the path.
 fn find_program(configured: Option<&Path>) -> Option<PathBuf> {
     if let Some(path) = configured {
-        return path.is_file().then(|| path.to_owned());
+        return (path.is_file() || is_door(path)).then(|| path.to_owned());
+    }
+    if is_door(Path::new(DOOR)) {
+        return Some(PathBuf::from(DOOR));
     }
     let beside = std::env::current_exe().ok().map(|this| this.with_file_name("machiai-screen"));
     let path = std::env::var_os("PATH").unwrap_or_default();

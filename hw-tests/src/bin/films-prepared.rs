@@ -10,9 +10,14 @@ use machiai_screen::prepare;
 enum Cli {
     /// As `machiai-screen prepare`.
     Prepare(prepare::Args),
+    /// As `machiai-screen prepare-served`.
+    PrepareServed,
 }
 
 fn main() -> ExitCode {
-    let Cli::Prepare(args) = Cli::parse();
-    if args.carry_out().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let done = match Cli::parse() {
+        Cli::Prepare(args) => args.carry_out(),
+        Cli::PrepareServed => prepare::served::carry_out(),
+    };
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,5 +1,7 @@
 //! The content store on a real disk, with real films and the real preparing process.
 
+mod served;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};

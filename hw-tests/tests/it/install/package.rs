@@ -66,6 +66,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     let settings = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/walk-settings.toml")).unwrap();
     put(&scene.path().join("settings.toml"), &settings);
     put(&scene.path().join("ask"), ASK);
+    still(&scene.path().join("still.png"));
     let machine = Machine::boot(scene.path());
 
     installed_it_says_what_it_lacks(&machine);
@@ -74,9 +75,17 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     killed_or_hung_it_is_back(&machine);
     a_copy_is_made(&machine);
     a_monitor_is_shown_and_sees_no_journal(&machine);
+    a_still_is_prepared_by_a_user_of_its_own(&machine);
     upgraded_it_keeps_everything(&machine);
     the_hub_serves(&machine);
     purged_it_asks(&machine);
+}
+
+/// Leaves a picture that a clinic may bring.
+fn still(path: &Path) {
+    let mut encoder = png::Encoder::new(std::fs::File::create(path).unwrap(), 320, 180);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[160; 320 * 180]).unwrap();
 }
 
 fn installed_it_says_what_it_lacks(machine: &Machine) {
@@ -186,6 +195,24 @@ fn a_monitor_is_shown_and_sees_no_journal(machine: &Machine) {
     machine.must(&format!("{seen} test -d /var/lib/machiai/content"));
     let (is_seen, _) = machine.run(&format!("{seen} test -e /var/lib/machiai/journal.db"));
     assert!(!is_seen, "a screen sees the journal");
+}
+
+fn a_still_is_prepared_by_a_user_of_its_own(machine: &Machine) {
+    let incoming = "/var/lib/machiai/content/incoming";
+    machine.must(&format!(
+        "cp /scene/still.png /tmp/still.png && chmod 644 /tmp/still.png && mv /tmp/still.png {incoming}"
+    ));
+    let prepared = format!("ls {incoming}/processed/still.png && ls /var/lib/machiai/content/prepared");
+    machine.until(&prepared, |listed| listed.contains("-1280x720"));
+    let by =
+        machine.must("journalctl --no-pager -u 'machiai-prepare@*' -o json | grep 'is being prepared' | tail -n 1");
+    let by: serde_json::Value = serde_json::from_str(&by).unwrap();
+    let by = by["_UID"].as_str().unwrap();
+    for other in ["root", "machiai", "machiai-screen"] {
+        assert_ne!(machine.must(&format!("id -u {other}")), by, "it is prepared by {other}");
+    }
+    // Nothing is left of it.
+    machine.until("systemctl list-units --all --no-legend 'machiai-prepare@*'", str::is_empty);
 }
 
 fn upgraded_it_keeps_everything(machine: &Machine) {

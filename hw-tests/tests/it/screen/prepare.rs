@@ -32,7 +32,9 @@ fn answer(film: &Path, order: &Order) -> Line {
 fn findings(film: &Path) -> Findings {
     match answer(film, &ORDER) {
         Line::Prepared(findings) => findings,
-        other @ (Line::Working { .. } | Line::Refused(_) | Line::Stuck | Line::Failed(_)) => panic!("{other:?}"),
+        other @ (Line::Working { .. } | Line::Refused(_) | Line::Stuck | Line::Failed(_) | Line::Died { .. }) => {
+            panic!("{other:?}")
+        }
     }
 }
 
@@ -46,7 +48,9 @@ fn size_of(found: &Findings) -> (u16, u16) {
 fn refused(film: &Path) -> Reason {
     match answer(film, &ORDER) {
         Line::Refused(refused) => refused.reason,
-        other @ (Line::Working { .. } | Line::Prepared(_) | Line::Stuck | Line::Failed(_)) => panic!("{other:?}"),
+        other @ (Line::Working { .. } | Line::Prepared(_) | Line::Stuck | Line::Failed(_) | Line::Died { .. }) => {
+            panic!("{other:?}")
+        }
     }
 }
 
