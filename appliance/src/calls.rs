@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use machiai_core::call::connection::Connection;
 use machiai_core::call::rate::{Invoice, Rated};
 use machiai_core::call::tariff::Rule;
+use machiai_core::call::why::HowAmount;
 use machiai_core::call::{BOOKING_KINDS, CALL_KINDS, Calls, Leases};
 use machiai_core::facts::Lang;
 use machiai_core::time::{AtMs, Month};
@@ -39,10 +40,9 @@ pub(crate) fn of_month(reader: &Reader, month: Month) -> Result<Calls, StoreErro
 }
 
 /// Says how an amount came about.
-pub(crate) fn how(words: &Words, lang: Lang, rated: &Rated) -> String {
-    let values: Vec<(&str, &str)> =
-        rated.how.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    words.get(lang, "call_amount", rated.how.code).map(|text| fill(text, &values)).unwrap_or_default()
+pub(crate) fn how(words: &Words, lang: Lang, how: &HowAmount) -> String {
+    let values: Vec<(&str, &str)> = how.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    words.get(lang, "call_amount", how.code).map(|text| fill(text, &values)).unwrap_or_default()
 }
 
 /// Says why something is not billed, if it is not, and what should be known of it.
@@ -108,7 +108,7 @@ fn row(words: &Words, rated: &Rated) -> Vec<String> {
         rated.given.units.to_string(),
         rated.given.yen.to_string(),
         billed.to_string(),
-        how(words, Lang::Ja, rated),
+        how(words, Lang::Ja, &rated.how),
         remarks(words, Lang::Ja, rated).join(" "),
     ]
 }
