@@ -26,7 +26,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 27] = [
+const FILES: [File; 28] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
@@ -42,6 +42,7 @@ const FILES: [File; 27] = [
     ("call-open.html", HTML, include_bytes!("../../../kiosk-assets/pages/call-open.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("fonts.css", CSS, include_bytes!("../../../kiosk-assets/pages/fonts.css")),
+    ("page.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/page.js")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
     ("kiosk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/kiosk.js")),
