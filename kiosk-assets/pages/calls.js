@@ -91,10 +91,11 @@ function details(it) {
     const end = call.standing === 'running' ? say('running') : say(`ends.${call.standing.ended ?? 'none'}`);
     return [exact(call.from_ms), call.standing === 'running' ? '–' : exact(call.from_ms + call.length_ms), long(call.length_ms), end, `${call.endpoint}${call.side === 'patient' ? `（${say('patient')}）` : ''}`];
   });
-  const others = it.others.map((other) => [shown.tariffs[lang][other.tariff] ?? other.tariff, say('units', { n: other.units }), yen(other.yen)]);
+  const named = ({ tariff, version }) => `${shown.tariffs[lang][tariff] ?? tariff} ${say('version', { n: version })}`;
+  const others = it.others.map((other) => [named(other), say('units', { n: other.units }), yen(other.yen)]);
   const marks = said.marks.map((mark) => make('p', `${say('recording')} ${exact(mark.at_ms)} ${say(`marks.${mark.mark}`)}${mark.place ? ` ${mark.place}` : ''}`));
   const policy = it.booked?.policy ? [make('p', `${say('policy')}: ${it.booked.policy}`)] : [];
-  return make('div', '', 'details', make('h3', say('how')), make('p', said.how[lang], 'how'), make('p', `${say('tariff')}: ${shown.tariffs[lang][it.tariff] ?? it.tariff} ${say('version', { n: it.version })}`), ...policy,
+  return make('div', '', 'details', make('h3', say('how')), make('p', said.how[lang], 'how'), make('p', `${say('tariff')}: ${named(it)}`), ...policy,
     make('h3', say('line')), table(heads('from', 'to', 'long', 'end', 'endpoint'), lines, ['', '', 'n']), ...marks,
     make('h3', say('others')), table(heads('tariff', 'units', 'amount'), others, ['', 'n', 'n']));
 }
@@ -138,7 +139,7 @@ function records() {
     figures.push(figure(say('sum'), yen(all.reduce((sum, it) => sum + (it.unbilled ? 0 : it.yen), 0))));
   }
   const list = block(say('list'), ...(all.length ? all.map(reservation) : [make('p', say(`nothing.${view}`))]));
-  $('month-of').replaceChildren(make('div', '', 'sums', ...figures), ...differences(all), ...loose(), list);
+  $('month-of').replaceChildren(...differences(all), make('div', '', 'sums', ...figures), ...loose(), list);
 }
 function quality() {
   $('quality').hidden = !line?.has_hub;

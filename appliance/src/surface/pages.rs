@@ -253,6 +253,15 @@ mod tests {
     }
 
     #[test]
+    fn the_doctors_page_beats_as_often_as_a_connection_needs() {
+        let (_, _, script) = FILES.iter().find(|file| file.0 == "doctor.js").unwrap();
+        let script = std::str::from_utf8(script).unwrap();
+        let every = script.split_once("BEAT_EVERY_MS = ").unwrap().1.split_once(';').unwrap().0;
+        let every: i64 = every.parse().unwrap();
+        assert!(0 < every && every <= machiai_core::call::open::HEARTBEAT_MS, "{every}");
+    }
+
+    #[test]
     fn a_page_is_packed_for_whoever_can_unpack_it() {
         let text = "<p>待合</p>".repeat(100);
         let mut asked = HeaderMap::new();
