@@ -206,7 +206,7 @@ fn a_tariffs_name_and_version_stand_for_the_same_numbers_for_ever() {
     };
     let taken = Some("tariff_version".to_owned());
     let own = tariff("2026-12-01", "own", 1, 120);
-    assert_eq!(set(&[own.clone()]), None);
+    assert_eq!(set(std::slice::from_ref(&own)), None);
     assert_eq!(set(&[tariff("2027-01-01", "own", 1, 120)]), None, "the same numbers once more");
     assert_eq!(set(&[tariff("2027-02-01", "own", 1, 150)]), taken, "beside another of that name and version");
     assert_eq!(set(&[tariff("2026-12-01", "span", 1, 150)]), taken, "beside one that is built in");

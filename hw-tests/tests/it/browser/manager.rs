@@ -185,7 +185,7 @@ const SHORT_BREAK: &str = "(document.querySelector('.tried li:nth-child(3)')?.in
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_price_of_calls_is_tried_while_it_is_typed_kept_and_taken_back() {
-    let mut scene = Scene::set("manager-prices").await;
+    let scene = Scene::set("manager-prices").await;
     scene.browser.size(1280, 800).await.unwrap();
     scene.open("/manager#tariffs").await;
     scene.until("!!document.querySelector('[data-add=tariffs]')").await;
@@ -214,16 +214,25 @@ async fn a_price_of_calls_is_tried_while_it_is_typed_kept_and_taken_back() {
     scene.run("document.querySelector('.tried').scrollIntoView()").await;
     scene.picture("new-tried").await;
 
-    // What cannot be is told beside its field, and what was last right stays to be seen.
+    what_cannot_be_is_told_beside_its_field(&scene).await;
+    let kept = kept_with_a_word_about_days_that_are_past(&scene).await;
+    other_numbers_are_another_version(&scene, &kept).await;
+    scene.is_quiet().await;
+    everybody_can_use_it(&scene).await;
+}
+
+/// Returns what stands beside a field of the price.
+fn beside(name: &str) -> String {
+    format!(
+        "const at = document.querySelector('[name=\"{name}\"]');\
+         return [at.ariaInvalid, document.getElementById(at.getAttribute('aria-describedby')).innerText]"
+    )
+}
+
+async fn what_cannot_be_is_told_beside_its_field(scene: &Scene) {
     scene.fill("tariffs", "tariff.unit_min", "0").await;
     scene.fill("tariffs", "tariff.tax_permille", "8.25").await;
     scene.press("#check").await;
-    let beside = |name: &str| {
-        format!(
-            "const at = document.querySelector('[name=\"{name}\"]');\
-             return [at.ariaInvalid, document.getElementById(at.getAttribute('aria-describedby')).innerText]"
-        )
-    };
     assert_eq!(scene.run(&beside("tariff.unit_min")).await, json!(["true", "1 以上にしてください。"]));
     assert_eq!(scene.run(&beside("tariff.tax_permille")).await, json!(["true", "0.1 きざみの数字にしてください。"]));
     assert_eq!(scene.run("return document.activeElement.name").await, "tariff.unit_min");
@@ -231,7 +240,9 @@ async fn a_price_of_calls_is_tried_while_it_is_typed_kept_and_taken_back() {
     scene.fill("tariffs", "tariff.unit_min", "30").await;
     assert_eq!(scene.run(&beside("tariff.unit_min")).await, json!([null, ""]));
     scene.fill("tariffs", "tariff.tax_permille", "8.5").await;
-    // Days that are past are named as such.
+}
+
+async fn kept_with_a_word_about_days_that_are_past(scene: &Scene) -> Value {
     scene.fill("tariffs", "from", "2026-11-01").await;
     let said = scene.preview().await;
     assert!(said.contains("2026年11月1日から　接続ごとに切り上げ　30分 150円"), "{said}");
@@ -242,8 +253,11 @@ async fn a_price_of_calls_is_tried_while_it_is_typed_kept_and_taken_back() {
         "unit_yen": 150, "gap_min": 10, "tax_permille": 85});
     let kept = json!([{"from": "2026-11-01", "tariff": price}]);
     assert_eq!(scene.settings().await["tariffs"], kept);
+    kept
+}
 
-    // Other numbers under the same version: told in the dialog, and then beside the version.
+/// Told in the dialog, and then beside the version; what was kept so is taken back, and what was removed too.
+async fn other_numbers_are_another_version(scene: &Scene, kept: &Value) {
     scene.run("document.querySelector('[data-kind=tariffs] > details').open = true").await;
     scene.fill("tariffs", "tariff.unit_yen", "120").await;
     let said = scene.preview().await;
@@ -259,17 +273,18 @@ async fn a_price_of_calls_is_tried_while_it_is_typed_kept_and_taken_back() {
     scene.keep().await;
     scene.press("#back").await;
     scene.until("document.querySelector('#note').textContent.includes('元に戻しました')").await;
-    assert_eq!(scene.settings().await["tariffs"], kept);
+    assert_eq!(scene.settings().await["tariffs"], *kept);
     scene.reach("[data-kind=tariffs] .gone").await;
     assert!(scene.preview().await.contains("削除"));
     scene.keep().await;
     assert_eq!(scene.settings().await["tariffs"], json!([]));
     scene.press("#back").await;
     scene.until("document.querySelector('#note').textContent.includes('元に戻しました')").await;
-    assert_eq!(scene.settings().await["tariffs"], kept);
-    scene.is_quiet().await;
+    assert_eq!(scene.settings().await["tariffs"], *kept);
+}
 
-    // For whoever cannot see it, on a tablet, and in English.
+/// Whoever cannot see it, has a tablet or reads English.
+async fn everybody_can_use_it(scene: &Scene) {
     let mut found = Vec::new();
     for (width, name) in [(1280, "desktop"), (780, "tablet"), (320, "narrow")] {
         scene.browser.size(width, 1000).await.unwrap();
