@@ -1,12 +1,15 @@
 //! Consultation calls of a month, read from the journal: for the desk's page and for the command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use machiai_core::call::connection::Connection;
 use machiai_core::call::rate::{Invoice, Rated};
 use machiai_core::call::tariff::Rule;
+use machiai_core::call::why::HowAmount;
+use machiai_core::call::witness::Difference;
 use machiai_core::call::{BOOKING_KINDS, CALL_KINDS, Calls, Leases};
 use machiai_core::facts::Lang;
+use machiai_core::ids::ReservationId;
 use machiai_core::time::{AtMs, Month};
 use machiai_journal::open::Disk;
 use machiai_journal::{Kept, Reader, StoreError};
@@ -39,10 +42,9 @@ pub(crate) fn of_month(reader: &Reader, month: Month) -> Result<Calls, StoreErro
 }
 
 /// Says how an amount came about.
-pub(crate) fn how(words: &Words, lang: Lang, rated: &Rated) -> String {
-    let values: Vec<(&str, &str)> =
-        rated.how.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    words.get(lang, "call_amount", rated.how.code).map(|text| fill(text, &values)).unwrap_or_default()
+pub(crate) fn how(words: &Words, lang: Lang, how: &HowAmount) -> String {
+    let values: Vec<(&str, &str)> = how.values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    words.get(lang, "call_amount", how.code).map(|text| fill(text, &values)).unwrap_or_default()
 }
 
 /// Says why something is not billed, if it is not, and what should be known of it.
@@ -50,6 +52,18 @@ pub(crate) fn remarks(words: &Words, lang: Lang, rated: &Rated) -> Vec<String> {
     let unbilled = rated.unbilled.and_then(|why| words.get(lang, "call_unbilled", why.code()));
     let flags = rated.flags.iter().filter_map(|flag| words.get(lang, "call_flag", flag.code()));
     unbilled.into_iter().chain(flags).map(str::to_owned).collect()
+}
+
+/// Says where a vendor saw something else.
+fn differs(words: &Words, lang: Lang, it: &Difference) -> Vec<String> {
+    let say = |key: &str, values: &[(&str, &str)]| {
+        words.get(lang, "call_differs", key).map(|text| fill(text, values)).unwrap_or_default()
+    };
+    let vendor = say(it.vendor.code(), &[]);
+    let (ours, theirs, n) = (seconds(it.ours_ms), seconds(it.theirs_ms), it.n_half.to_string());
+    let length = it.is_apart().then(|| say("length", &[("vendor", &vendor), ("ours", &ours), ("theirs", &theirs)]));
+    let half = (it.n_half > 0).then(|| say("half", &[("vendor", &vendor), ("n", &n)]));
+    length.into_iter().chain(half).collect()
 }
 
 /// Returns the name of each tariff that is built in.
@@ -78,8 +92,16 @@ pub(crate) fn export(config: &Config, month: Option<&str>, encoding: Encoding) -
 }
 
 fn write(words: &Words, invoice: &Invoice, encoding: Encoding) -> Result<Vec<u8>, CliError> {
-    let rated = invoice.reservations.iter().map(|rated| row(words, rated));
-    let rows = rated.chain(invoice.unassigned.iter().map(loose_row));
+    let of = |reservation: &ReservationId| -> Vec<String> {
+        let all = invoice.differences.iter().filter(|it| it.reservation == *reservation);
+        all.flat_map(|it| differs(words, Lang::Ja, it)).collect()
+    };
+    let rated = invoice.reservations.iter().map(|rated| row(words, rated, of(&rated.reservation)));
+    let theirs_alone: BTreeSet<&ReservationId> = invoice.differences.iter().map(|it| &it.reservation).collect();
+    let is_ours = |wanted: &ReservationId| invoice.reservations.iter().any(|rated| rated.reservation == *wanted);
+    let theirs_alone = theirs_alone.into_iter().filter(|wanted| !is_ours(wanted));
+    let theirs_alone = theirs_alone.map(|reservation| vendors_row(reservation, &of(reservation)));
+    let rows = rated.chain(invoice.unassigned.iter().map(loose_row)).chain(theirs_alone);
     match encoding {
         Encoding::Utf8 => sheet::table(HEAD, rows).map_err(|cause| failed(cause.into())),
         Encoding::ShiftJis => sheet::table_in_shift_jis(HEAD, rows)
@@ -92,7 +114,7 @@ fn failed(source: Box<dyn std::error::Error + Send + Sync>) -> CliError {
     CliError::Work { what: "write the list of calls", source }
 }
 
-fn row(words: &Words, rated: &Rated) -> Vec<String> {
+fn row(words: &Words, rated: &Rated, differs: Vec<String>) -> Vec<String> {
     let booked = rated.booked.as_ref();
     let first = rated.connections.first().map(|first| sheet::instant(first.from_ms));
     let billed = if rated.unbilled.is_none() { rated.given.yen } else { 0 };
@@ -108,9 +130,18 @@ fn row(words: &Words, rated: &Rated) -> Vec<String> {
         rated.given.units.to_string(),
         rated.given.yen.to_string(),
         billed.to_string(),
-        how(words, Lang::Ja, rated),
-        remarks(words, Lang::Ja, rated).join(" "),
+        how(words, Lang::Ja, &rated.how),
+        [differs, remarks(words, Lang::Ja, rated)].concat().join(" "),
     ]
+}
+
+/// A reservation of which the vendor told, and of which nothing is known here.
+fn vendors_row(reservation: &ReservationId, differs: &[String]) -> Vec<String> {
+    let mut cells = vec![String::new(); HEAD.split(',').count()];
+    if let [first, .., last] = cells.as_mut_slice() {
+        (*first, *last) = (reservation.to_string(), differs.join(" "));
+    }
+    cells
 }
 
 /// A connection that belongs to no reservation yet: kept, and unrated.

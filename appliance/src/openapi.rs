@@ -83,6 +83,7 @@ use crate::{quality, rehearsal};
         vendor::twilio,
         vendor::list,
         called::calls_of_month,
+        called::example,
         quality::line,
         quality::try_now
     )

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use clap::Args;
 use machiai_core::call::rate::{Invoice, Rated};
+use machiai_core::call::witness::Difference;
 use machiai_core::call::{BOOKING_KINDS, CALL_KINDS, Calls, Leases};
 use machiai_core::envelope::Envelope;
 use machiai_core::ids::SiteId;
@@ -34,7 +35,7 @@ pub struct ShowCalls {
 }
 
 impl ShowCalls {
-    /// Writes it as CSV, a reservation a line, and what it comes to at the end.
+    /// Writes it as CSV, a reservation a line; behind them what to look at before it is billed, and what it comes to.
     ///
     /// # Errors
     /// There is no such site, or the store failed.
@@ -93,6 +94,14 @@ fn written(site: SiteId, invoice: &Invoice) -> String {
         let (units, yen, tariff, version) = (given.units, given.yen, &given.tariff, given.version);
         format!("{site},{mark}{reservation},{seconds},{units},{yen},{tariff},{version},{billed},{flags}")
     };
+    let differs = |it: &Difference| {
+        let (ours, theirs) = (it.ours_ms.div_euclid(1_000), it.theirs_ms.div_euclid(1_000));
+        let Difference { reservation, vendor, n_half, .. } = it;
+        let vendor = vendor.code();
+        format!("# {reservation} differs: {vendor} has {theirs} s, the box {ours} s; {n_half} with one end only")
+    };
+    let n_loose = invoice.unassigned.len();
+    let loose = (n_loose > 0).then(|| format!("# {n_loose} without a reservation, not rated"));
     let total = format!(
         "# {} reservations, {} yen, {} yen with tax",
         invoice.reservations.len(),
@@ -102,6 +111,8 @@ fn written(site: SiteId, invoice: &Invoice) -> String {
     [HEAD.to_owned()]
         .into_iter()
         .chain(invoice.reservations.iter().map(row))
+        .chain(invoice.differences.iter().map(differs))
+        .chain(loose)
         .chain([total])
         .collect::<Vec<_>>()
         .join("\n")

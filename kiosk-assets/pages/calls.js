@@ -6,31 +6,15 @@ const ANSWER_MS = 5000;
 const ASK_EVERY_MS = 10000;
 const TRY_MS = 120000;
 const STRIP_TICKS = [1, 5, 10, 30, 60, 360, 1440];
-const $ = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const words = JSON.parse($('words').textContent);
-let lang = [query.get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
 let shown = null;
 let line = null;
 let view = query.has('month') ? 'month' : 'day';
 let day = query.get('day') ?? '';
 const unfolded = new Set();
 
-const locale = () => (lang === 'en' ? 'en-GB' : 'ja-JP');
-function say(key, values = {}) {
-  const text = key.split('.').reduce((at, name) => at?.[name], words[lang]) ?? key;
-  return String(text).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
-}
-function make(tag, text = '', className = '', ...inside) {
-  const at = document.createElement(tag);
-  at.textContent = text;
-  if (className) at.className = className;
-  at.append(...inside);
-  return at;
-}
-const time = (ms) => new Intl.DateTimeFormat(locale(), { timeZone: 'Asia/Tokyo', month: 'numeric', day: 'numeric', hour: 'numeric', minute: '2-digit' }).format(ms);
+const time = shownAs({ month: 'numeric', day: 'numeric', hour: 'numeric', minute: '2-digit' });
 const dayOf = (ms) => new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Tokyo' }).format(ms);
-const exact = (ms) => new Intl.DateTimeFormat(locale(), { timeZone: 'Asia/Tokyo', hour: 'numeric', minute: '2-digit', second: '2-digit' }).format(ms);
+const exact = shownAs({ hour: 'numeric', minute: '2-digit', second: '2-digit' });
 const yen = (n) => say('yen', { n: n.toLocaleString('en') });
 const long = (ms) => say('length', { m: Math.floor(ms / 60000), s: Math.floor((ms % 60000) / 1000) });
 const key = () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -42,32 +26,13 @@ async function ask(path, body, most = ANSWER_MS) {
     const asked = body ? { method: 'POST', headers, body: JSON.stringify(body) } : {};
     const response = await fetch(`/api/v1/${path}`, { ...asked, signal: AbortSignal.timeout(most) });
     const said = await response.json();
-    $('note').hidden = response.ok;
-    if (!response.ok) $('note').textContent = (lang === 'ja' && said.title_ja) || said.title;
+    tell(response.ok ? '' : refusal(said));
     return response.ok ? said : null;
   } catch {
-    $('note').hidden = false;
-    $('note').textContent = say('offline');
+    tell(say('offline'));
     return null;
   }
 }
-function table(heads, rows, kinds = []) {
-  const head = make('thead', '', '', make('tr', '', '', ...heads.map((text, nth) => Object.assign(make('th', text, kinds[nth]), { scope: 'col' }))));
-  const body = make('tbody', '', '', ...rows.map((row) => make('tr', '', '', ...row.map((text, nth) => {
-    const at = nth === 0 ? Object.assign(make('th'), { scope: 'row' }) : make('td', '', kinds[nth]);
-    at.append(...[text].flat().map((it) => (it instanceof Node ? it : make('span', it))));
-    at.dataset.head = heads[nth];
-    return at;
-  }))));
-  const at = make('table', '', '', head, body);
-  // On a narrow screen rows are drawn as blocks, which would take the table from a screen reader.
-  const roles = { table: [at], rowgroup: [head, body], row: at.querySelectorAll('tr'), columnheader: head.querySelectorAll('th'), rowheader: body.querySelectorAll('th'), cell: at.querySelectorAll('td') };
-  for (const [role, all] of Object.entries(roles)) for (const of of all) of.setAttribute('role', role);
-  return at;
-}
-const block = (caption, ...inside) => make('section', '', 'block', make('h2', caption), ...inside);
-const heads = (...keys) => keys.map((it) => say(it));
-
 // A year back from the month that is shown, and what follows it.
 function chooser() {
   const all = Array.from({ length: 14 }, (_, nth) => beside(shown.month, 1 - nth));
@@ -126,10 +91,11 @@ function details(it) {
     const end = call.standing === 'running' ? say('running') : say(`ends.${call.standing.ended ?? 'none'}`);
     return [exact(call.from_ms), call.standing === 'running' ? '–' : exact(call.from_ms + call.length_ms), long(call.length_ms), end, `${call.endpoint}${call.side === 'patient' ? `（${say('patient')}）` : ''}`];
   });
-  const others = it.others.map((other) => [shown.tariffs[lang][other.tariff] ?? other.tariff, say('units', { n: other.units }), yen(other.yen)]);
+  const named = ({ tariff, version }) => `${shown.tariffs[lang][tariff] ?? tariff} ${say('version', { n: version })}`;
+  const others = it.others.map((other) => [named(other), say('units', { n: other.units }), yen(other.yen)]);
   const marks = said.marks.map((mark) => make('p', `${say('recording')} ${exact(mark.at_ms)} ${say(`marks.${mark.mark}`)}${mark.place ? ` ${mark.place}` : ''}`));
   const policy = it.booked?.policy ? [make('p', `${say('policy')}: ${it.booked.policy}`)] : [];
-  return make('div', '', 'details', make('h3', say('how')), make('p', said.how[lang], 'how'), make('p', `${say('tariff')}: ${shown.tariffs[lang][it.tariff] ?? it.tariff} ${say('version', { n: it.version })}`), ...policy,
+  return make('div', '', 'details', make('h3', say('how')), make('p', said.how[lang], 'how'), make('p', `${say('tariff')}: ${named(it)}`), ...policy,
     make('h3', say('line')), table(heads('from', 'to', 'long', 'end', 'endpoint'), lines, ['', '', 'n']), ...marks,
     make('h3', say('others')), table(heads('tariff', 'units', 'amount'), others, ['', 'n', 'n']));
 }
@@ -173,7 +139,7 @@ function records() {
     figures.push(figure(say('sum'), yen(all.reduce((sum, it) => sum + (it.unbilled ? 0 : it.yen), 0))));
   }
   const list = block(say('list'), ...(all.length ? all.map(reservation) : [make('p', say(`nothing.${view}`))]));
-  $('month-of').replaceChildren(make('div', '', 'sums', ...figures), ...differences(all), ...loose(), list);
+  $('month-of').replaceChildren(...differences(all), make('div', '', 'sums', ...figures), ...loose(), list);
 }
 function quality() {
   $('quality').hidden = !line?.has_hub;
@@ -205,10 +171,7 @@ async function tryLine() {
   quality();
 }
 function draw() {
-  document.documentElement.lang = lang;
-  for (const at of document.querySelectorAll('[data-word]')) at.textContent = say(at.dataset.word);
-  $('lang').textContent = say('other');
-  document.title = say('title');
+  sayAround(say('title'));
   if (!shown) return;
   chooser();
   running();
@@ -254,7 +217,6 @@ $('begin').onsubmit = async (event) => {
     load();
   }
 };
-$('lang').onclick = () => { lang = lang === 'ja' ? 'en' : 'ja'; localStorage.setItem('lang', lang); draw(); };
 draw();
 load(query.get('month') ?? day.slice(0, 7));
 setInterval(() => document.hidden || load(), ASK_EVERY_MS);

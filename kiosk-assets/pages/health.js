@@ -2,23 +2,9 @@
 'use strict';
 
 const ANSWER_MS = 60000;
-const $ = (id) => document.getElementById(id);
-const words = JSON.parse($('words').textContent);
-let lang = [new URLSearchParams(location.search).get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
 let [report, orders, asOf] = [null, [], 0];
 
-function say(key, values = {}) {
-  const text = key.split('.').reduce((at, name) => at?.[name], words[lang]) ?? key;
-  return String(text).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
-}
-function make(tag, text = '', className = '', ...inside) {
-  const at = document.createElement(tag);
-  at.textContent = text;
-  if (className) at.className = className;
-  at.append(...inside);
-  return at;
-}
-const clock = (ms) => new Intl.DateTimeFormat(lang === 'en' ? 'en-GB' : 'ja-JP', { timeZone: 'Asia/Tokyo', month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' }).format(ms);
+const clock = shownAs({ month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 
 function finding(found) {
   const said = found[lang];
@@ -41,13 +27,10 @@ function support() {
     const came = said.came || say(`stands.${order.stands}`);
     return make('li', '', order.stands, make('p', `${said.until}　${said.who}`, 'when'), make('p', `${said.what}`, 'what'), make('p', `${said.what_for}　「${order.why}」`, 'why'), make('p', came, 'came'));
   };
-  return make('div', '', 'block', make('h2', say('support')), orders.length ? make('ul', '', 'orders', ...orders.map(row)) : make('p', say('no_support')));
+  return block(say('support'), orders.length ? make('ul', '', 'orders', ...orders.map(row)) : make('p', say('no_support')));
 }
 function draw() {
-  document.documentElement.lang = lang;
-  document.title = say('health');
-  for (const at of document.querySelectorAll('[data-word]')) at.textContent = say(at.dataset.word);
-  $('lang').textContent = say('other');
+  sayAround(say('health'));
   $('main').replaceChildren(...(report ? [...findings(), support()] : [make('p', say('looking'), 'looking')]));
 }
 async function load() {
@@ -57,24 +40,18 @@ async function load() {
       const response = await fetch(`/api/v1/${path}`, { signal: AbortSignal.timeout(ANSWER_MS) });
       const said = await response.json();
       if (said.code === 'sign_in_first') location = '/sign-in';
-      if (!response.ok) throw new Error((lang === 'ja' && said.title_ja) || said.title);
+      if (!response.ok) throw new Error(refusal(said));
       return said;
     };
     [report, orders] = await Promise.all([ask('health'), ask('support')]);
     asOf = Date.now();
-    $('note').hidden = true;
+    tell('');
   } catch (cause) {
-    $('note').textContent = cause.name === 'Error' ? cause.message : say('offline');
-    $('note').hidden = false;
+    tell(cause.name === 'Error' ? cause.message : say('offline'));
   }
   $('again').disabled = false;
   draw();
 }
 $('again').addEventListener('click', load);
-$('lang').addEventListener('click', () => {
-  lang = lang === 'ja' ? 'en' : 'ja';
-  localStorage.setItem('lang', lang);
-  draw();
-});
 draw();
 load();

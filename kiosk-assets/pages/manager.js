@@ -1,7 +1,7 @@
 // The manager's page: one document of settings as forms; every change is looked at before it is kept, and can be undone.
 'use strict';
 
-const ANSWER_MS = 5000, NOTE_MS = 20000;
+const ANSWER_MS = 5000, NOTE_MS = 20000, TRY_AFTER_MS = 250;
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 const words = JSON.parse($('words').textContent);
@@ -40,6 +40,7 @@ const maybe = (min, max) => int(min, max, { optional: true });
 const choice = (...values) => ({ kind: 'choice', values });
 const NAMES = [['name.ja', { kind: 'text', required: true }], ['name.en', { kind: 'text' }], ['name.zh', { kind: 'text' }], ['name.ko', { kind: 'text' }]];
 const WHY = ['ja', 'en', 'zh', 'ko'].map((of) => [`why.${of}`, { kind: 'text', empty: of === 'ja' }]);
+const RULES = ['reservation_total', 'span', 'per_connection', 'windows', 'merge_gap'];
 const ID = { kind: 'text', required: true, fixed: true, pattern: '[A-Za-z0-9._\\/\\-]{1,40}' };
 const TIME = { kind: 'text', required: true, isTime: true, pattern: '([0-9]|[0-3][0-9]|4[0-7]):[0-5][0-9]|48:00' };
 const DAY = { kind: 'text', required: true, type: 'date' };
@@ -65,20 +66,33 @@ const SHAPES = {
     ['estimate', [['count_not_arrived', { kind: 'bool' }], ['count_late', { kind: 'bool' }], ['family_most', int(1, 20)]]],
     ['day', [['day_starts', TIME], ['erase_after_h', int(0, 8760)], ['restore_jump', int(0, 1000)], ['double_press_ms', int(0, 60000)]]],
   ],
+  tariffs: [
+    ['price', [['from', { ...DAY, fixed: true, as: 'tariff.from' }], ['tariff.unit_yen', int(0, 1000000)], ['tariff.unit_min', int(1, 1440)], ['tariff.rule', { ...choice(...RULES), wide: true }], ['tariff.gap_min', int(0, 1440, { when: (it) => it.tariff.rule === 'merge_gap' })], ['tariff.tax_permille', int(0, 999, { per: 10 })]]],
+    ['named', [['tariff.name', { ...ID, fixed: false }], ['tariff.version', int(1, 4294967295)]]],
+  ],
   printers: [['name', [['printer', ID], ['address', { kind: 'text', required: true, long: true, as: 'printer.address' }], ['profile', { kind: 'profiles' }], ['lines', { kind: 'lines', as: 'printer.lines' }]]]],
 };
 const unused = (all, key, stem) => { let n = 1; while (all.some((it) => it[key] === stem + n)) n += 1; return stem + n; };
+// A tariff's name and version stand for its numbers for ever: a new one is another version of its kind's.
+const nameOf = (rule) => rule.replace('_', '-');
+const version = (of) => Math.max(1, ...[...base.tariffs, ...doc.tariffs].filter(({ tariff }) => tariff.name === of).map(({ tariff }) => tariff.version)) + 1;
+function freshDay() {
+  const [year, month] = about.today.split('-').map(Number);
+  const firsts = Array.from({ length: doc.tariffs.length + 1 }, (_, n) => new Date(Date.UTC(year, month + n)).toISOString().slice(0, 10));
+  return firsts.find((day) => !doc.tariffs.some((it) => it.from === day));
+}
 const FRESH = {
   lines: () => ({ line: Math.max(0, ...doc.lines.map((it) => it.line)) + 1, name: { ja: '' }, color: 'indigo', kind: 'consultation', figures: 1, first: {}, first_number: 1, last_number: 999, minutes: 6, desk: { opens_min: -30, closes_min: 30 }, remote: { opens_min: -30, closes_min: -30 } }),
   rooms: () => ({ room: unused(doc.rooms, 'room', 'room'), name: { ja: '' }, lines: [], order: Math.max(0, ...doc.rooms.map((it) => it.order)) + 1, arrow: 'none' }),
   printers: () => ({ printer: unused(doc.printers, 'printer', 'printer'), address: '', profile: about.profiles[0] }),
+  tariffs: () => ({ from: freshDay(), tariff: { name: 'reservation-total', version: version('reservation-total'), rule: 'reservation_total', unit_min: 30, unit_yen: 100, gap_min: 10, tax_permille: 100 } }),
   sessions: () => ({ session: unused(doc.hours.sessions, 'session', 'session'), name: { ja: '' }, from: '9:00', to: '12:00' }),
   week: () => ({ days: [], sessions: [] }),
   closures: () => ({ from: about.today, to: about.today, why: { ja: '' } }),
   openings: () => ({ day: about.today, sessions: [] }),
   holidays: () => ({ day: about.today, holiday: true }),
 };
-const PARTS = ['site', 'lines', 'rooms', 'hours', 'closed', 'rules', 'printers', 'history'];
+const PARTS = ['site', 'lines', 'rooms', 'hours', 'closed', 'rules', 'printers', 'tariffs', 'history'];
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 
 function read(record, path) {
@@ -98,7 +112,21 @@ function put(record, path, value) {
 let n_fields = 0;
 function labelled(text, at, className = '') {
   at.id ||= `field-${n_fields += 1}`;
-  return make('div', { className: `field ${className}` }, make('label', { text, htmlFor: at.id }), at);
+  const fault = make('p', { className: 'fault', id: `${at.id}-fault`, hidden: true });
+  at.setAttribute('aria-describedby', fault.id);
+  // Nobody is told of a fault while the first letters are typed; who mends one sees it go.
+  at.addEventListener('change', () => complain(at));
+  at.addEventListener('input', () => fault.hidden || complain(at));
+  return make('div', { className: `field ${className}` }, make('label', { text, htmlFor: at.id }), at, fault);
+}
+const FAULTS = ['badInput', 'valueMissing', 'rangeUnderflow', 'rangeOverflow', 'stepMismatch', 'patternMismatch'];
+// Says beside a field what is wrong with it: what the rules told, or else what the field itself finds.
+function complain(at, told = '') {
+  const fault = $(`${at.id}-fault`), why = FAULTS.find((it) => at.validity[it]);
+  if (!fault) return;
+  const text = told || (why ? say(`fault.${why}`, { min: at.min, max: at.max, step: at.step }) : '');
+  at.ariaInvalid = text ? 'true' : null;
+  Object.assign(fault, { textContent: text, hidden: !text });
 }
 function grouped(text, ...inside) {
   return make('fieldset', { className: 'field wide' }, make('legend', { text }), ...inside);
@@ -114,10 +142,10 @@ const KINDS = {
     return labelled(text, at, of.long ? 'wide' : '');
   },
   int(record, path, of, text, isNew) {
-    const sign = of.sign ?? 1, value = read(record, path);
-    const at = make('input', { name: path, type: 'number', step: 1, min: of.min, max: of.max, value: value == null ? '' : value * sign, required: !of.optional });
+    const sign = of.sign ?? 1, per = of.per ?? 1, value = read(record, path);
+    const at = make('input', { name: path, type: 'number', step: 1 / per, min: of.min / per, max: of.max / per, value: value == null ? '' : (value / per) * sign, required: !of.optional });
     at.readOnly = !!of.fixed && !isNew;
-    at.oninput = () => put(record, path, at.value === '' ? null : at.valueAsNumber * sign || 0);
+    at.oninput = () => put(record, path, at.value === '' ? null : (per === 1 ? at.valueAsNumber : Math.round(at.valueAsNumber * per)) * sign || 0);
     return labelled(text, at);
   },
   bool(record, path, of, text) {
@@ -129,7 +157,7 @@ const KINDS = {
     const at = make('select', { name: path }, ...of.values.map((value) => make('option', { value, text: words[lang].c[value] ?? value })));
     at.value = read(record, path);
     at.onchange = () => put(record, path, at.value);
-    return labelled(text, at);
+    return labelled(text, at, of.wide ? 'wide' : '');
   },
   profiles: (record, path, of, text) => KINDS.choice(record, path, { values: about.profiles }, text),
   ints(record, path, of, text) {
@@ -191,18 +219,26 @@ function button(key, act, one) {
 }
 function fieldsOf(groups, record, isNew) {
   return groups.map(([group, fields]) => {
-    const inside = fields.map(([path, of]) => KINDS[of.kind](record, path, of, field(of.as ?? path), isNew));
+    const inside = fields.map(([path, of]) => {
+      const at = KINDS[of.kind](record, path, of, field(of.as ?? path), isNew);
+      if (of.when) at.fit = () => { at.hidden = !of.when(record); };
+      at.fit?.();
+      return at;
+    });
     const grid = make('div', { className: 'fields' }, ...inside);
     return groups.length > 1 ? make('fieldset', { className: 'group' }, make('legend', { text: say(`group.${group}`) }), grid) : grid;
   });
 }
-const KEY = { lines: 'line', rooms: 'room', printers: 'printer', sessions: 'session' };
+const KEY = { lines: 'line', rooms: 'room', printers: 'printer', sessions: 'session', tariffs: 'from' };
+const called = (kind, it) => (kind === 'printers' ? it.printer : kind === 'tariffs' ? say('from_on', { day: date(it.from) }) : name(it.name));
 const titles = {
   lines: (it) => `${it.line}　${name(it.name)}`, rooms: (it) => name(it.name), printers: (it) => `${it.printer}　${it.address}`,
+  tariffs: (it) => [called('tariffs', it), words[lang].c[it.tariff.rule], say('price', { unit_min: it.tariff.unit_min ?? '–', unit_yen: it.tariff.unit_yen ?? '–' })].join('　'),
   sessions: (it) => `${name(it.name)}　${it.from}–${it.to}`,
   week: (it) => [it.nth?.length ? it.nth.map((n) => say('w.nth', { n })).join('・') : say('w.every'), list(it.days, words[lang].c), '：', it.sessions.length ? list(it.sessions, sessionNames()) : say('w.off')].join(' '),
   closures: (it) => `${span(it)}　${name(it.why)}`, openings: (it) => `${it.day}　${list(it.sessions, sessionNames())}`, holidays: (it) => `${it.day}　${say(it.holiday ? 'yes' : 'no')}`,
 };
+const date = (day) => day && new Intl.DateTimeFormat(locale(), { dateStyle: 'long', timeZone: 'UTC' }).format(new Date(day));
 const list = (all, names) => all.map((it) => names[it] ?? it).join('・');
 const span = (it) => (it.from === it.to ? it.from : `${it.from} 〜 ${it.to}`);
 const sessionNames = () => Object.fromEntries([...(base?.hours.sessions ?? []), ...doc.hours.sessions].map((it) => [it.session, name(it.name)]));
@@ -214,11 +250,21 @@ function records(kind, all, old) {
     const summary = make('summary', { text: titles[kind](record).trim() || say('new', { what: say(`one.${kind}`) }) });
     if (kind === 'lines') summary.className = record.color;
     const more = kind === 'week' && nth > 0 ? [button('up', () => { all.splice(nth - 1, 0, ...all.splice(nth, 1)); changed(); draw(); })] : [];
+    const more_of = BESIDE[kind]?.(record, isNew);
     const gone = button('remove', () => { all.splice(nth, 1); changed(); draw(); $('form').querySelector(`[data-add=${kind}]`)?.focus(); }, kind);
     gone.classList.add('gone');
-    const at = make('details', { open: open.has(mark) || (isNew && !!KEY[kind]) }, summary, ...fieldsOf(SHAPES[kind], record, isNew), make('p', { className: 'acts' }, ...more, gone));
+    const at = make('details', { open: open.has(mark) || (isNew && !!KEY[kind]) }, summary, ...fieldsOf(SHAPES[kind], record, isNew), more_of?.at ?? '', make('p', { className: 'acts' }, ...more, gone));
+    at.dataset.mark = mark;
     at.ontoggle = () => (at.open ? open.add(mark) : open.delete(mark));
-    at.addEventListener('input', () => { summary.textContent = titles[kind](record).trim(); if (kind === 'lines') summary.className = record.color; });
+    const follow = () => {
+      summary.textContent = titles[kind](record).trim();
+      if (kind === 'lines') summary.className = record.color;
+      for (const one of at.querySelectorAll('.field')) one.fit?.();
+      more_of?.follow(at);
+    };
+    // A choice is told of after it was taken in.
+    for (const told of ['input', 'change']) at.addEventListener(told, follow);
+    more_of?.follow(at);
     return at;
   });
   const add = button('add', () => {
@@ -233,6 +279,34 @@ function records(kind, all, old) {
   at.dataset.kind = kind;
   return at;
 }
+// What a tariff would give: the box tries it on calls that are made up, as often as it changes.
+function tried(record, isNew) {
+  const at = make('div', { className: 'tried', ariaLive: 'polite' });
+  let [asked, waits] = ['', null];
+  const time = (ms) => Math.round(ms / 60000);
+  const stretch = (of) => make('span', { text: say('connected', { from: time(of.from_ms), to: time(of.to_ms) }) });
+  const row = (it) => make('li', {}, make('b', {}, ...it.stretches.map(stretch)), make('span', { text: it.how[lang] }), make('strong', { text: say('yen', { n: it.yen.toLocaleString('en') }) }));
+  const show = async (wanted) => {
+    const { isOk, said } = await ask(`calls/example?${wanted}`);
+    if (isOk && wanted === asked) at.replaceChildren(make('h3', { text: say('tried') }), make('ul', {}, ...said.map(row)));
+  };
+  const follow = (all) => {
+    const { tariff } = record;
+    // The name goes with the kind, until somebody gives it another.
+    const named = nameOf(tariff.rule);
+    if (isNew && tariff.name !== named && RULES.map(nameOf).includes(tariff.name)) {
+      Object.assign(tariff, { version: version(named), name: named });
+      for (const key of ['name', 'version']) all.querySelector(`[name="tariff.${key}"]`).value = tariff[key];
+    }
+    const wanted = String(new URLSearchParams(tariff));
+    if (wanted === asked || all.querySelector('input:invalid')) return;
+    asked = wanted;
+    clearTimeout(waits);
+    waits = setTimeout(() => show(wanted), at.hasChildNodes() ? TRY_AFTER_MS : 0);
+  };
+  return { at, follow };
+}
+const BESIDE = { tariffs: tried };
 const hint = (key) => make('p', { className: 'hint', text: say(`text.${key}`) });
 const section = (key, ...inside) => make('section', {}, make('h3', { text: say(`group.${key}`) }), ...inside);
 const BODIES = {
@@ -245,6 +319,7 @@ const BODIES = {
   closed: () => [todayCard(), section('closures', records('closures', doc.hours.closures, base.hours.closures)), section('openings', records('openings', doc.hours.openings, base.hours.openings))],
   rules: () => [hint('rules'), ...fieldsOf(SHAPES.rules, doc.rules)],
   printers: () => [hint('printers'), records('printers', doc.printers, base.printers)],
+  tariffs: () => [hint('tariffs'), records('tariffs', doc.tariffs, base.tariffs)],
   history: () => [hint('history'), ...about.history.map(earlier), about.history.length ? '' : make('p', { text: say('no_history') })],
 };
 
@@ -267,8 +342,8 @@ function drawWeek() {
 function todayCard() {
   const closure = base.hours.closures.find((it) => it.from <= about.today && about.today <= it.to);
   const isMine = closure && closure.from === closure.to;
-  const date = new Intl.DateTimeFormat(locale(), { month: 'long', day: 'numeric', weekday: 'short', timeZone: 'UTC' }).format(new Date(about.today));
-  const card = make('section', { className: 'today' }, make('h3', {}, make('span', { text: `${say('today', { day: date })}　` }), make('b', { text: say(closure ? 'shut_today' : 'open_today') })));
+  const today = new Intl.DateTimeFormat(locale(), { month: 'long', day: 'numeric', weekday: 'short', timeZone: 'UTC' }).format(new Date(about.today));
+  const card = make('section', { className: 'today' }, make('h3', {}, make('span', { text: `${say('today', { day: today })}　` }), make('b', { text: say(closure ? 'shut_today' : 'open_today') })));
   card.append(make('p', { className: 'hint', text: closure && !isMine ? say('in_closure', closure) : say('shut_text') }));
   if (!closure) {
     const at = button('shut', () => {
@@ -294,7 +369,7 @@ function todayCard() {
 
 // Changes in words.
 
-const CHOICES = ['color', 'kind', 'arrow'];
+const CHOICES = ['color', 'kind', 'arrow', 'rule'];
 function where(path) {
   const [first, id, ...rest] = path;
   const record = (all) => all?.find((it) => String(it[KEY[first === 'hours' ? id : first]]) === (first === 'hours' ? rest[0] : id));
@@ -302,7 +377,7 @@ function where(path) {
   if (first === 'hours' && id === 'sessions') return [say('part.hours'), name((record(doc.hours.sessions) ?? record(base.hours.sessions))?.name), label(rest.slice(1).join('.'))];
   if (KEY[first]) {
     const it = record(doc[first]) ?? record(base[first]);
-    return [say(`part.${first}`), it ? (first === 'printers' ? it.printer : name(it.name)) : id, rest[0] === 'first' && rest[1] ? `${field('first')}　${sessionNames()[rest[1]] ?? rest[1]}` : label(rest.join('.'))];
+    return [say(`part.${first}`), it ? called(first, it) : id, rest[0] === 'first' && rest[1] ? `${field('first')}　${sessionNames()[rest[1]] ?? rest[1]}` : label(rest.join('.'))];
   }
   return [say(`part.${first}`), label([id, ...rest].join('.'))];
 }
@@ -311,6 +386,7 @@ function worded(value, path) {
   if (value === null || value === '' || (Array.isArray(value) && !value.length)) return say('none');
   if (typeof value === 'boolean') return say(value ? 'yes' : 'no');
   if (typeof value === 'number' && last === 'opens_min') return String(-value);
+  if (last === 'tax_permille') return `${value / 10}%`;
   if (CHOICES.includes(last)) return words[lang].c[value] ?? value;
   if (last === 'lines' && Array.isArray(value)) return list(value, lineNames);
   if (last === 'week') return value.map(titles.week).join(' / ');
@@ -335,9 +411,22 @@ function placed({ place, code, values }, kind) {
   const [first, ...id] = place.split(' ');
   const key = `${first}s`, all = doc[key] ?? [];
   const it = KEY[key] && all.find((of) => String(of[KEY[key]]) === id.join(' '));
-  const at = it ? (key === 'printers' ? it.printer : name(it.name) || `${say(`one.${key}`)} ${id.join(' ')}`) : say(`part.${KEY[key] ? key : first}`);
+  const at = it ? called(key, it) || `${say(`one.${key}`)} ${id.join(' ')}` : say(`part.${KEY[key] ? key : first}`);
   const named = { ...values, session: sessionNames()[values.session] || values.session, other: sessionNames()[values.other] || values.other };
   return make('li', {}, make('b', { text: at }), make('span', { text: say(`${kind}.${code}`, named) }));
+}
+// The field that a problem is about, where there is one; most codes are named after theirs.
+const ABOUT = { tariff_version: 'tariff.version', tariff: 'tariff.unit_min', name: 'name.ja', double_press: 'double_press_ms', numbers: 'last_number' };
+function fieldOf({ place, code }) {
+  const [first, ...id] = place.split(' '), kind = `${first}s`;
+  const within = KEY[kind] ? `[data-mark="${CSS.escape(`${kind}-${id.join(' ')}`)}"]` : `.part[data-part="${first}"]`;
+  const wanted = code === 'twice' ? KEY[kind] : ABOUT[code] ?? code;
+  return [...$('form').querySelectorAll(`${within} [name="${wanted}"]`)].at(-1);
+}
+function uncover(at) {
+  show(at.closest('.part').dataset.part);
+  for (let over = at.parentElement; over; over = over.parentElement) if (over.tagName === 'DETAILS') over.open = true;
+  at.focus();
 }
 function earlier(change) {
   const at = make('article', {}, make('h3', { text: say('by', { at: clock(change.at), who: who(change.by) }) }), make('ul', {}, ...change.changes.map(inWords)));
@@ -377,7 +466,7 @@ async function load() {
 function merged(was, mine, theirs) {
   if (same(mine, was)) return copy(theirs);
   if (same(theirs, was)) return copy(mine);
-  const id = (it) => it?.line ?? it?.room ?? it?.printer ?? it?.session;
+  const id = (it) => it?.line ?? it?.room ?? it?.printer ?? it?.session ?? (it?.tariff && it.from);
   const isNamed = [was, mine, theirs].every((all) => Array.isArray(all) && all.every((it) => it && typeof it === 'object' && id(it) !== undefined && it.days === undefined));
   if (isNamed) {
     const find = (all, key) => all.find((it) => id(it) === key);
@@ -397,6 +486,9 @@ async function preview(wanted) {
   $('preview-title').textContent = say(stale ? 'title_stale' : isBad ? 'title_bad' : said.changes.length ? 'title' : 'title_none');
   if (stale) told.append(make('p', { className: 'bad', text: say('stale', { at: clock(stale.at), who: who(stale.by) }) }));
   if (isBad) told.append(make('ul', { className: 'bad' }, ...said.problems.map((it) => placed(it, 'bad'))));
+  const faulty = said.problems.map((it) => [fieldOf(it), it]).filter(([at]) => at);
+  for (const [at, it] of faulty) complain(at, say(`bad.${it.code}`, it.values));
+  $('preview').onclose = () => faulty[0]?.[0].isConnected && uncover(faulty[0][0]);
   if (said.warnings.length) told.append(make('h3', { text: say('warnings') }), make('ul', { className: 'care' }, ...said.warnings.map((it) => placed(it, 'care'))));
   if (!stale && !isBad) told.append(make('ul', { className: 'changes' }, ...said.changes.map(inWords)));
   $('keep').hidden = !stale && (isBad || !said.changes.length);
@@ -469,11 +561,9 @@ function draw() {
 function check() {
   const bad = $('form').querySelector('input:invalid, select:invalid');
   if (!bad) return preview(doc);
-  show(bad.closest('.part').dataset.part);
-  for (let at = bad.parentElement; at; at = at.parentElement) if (at.tagName === 'DETAILS') at.open = true;
+  for (const at of $('form').querySelectorAll('input:invalid, select:invalid')) complain(at);
   tell(say('bad.field', { field: bad.labels?.[0]?.textContent ?? '' }), true);
-  bad.focus();
-  bad.reportValidity();
+  uncover(bad);
   return null;
 }
 $('check').onclick = check;

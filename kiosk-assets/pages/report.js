@@ -2,42 +2,12 @@
 'use strict';
 
 const ANSWER_MS = 5000;
-const $ = (id) => document.getElementById(id);
-const query = new URLSearchParams(location.search);
-const words = JSON.parse($('words').textContent);
-let lang = [query.get('lang'), localStorage.getItem('lang'), 'ja'].find((it) => it in words);
 let report = null;
 
-const locale = () => (lang === 'en' ? 'en-GB' : 'ja-JP');
-function say(key, values = {}) {
-  const text = key.split('.').reduce((at, name) => at?.[name], words[lang]) ?? key;
-  return String(text).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
-}
 const name = (text) => (lang === 'en' && text?.en) || (text?.ja ?? '');
-function make(tag, text = '', className = '', ...inside) {
-  const at = document.createElement(tag);
-  at.textContent = text;
-  if (className) at.className = className;
-  at.append(...inside);
-  return at;
-}
 const date = (day) => new Intl.DateTimeFormat(locale(), { dateStyle: 'full', timeZone: 'UTC' }).format(new Date(day));
-const clock = (ms) => new Intl.DateTimeFormat(locale(), { timeZone: 'Asia/Tokyo', dateStyle: 'short', timeStyle: 'short' }).format(ms);
+const clock = shownAs({ dateStyle: 'short', timeStyle: 'short' });
 
-function table(caption, heads, rows, kinds = []) {
-  const head = make('thead', '', '', make('tr', '', '', ...heads.map((text, nth) => Object.assign(make('th', text, kinds[nth]), { scope: 'col' }))));
-  const body = make('tbody', '', '', ...rows.map((row) => make('tr', '', '', ...row.map((text, nth) => {
-    const at = nth === 0 ? Object.assign(make('th'), { scope: 'row' }) : make('td', '', kinds[nth]);
-    at.append(...[text].flat().map((it) => (it instanceof Node ? it : make('span', it))));
-    at.dataset.head = heads[nth];
-    return at;
-  }))));
-  const at = make('table', '', '', head, body);
-  // On a narrow screen rows are drawn as blocks, which would take the table from a screen reader.
-  const roles = { table: [at], rowgroup: [head, body], row: at.querySelectorAll('tr'), columnheader: head.querySelectorAll('th'), rowheader: body.querySelectorAll('th'), cell: at.querySelectorAll('td') };
-  for (const [role, all] of Object.entries(roles)) for (const of of all) of.setAttribute('role', role);
-  return make('div', '', 'block', make('h2', caption), at);
-}
 const sum = (counts) => Object.values(counts).reduce((all, n) => all + n, 0);
 function lines() {
   const rows = report.lines.map((line) => {
@@ -47,22 +17,22 @@ function lines() {
     return [make('b', name(line.name), line.color), open.map((text) => make('span', text, 'of')), [make('b', String(sum(line.issued))), ...(how ? [make('small', how)] : [])], String(line.n_seen), String(line.n_cancelled), String(line.n_left),
       waits ? say('minutes', { n: waits.median_min }) : '–', waits ? say('minutes', { n: waits.longest_min }) : '–', waits ? say('share', { n: waits.n_short, of: waits.n }) : '–'];
   });
-  const heads = ['line', 'open', 'issued', 'seen', 'cancelled', 'left', 'median', 'longest', 'short'].map((key) => say(key));
-  return table(say('lines'), heads, rows, ['', '', '', 'n', 'n', 'n', 'n', 'n', 'n']);
+  const shown = heads('line', 'open', 'issued', 'seen', 'cancelled', 'left', 'median', 'longest', 'short');
+  return block(say('lines'), table(shown, rows, ['', '', '', 'n', 'n', 'n', 'n', 'n', 'n']));
 }
 function left() {
-  if (!report.left.length) return make('div', '', 'block', make('h2', say('left_title')), make('p', say('left_none')));
+  if (!report.left.length) return block(say('left_title'), make('p', say('left_none')));
   const rows = report.left.map((it) => [make('b', it.label), name(it.line), it.unpaid ? say('unpaid') : say(`states.${it.state}`), it.since, say(`do.${it.unpaid ? 'unpaid' : it.state}`)]);
-  const at = table(`${say('left_title')}　${say('people', { n: rows.length })}`, ['number', 'line', 'state', 'since', 'todo'].map((key) => say(key)), rows);
+  const at = block(`${say('left_title')}　${say('people', { n: rows.length })}`, table(heads('number', 'line', 'state', 'since', 'todo'), rows));
   at.classList.add('left');
   return at;
 }
 function cancelled() {
   const rows = report.cancelled.map((it) => [make('b', it.label), name(it.line), it.at, say(`reasons.${it.reason ?? 'undone'}`)]);
-  return table(`${say('cancelled_title')}　${say('times', { n: rows.length })}`, ['number', 'line', 'when', 'reason'].map((key) => say(key)), rows);
+  return block(`${say('cancelled_title')}　${say('times', { n: rows.length })}`, table(heads('number', 'line', 'when', 'reason'), rows));
 }
 function list(caption, pairs) {
-  return make('div', '', 'block', make('h2', caption), make('dl', '', '', ...pairs.flatMap(([key, value]) => [make('dt', key), make('dd', value)])));
+  return block(caption, make('dl', '', '', ...pairs.flatMap(([key, value]) => [make('dt', key), make('dd', value)])));
 }
 function paper() {
   const { n_printed, refused, unconfirmed, unprinted } = report.paper;
@@ -82,11 +52,8 @@ function sheet() {
   return [head, sums, lines(), left(), ...(report.cancelled.length ? [cancelled()] : []), paper(), also, sign];
 }
 function draw() {
-  document.documentElement.lang = lang;
-  for (const at of document.querySelectorAll('[data-word]')) at.textContent = say(at.dataset.word);
-  $('lang').textContent = say('other');
+  sayAround(report ? `${say('report')} ${report.day}` : say('report'));
   if (!report) return;
-  document.title = `${say('report')} ${report.day}`;
   const days = report.days.includes(report.day) ? report.days : [report.day, ...report.days];
   $('day').replaceChildren(...days.map((day) => Object.assign(make('option', date(day)), { value: day })));
   $('day').value = report.day;
@@ -101,19 +68,16 @@ async function load(day) {
   try {
     const response = await fetch(`/api/v1/report${day ? `?day=${encodeURIComponent(day)}` : ''}`, { signal: AbortSignal.timeout(ANSWER_MS) });
     const said = await response.json();
-    $('note').hidden = response.ok;
-    if (!response.ok) $('note').textContent = (lang === 'ja' && said.title_ja) || said.title;
-    else report = said;
+    tell(response.ok ? '' : refusal(said));
+    if (response.ok) report = said;
     if (day && response.ok) history.replaceState(null, '', `/report?day=${encodeURIComponent(day)}`);
   } catch {
-    $('note').hidden = false;
-    $('note').textContent = say('offline');
+    tell(say('offline'));
   }
   draw();
 }
 $('day').onchange = () => load($('day').value);
 $('choose').onsubmit = (event) => event.preventDefault();
 $('print').onclick = () => print();
-$('lang').onclick = () => { lang = lang === 'ja' ? 'en' : 'ja'; localStorage.setItem('lang', lang); draw(); };
 draw();
 load(query.get('day'));

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 
 use crate::envelope::{Canonical, Envelope};
 use crate::facts::Fact;
-use crate::ids::{FactId, ReservationId};
+use crate::ids::{FactId, PolicyVersion, ReservationId};
 use crate::program::Latest;
 use crate::time::{AtMs, Day, HOUR_MS};
 
@@ -51,6 +51,7 @@ pub struct Calls {
     ends: BTreeMap<CallKey, BTreeMap<Canonical, Happened>>,
     marks: BTreeMap<CallKey, BTreeMap<Canonical, RecordingMarked>>,
     reservations: BTreeMap<ReservationId, Latest<Option<Reservation>>>,
+    policies: BTreeMap<ReservationId, Latest<Option<PolicyVersion>>>,
     assigned: BTreeMap<CallKey, Latest<Option<ReservationId>>>,
     tariffs: BTreeMap<Day, Latest<Option<Tariff>>>,
     witnessed: BTreeMap<Canonical, CallWitnessed>,
@@ -69,6 +70,11 @@ impl Calls {
         } else if let Fact::ReservationSet(reservation) = &envelope.fact {
             let known = self.reservations.entry(reservation.reservation.clone()).or_default();
             known.set(at, Some(reservation.clone()));
+            // Whoever moves a reservation shows no policy anew.
+            if let Some(policy) = &reservation.policy {
+                let shown = self.policies.entry(reservation.reservation.clone()).or_default();
+                shown.set(at, Some(policy.clone()));
+            }
         } else if let Fact::CallAssigned(assigned) = &envelope.fact {
             self.assigned.entry(assigned.key()).or_default().set(at, assigned.to.clone());
         } else if let Fact::TariffSet(set) = &envelope.fact {
@@ -84,6 +90,23 @@ impl Calls {
     #[must_use]
     pub fn reservation(&self, reservation: &ReservationId) -> Option<&Reservation> {
         self.reservations.get(reservation)?.value.as_ref()
+    }
+
+    /// Returns what is known of a reservation, with the policy that was last shown for it.
+    pub(crate) fn booked(&self, reservation: &ReservationId) -> Option<Reservation> {
+        let policy = self.policies.get(reservation).and_then(|shown| shown.value.clone());
+        self.reservation(reservation).map(|known| Reservation { policy, ..known.clone() })
+    }
+
+    /// Returns every tariff: those that are built in, and those that were set, by date.
+    pub(crate) fn all_tariffs(&self) -> Vec<Tariff> {
+        let mut all: Vec<Tariff> = Rule::ALL.map(Tariff::built_in).into();
+        for set in self.tariffs.values().filter_map(|set| set.value.as_ref()) {
+            if !all.contains(set) {
+                all.push(set.clone());
+            }
+        }
+        all
     }
 
     /// Returns the tariff by which a reservation that starts at an instant is rated.

@@ -17,8 +17,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::call;
-use crate::command::Command;
+use crate::call::{self, decide::CallCommand};
+use crate::command::{Basis, Command};
 use crate::envelope::{By, Cmd, Trust};
 use crate::facts::{DayOpened, DayRedated, Fact, JournalOpened, OpenedAfter};
 use crate::ids::{LineNo, StaffId, VisitId};
@@ -161,6 +161,10 @@ fn decide_today(
             print::end(clinic, *visit, *attempt, (*outcome, *trouble))
         }
         Command::Erase { visit } => visit::erase(clinic, *visit),
+        // A tariff is a part of the settings, and judged with them.
+        Command::Consultation { command: CallCommand::SetTariff { set } } => {
+            settings::change(clinic, &[Fact::TariffSet(set.clone())], Basis::Any)
+        }
         Command::Consultation { command } => {
             let facts = call::decide::decide(&clinic.calls, command, context.now)?;
             Ok(facts.into_iter().map(Draft::of_site).collect())

@@ -32,47 +32,73 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/v1/calls/tariff", post(set_tariff))
 }
 
-/// A connection that begins.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ConnectBody {
-    /// The reservation; left out while nobody knows.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    reservation: Option<ReservationId>,
-    /// The connection, drawn by whoever connects; left out only by hand and with a reservation.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    connection: Option<ConnectionId>,
-    /// The end of the call; the device that asks where it is left out.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    endpoint: Option<DeviceId>,
-    /// Whether staff note it by hand, so that no heartbeats come.
-    #[serde(default)]
-    by_hand: bool,
+/// Makes the bodies of requests about one connection: each names it alike and knows no field that is not its own.
+macro_rules! bodies {
+    ($($(#[$about:meta])* $body:ident { $($(#[$more:meta])* $field:ident: $of:ty,)+ })+) => {$(
+        $(#[$about])*
+        #[derive(Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $body {
+            /// The reservation; left out while nobody knows, and then for the whole of the connection.
+            #[serde(default)]
+            #[schema(value_type = Option<String>)]
+            reservation: Option<ReservationId>,
+            /// The connection, drawn by whoever connects; left out only by hand and with a reservation.
+            #[serde(default)]
+            #[schema(value_type = Option<String>)]
+            connection: Option<ConnectionId>,
+            /// The end of the call; the device that asks where it is left out.
+            #[serde(default)]
+            #[schema(value_type = Option<String>)]
+            endpoint: Option<DeviceId>,
+            $($(#[$more])* $field: $of,)+
+        }
+
+        impl OfConnection for $body {
+            fn key(&self, device: &DeviceId) -> CallKey {
+                let endpoint = self.endpoint.as_ref().unwrap_or(device).clone();
+                CallKey { reservation: self.reservation.clone(), endpoint, connection: self.connection.clone() }
+            }
+        }
+    )+};
 }
 
-/// A connection that is alive.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HeartbeatBody {
-    /// The reservation, as when it connected.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    reservation: Option<ReservationId>,
-    /// The connection.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    connection: Option<ConnectionId>,
-    /// The end of the call.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    endpoint: Option<DeviceId>,
-    /// The browser's clock, milliseconds of UTC.
-    #[serde(default)]
-    #[schema(value_type = Option<i64>)]
-    sent_ms: Option<AtMs>,
+/// A body that names a connection.
+trait OfConnection {
+    /// Returns which, as asked by a device.
+    fn key(&self, device: &DeviceId) -> CallKey;
+}
+
+bodies! {
+    /// A connection that begins.
+    ConnectBody {
+        /// Whether staff note it by hand, so that no heartbeats come.
+        #[serde(default)]
+        by_hand: bool,
+    }
+    /// A connection that is alive.
+    HeartbeatBody {
+        /// The browser's clock, milliseconds of UTC.
+        #[serde(default)]
+        #[schema(value_type = Option<i64>)]
+        sent_ms: Option<AtMs>,
+    }
+    /// A connection that ends.
+    DisconnectBody {
+        /// Why: `left`, `page_closed` or `by_hand`.
+        #[serde(default)]
+        reason: Option<Leaving>,
+    }
+    /// What happened to a recording.
+    MarkBody {
+        /// `started`, `paused` or `stopped`.
+        #[schema(value_type = String)]
+        mark: Mark,
+        /// Where the recording lies.
+        #[serde(default)]
+        #[schema(value_type = Option<String>)]
+        place: Option<RecordingPlace>,
+    }
 }
 
 /// Why an end was left.
@@ -97,52 +123,6 @@ impl From<Leaving> for EndReason {
     }
 }
 
-/// A connection that ends.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DisconnectBody {
-    /// The reservation, as when it connected.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    reservation: Option<ReservationId>,
-    /// The connection.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    connection: Option<ConnectionId>,
-    /// The end of the call.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    endpoint: Option<DeviceId>,
-    /// Why: `left`, `page_closed` or `by_hand`.
-    #[serde(default)]
-    reason: Option<Leaving>,
-}
-
-/// What happened to a recording.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MarkBody {
-    /// The reservation, as when it connected.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    reservation: Option<ReservationId>,
-    /// The connection.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    connection: Option<ConnectionId>,
-    /// The end of the call.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    endpoint: Option<DeviceId>,
-    /// `started`, `paused` or `stopped`.
-    #[schema(value_type = String)]
-    mark: Mark,
-    /// Where the recording lies.
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    place: Option<RecordingPlace>,
-}
-
 /// The clinic's end of a call connects.
 #[utoipa::path(post, path = "/api/v1/calls/connect", request_body = ConnectBody, tag = "calls",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
@@ -158,9 +138,8 @@ pub(crate) async fn test(State(app): State<Shared>, order: Order<ConnectBody>) -
 }
 
 async fn begin(app: &Shared, order: Order<ConnectBody>, test: bool) -> Answer {
-    let ConnectBody { reservation, connection, endpoint, by_hand } = &order.body;
-    let call = key(&order, (reservation, endpoint, connection));
-    let command = CallCommand::Connect { call, side: Side::Clinic, test, by_hand: *by_hand };
+    let by_hand = order.body.by_hand;
+    let command = CallCommand::Connect { call: key(&order), side: Side::Clinic, test, by_hand };
     consult(app, order, command).await
 }
 
@@ -168,8 +147,7 @@ async fn begin(app: &Shared, order: Order<ConnectBody>, test: bool) -> Answer {
 #[utoipa::path(post, path = "/api/v1/calls/heartbeat", request_body = HeartbeatBody, tag = "calls",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn heartbeat(State(app): State<Shared>, order: Order<HeartbeatBody>) -> Answer {
-    let HeartbeatBody { reservation, connection, endpoint, sent_ms } = &order.body;
-    let command = CallCommand::Beat { call: key(&order, (reservation, endpoint, connection)), sent: *sent_ms };
+    let command = CallCommand::Beat { call: key(&order), sent: order.body.sent_ms };
     consult(&app, order, command).await
 }
 
@@ -177,9 +155,7 @@ pub(crate) async fn heartbeat(State(app): State<Shared>, order: Order<HeartbeatB
 #[utoipa::path(post, path = "/api/v1/calls/disconnect", request_body = DisconnectBody, tag = "calls",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn disconnect(State(app): State<Shared>, order: Order<DisconnectBody>) -> Answer {
-    let DisconnectBody { reservation, connection, endpoint, reason } = &order.body;
-    let call = key(&order, (reservation, endpoint, connection));
-    let command = CallCommand::Disconnect { call, reason: reason.map(EndReason::from) };
+    let command = CallCommand::Disconnect { call: key(&order), reason: order.body.reason.map(EndReason::from) };
     consult(&app, order, command).await
 }
 
@@ -187,9 +163,7 @@ pub(crate) async fn disconnect(State(app): State<Shared>, order: Order<Disconnec
 #[utoipa::path(post, path = "/api/v1/calls/mark", request_body = MarkBody, tag = "calls",
     responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
 pub(crate) async fn mark(State(app): State<Shared>, order: Order<MarkBody>) -> Answer {
-    let MarkBody { reservation, connection, endpoint, mark, place } = &order.body;
-    let call = key(&order, (reservation, endpoint, connection));
-    let command = CallCommand::Mark { call, mark: *mark, place: place.clone() };
+    let command = CallCommand::Mark { call: key(&order), mark: order.body.mark, place: order.body.place.clone() };
     consult(&app, order, command).await
 }
 
@@ -221,13 +195,6 @@ async fn consult<T>(app: &Shared, order: Order<T>, command: CallCommand) -> Answ
     carry(app, ask(order, Command::Consultation { command })).await
 }
 
-/// What names a connection in a request.
-type Named<'a> = (&'a Option<ReservationId>, &'a Option<DeviceId>, &'a Option<ConnectionId>);
-
-fn key<T>(order: &Order<T>, (reservation, endpoint, connection): Named<'_>) -> CallKey {
-    CallKey {
-        reservation: reservation.clone(),
-        endpoint: endpoint.clone().unwrap_or_else(|| order.by.device.clone()),
-        connection: connection.clone(),
-    }
+fn key(order: &Order<impl OfConnection>) -> CallKey {
+    order.body.key(&order.by.device)
 }

@@ -156,7 +156,7 @@ fn previewed(clinic: &Clinic, asked: &Asked, now: AtMs) -> Preview {
         values: problem.what.values(),
         place: problem.place,
     };
-    let problems = problems::problems(&after).into_iter().chain(problems::left_behind(clinic, &after)).map(noted);
+    let problems = problems::problems_of_change(clinic, &after).into_iter().map(noted);
     let warned = |warning: warnings::Warning| Note {
         code: warning.what.code(),
         values: warning.what.values(),

@@ -26,7 +26,7 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const FILES: [File; 27] = [
+const FILES: [File; 28] = [
     ("index.html", HTML, include_bytes!("../../../kiosk-assets/pages/index.html")),
     ("board.html", HTML, include_bytes!("../../../kiosk-assets/pages/board.html")),
     ("desk.html", HTML, include_bytes!("../../../kiosk-assets/pages/desk.html")),
@@ -42,6 +42,7 @@ const FILES: [File; 27] = [
     ("call-open.html", HTML, include_bytes!("../../../kiosk-assets/pages/call-open.html")),
     ("style.css", CSS, include_bytes!("../../../kiosk-assets/pages/style.css")),
     ("fonts.css", CSS, include_bytes!("../../../kiosk-assets/pages/fonts.css")),
+    ("page.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/page.js")),
     ("board.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/board.js")),
     ("desk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/desk.js")),
     ("kiosk.js", SCRIPT, include_bytes!("../../../kiosk-assets/pages/kiosk.js")),
@@ -249,6 +250,15 @@ mod tests {
         }
         assert!(!is_from_elsewhere(&from("none")) && !is_from_elsewhere(&from("same-origin")));
         assert!(!is_from_elsewhere(&HeaderMap::new()), "a program that is no browser");
+    }
+
+    #[test]
+    fn the_doctors_page_beats_as_often_as_a_connection_needs() {
+        let (_, _, script) = FILES.iter().find(|file| file.0 == "doctor.js").unwrap();
+        let script = std::str::from_utf8(script).unwrap();
+        let every = script.split_once("BEAT_EVERY_MS = ").unwrap().1.split_once(';').unwrap().0;
+        let every: i64 = every.parse().unwrap();
+        assert!(0 < every && every <= machiai_core::call::open::HEARTBEAT_MS, "{every}");
     }
 
     #[test]

@@ -37,8 +37,7 @@ impl Pages {
     }
 
     fn difference(&self, lang: Lang, it: &Difference) -> Value {
-        let vendor = serde_json::to_value(it.vendor).ok();
-        let vendor = vendor.as_ref().and_then(|name| name.as_str()).unwrap_or_default();
+        let vendor = it.vendor.code();
         let half = (it.n_half > 0).then(|| self.say(lang, "half", &[("n", &it.n_half.to_string())]));
         context! {
             reservation => it.reservation.to_string(), vendor => self.say(lang, &format!("vendor_{vendor}"), &[]), half,

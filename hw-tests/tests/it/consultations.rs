@@ -113,6 +113,16 @@ async fn a_month_is_written_for_spreadsheets_in_both_encodings() {
     clinic.carry_out(&["calls", "export", "--encoding", "shift-jis", "--month", "2026-11", file.to_str().unwrap()]);
     let bytes = std::fs::read(&file).unwrap();
     assert!(bytes.starts_with(b"\x97\x5c\x96\xf1,"), "予約 in Shift_JIS");
+    // What the vendor saw otherwise stands beside what is billed, and what it alone saw too.
+    let list = "reservation,identity,connection,joined,left\n\
+        -R1,clinic-1,PA_1,2026-11-24T13:00:00,2026-11-24T13:10:00\n\
+        R7,clinic-1,PA_2,2026-11-24T14:00:00,\n";
+    running.bring("calls/vendor/list", list).await;
+    let text = clinic.carry_out(&["calls", "export", "--month", "2026-11"]);
+    let rows: Vec<&str> = text.split_terminator("\r\n").collect();
+    let apart = "提供元（一覧）の記録は600秒、当院の記録は0秒で、15秒を超えて違います。";
+    assert!(rows.len() == 4 && rows[1].contains(apart), "{text}");
+    assert_eq!(rows[3], "R7,,,,,,,,,,,,一覧の記録のうち1件は、接続と切断の片方だけです。");
     let december = clinic.carry_out(&["calls", "export", "--month", "2026-12"]);
     assert_eq!(december.split_terminator("\r\n").count(), 1);
     running.stop();

@@ -131,6 +131,13 @@ impl Running {
         (answer.status().is_success(), answer.json().await.unwrap())
     }
 
+    /// Brings a text as it is.
+    pub(crate) async fn bring(&self, path: &str, text: &str) {
+        let request = self.client.post(format!("{}api/v1/{path}", self.address)).body(text.to_owned());
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    }
+
     pub(crate) async fn take(&mut self) -> Value {
         self.press("lines/1001-1/tickets", json!({})).await["tickets"][0].clone()
     }

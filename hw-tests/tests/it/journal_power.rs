@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use machiai_core::call::told::Evidence;
 use machiai_core::facts::OpenedAfter;
 use machiai_hw_tests::chance::Chance;
 use machiai_hw_tests::power::cuts::{Plan, Promises, Recording, Tally, cut_everywhere, times_torture};
@@ -9,7 +10,8 @@ use machiai_hw_tests::power::desk::{Desk, Give, about, ask, turns};
 use machiai_hw_tests::power::disk::Disk;
 use machiai_hw_tests::power::platter::{Keep, Platter};
 use machiai_journal::files::Files;
-use machiai_journal::{Open, OpenError, Reader, Store, backup, restore, verify};
+use machiai_journal::store::Batch;
+use machiai_journal::{LeaseChange, Open, OpenError, Position, Reader, Store, backup, restore, verify};
 
 /// Cuts of ordinary work, which is most of what a journal does; a quarter of them in each of four tests.
 const N_CUTS: u64 = 20_000;
@@ -146,6 +148,56 @@ fn commits_that_do_not_wait_for_the_disk_do_lose_what_was_answered() {
     let tally = cut(&recording, Plan { n_cuts: 700, seed: 5 }, &goes_on);
     let n_lost = tally.failures.iter().filter(|failure| failure.contains("lost:")).count();
     assert!(n_lost > 0, "the harness cannot see a loss: {:#?}", tally.failures);
+}
+
+/// How often a call is seen to stand before it ends.
+const N_SEEN: u64 = 12;
+
+/// Returns the fact that begins the call of the scene, the journal's first, and its clocks so many heartbeats later.
+fn seen_after(store: &Store, n_beats: u64) -> LeaseChange {
+    let kept = store.reader().unwrap().facts_after(Position(0), 1).unwrap();
+    let head = kept[0].envelope().unwrap().head;
+    LeaseChange::Renew {
+        call: head.id(),
+        seen: Evidence { boot: head.boot, mono_ms: head.mono_ms + n_beats, at_ms: head.at_ms },
+    }
+}
+
+/// Returns after how many heartbeats the call was last seen; none where nothing is known of it any more.
+fn last_seen(store: &Store) -> Result<Option<u64>, String> {
+    let reader = store.reader().map_err(|error| format!("{error:?}"))?;
+    let LeaseChange::Renew { call, seen: begun } = seen_after(store, 0) else { unreachable!() };
+    let leases = reader.leases().map_err(|error| format!("{error:?}"))?;
+    Ok(leases.get(&call).map(|seen| seen.mono_ms - begun.mono_ms))
+}
+
+#[test]
+fn no_power_cut_in_a_call_loses_its_last_evidence_or_makes_one_up() {
+    let start = Recording::of(Platter::default(), |disk, promises| {
+        work(disk, promises, Store::open(open_at(disk, 1)).unwrap(), &[1, 3, 2]);
+    });
+    // Heartbeats come between what is written otherwise; the last change ends the call.
+    let run = |disk: &Disk, promises: &mut Promises| {
+        let mut store = Store::open(open_at(disk, 2)).unwrap();
+        for n_beats in 1..=N_SEEN {
+            let leases = vec![seen_after(&store, n_beats)];
+            store.append(&Batch { leases, ..Batch::default() }).unwrap();
+            promises.note(disk, n_beats);
+        }
+        let LeaseChange::Renew { call, .. } = seen_after(&store, 0) else { unreachable!() };
+        store.append(&Batch { leases: vec![LeaseChange::End { call }], ..Batch::default() }).unwrap();
+        promises.note(disk, N_SEEN + 1);
+    };
+    let recording = Recording::of(start.unwrap().end(), run).unwrap();
+    let check = |disk: &Disk, n_promised: u64, seed: u64| {
+        let store = Store::open(open_at(disk, 1_000 + seed)).map_err(|error| format!("{error:?}"))?;
+        match last_seen(&store)? {
+            Some(seen) if (n_promised..=N_SEEN).contains(&seen) => Ok(()),
+            None if n_promised == 0 || n_promised >= N_SEEN => Ok(()),
+            seen => Err(format!("last seen after {seen:?} heartbeats when {n_promised} were answered")),
+        }
+    };
+    assert_none_failed(&cut(&recording, plan(N_RARE_CUTS, 9), &check));
 }
 
 /// A journal of 12 numbers, and a backup made after 6 of them.

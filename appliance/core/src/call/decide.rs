@@ -69,7 +69,7 @@ pub enum CallCommand {
         /// What it is now.
         reservation: Reservation,
     },
-    /// Sets the tariff.
+    /// Sets the tariff; whether it can be is judged with the settings.
     SetTariff {
         /// Which, and from when on.
         set: TariffSet,
@@ -110,8 +110,7 @@ pub fn decide(calls: &OpenCalls, command: &CallCommand, now: AtMs) -> Result<Vec
         }
         CallCommand::Assign { assigned } => assign(calls, assigned),
         CallCommand::Reserve { reservation } => Ok(vec![Fact::ReservationSet(reservation.clone())]),
-        CallCommand::SetTariff { set } if set.tariff.is_sound() => Ok(vec![Fact::TariffSet(set.clone())]),
-        CallCommand::SetTariff { .. } => Err(Refusal::new(RefusalCode::BadValue).with("field", &"tariff")),
+        CallCommand::SetTariff { set } => Ok(vec![Fact::TariffSet(set.clone())]),
         CallCommand::Witness { seen } if seen.len() > MAX_WITNESSED => {
             Err(Refusal::new(RefusalCode::TooMany).with("most", &MAX_WITNESSED))
         }

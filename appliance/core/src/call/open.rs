@@ -13,10 +13,10 @@ use crate::ids::{ConnectionId, DeviceId, FactId, ReservationId};
 use crate::time::AtMs;
 
 /// How far apart heartbeats are at most, in milliseconds: what a call that breaks off loses.
-pub const HEARTBEAT_MS: u64 = 15_000;
+pub const HEARTBEAT_MS: i64 = 15_000;
 
 /// How long nothing may be heard of a connection before it is taken for over, at its last evidence: three heartbeats.
-pub const SILENT_MS: i64 = 45_000;
+pub const SILENT_MS: i64 = 3 * HEARTBEAT_MS;
 
 /// How many connections may run at once: a hundred doctors, and as many more.
 pub const MAX_OPEN: usize = 200;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::connection::{Connection, laid_out};
-use super::tariff::{Rule, Stretch, Tariff, total_ms, united};
+use super::tariff::{Stretch, Tariff, total_ms, united};
 use super::told::{Reservation, Side};
 use super::why::{Flag, HowAmount, Unbilled};
 use super::witness::Difference;
@@ -56,7 +56,7 @@ pub struct Rated {
     pub unbilled: Option<Unbilled>,
     /// The tax of its tariff, in thousandths.
     pub tax_permille: u16,
-    /// What the other tariffs that are built in would give.
+    /// What every other tariff would give: those that are built in, and those that were set.
     pub others: Vec<Given>,
     /// What should be known before it is billed.
     pub flags: BTreeSet<Flag>,
@@ -97,7 +97,8 @@ impl Calls {
     #[must_use]
     pub fn rated(&self, leases: &Leases) -> Vec<Rated> {
         let all = self.connections(leases);
-        all.into_iter().filter_map(|(of, connections)| Some(self.rate(of?, connections))).collect()
+        let tariffs = self.all_tariffs();
+        all.into_iter().filter_map(|(of, connections)| Some(self.rate(of?, connections, &tariffs))).collect()
     }
 
     /// Returns a month's invoice.
@@ -105,7 +106,8 @@ impl Calls {
     pub fn invoice(&self, month: Month, leases: &Leases) -> Invoice {
         let mut all = self.connections(leases);
         let loose = all.remove(&None).unwrap_or_default();
-        let rated = all.into_iter().filter_map(|(of, connections)| Some(self.rate(of?, connections)));
+        let tariffs = self.all_tariffs();
+        let rated = all.into_iter().filter_map(|(of, connections)| Some(self.rate(of?, connections, &tariffs)));
         let mut reservations: Vec<Rated> = rated.filter(|rated| rated.month == month).collect();
         reservations.sort_by_cached_key(|rated| {
             (starts_at(rated.booked.as_ref(), &rated.connections), rated.reservation.clone())
@@ -118,22 +120,25 @@ impl Calls {
         Invoice { month, reservations, yen, taxes, total_yen, unassigned, differences }
     }
 
-    fn rate(&self, reservation: ReservationId, connections: Vec<Connection>) -> Rated {
-        let booked = self.reservation(&reservation).cloned();
+    fn rate(&self, reservation: ReservationId, connections: Vec<Connection>, tariffs: &[Tariff]) -> Rated {
+        let booked = self.booked(&reservation);
         let starts = starts_at(booked.as_ref(), &connections);
         let (counted, unbilled) = counted(&connections);
         let stretches = laid_out(&counted);
         let flags = flags(booked.as_ref(), &connections, &stretches);
         let tariff = self.tariff_at(starts);
         let given = Given::by(&tariff, &stretches);
-        let others = Rule::ALL.map(Tariff::built_in);
         Rated {
             month: Month::holding(starts),
             connected_ms: total_ms(&united(&stretches, 0)),
             how: HowAmount::of(&tariff, &stretches, given.units),
             unbilled,
             tax_permille: tariff.tax_permille,
-            others: others.iter().filter(|other| **other != tariff).map(|other| Given::by(other, &stretches)).collect(),
+            others: tariffs
+                .iter()
+                .filter(|other| **other != tariff)
+                .map(|other| Given::by(other, &stretches))
+                .collect(),
             flags,
             given,
             reservation,

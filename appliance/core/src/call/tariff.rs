@@ -109,6 +109,12 @@ impl Tariff {
             && self.version >= 1
     }
 
+    /// Whether it bears the name and the version of another and has other numbers.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        (&self.name, self.version) == (&other.name, other.version) && self != other
+    }
+
     /// Returns the units of stretches, which may overlap and come in any order; none counts for nothing.
     #[must_use]
     pub fn units(&self, stretches: &[Stretch]) -> i64 {

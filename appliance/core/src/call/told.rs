@@ -192,6 +192,21 @@ pub enum Vendor {
     Csv,
 }
 
+impl Vendor {
+    /// All of them, for checking that each has its words.
+    pub const ALL: [Self; 3] = [Self::Livekit, Self::Twilio, Self::Csv];
+
+    /// Returns the key under which the words have its name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Livekit => "livekit",
+            Self::Twilio => "twilio",
+            Self::Csv => "csv",
+        }
+    }
+}
+
 /// What the vendor saw of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

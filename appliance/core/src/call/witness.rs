@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::Calls;
+use super::open::HEARTBEAT_MS;
 use super::rate::Rated;
 use super::tariff::{Stretch, total_ms, united};
 use super::told::{CallKey, Seen, Side, Vendor};
@@ -16,7 +17,7 @@ use crate::ids::ReservationId;
 use crate::time::{AtMs, Month};
 
 /// How far the two witnesses may differ without being listed: one heartbeat.
-pub const AGREE_MS: i64 = 15_000;
+pub const AGREE_MS: i64 = HEARTBEAT_MS;
 
 /// A reservation of which the vendor's witness says something else than ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,6 +32,14 @@ pub struct Difference {
     pub theirs_ms: i64,
     /// Connections of which the vendor told only one end.
     pub n_half: usize,
+}
+
+impl Difference {
+    /// Whether the lengths themselves are too far apart.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.ours_ms.abs_diff(self.theirs_ms) > AGREE_MS.unsigned_abs()
+    }
 }
 
 /// What a vendor saw of one connection.
@@ -70,9 +79,10 @@ impl Calls {
                 let n_half = stretches.iter().filter(|stretch| stretch.is_none()).count();
                 let whole: Vec<Stretch> = stretches.into_iter().flatten().collect();
                 let theirs_ms = total_ms(&united(&whole, 0));
-                if ours_ms.abs_diff(theirs_ms) > AGREE_MS.unsigned_abs() || n_half > 0 {
-                    let reservation = reservation.clone();
-                    differences.push(Difference { vendor, reservation, ours_ms, theirs_ms, n_half });
+                let reservation = reservation.clone();
+                let found = Difference { vendor, reservation, ours_ms, theirs_ms, n_half };
+                if found.is_apart() || n_half > 0 {
+                    differences.push(found);
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::command::Basis;
 use crate::facts::{Fact, MessageSet};
 use crate::queue::Clinic;
 use crate::refusal::{Refusal, RefusalCode};
-use crate::settings::problems::{Problem, left_behind, problems};
+use crate::settings::problems::{Problem, problems_of_change};
 
 /// The longest i-message, in characters: two pages of the board's message row.
 const MAX_MESSAGE_CHARS: usize = 80;
@@ -35,7 +35,7 @@ pub(super) fn change(clinic: &Clinic, facts: &[Fact], basis: Basis) -> Result<Ve
         }
         standing.after(fact);
     }
-    match problems(&standing).into_iter().chain(left_behind(clinic, &standing)).next() {
+    match problems_of_change(clinic, &standing).into_iter().next() {
         Some(Problem { place, what }) => Err(Refusal::new(RefusalCode::BadSettings)
             .with("where", &place)
             .with("code", &what.code())

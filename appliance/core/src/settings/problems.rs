@@ -8,10 +8,12 @@ use core::fmt;
 
 use super::{Line, MAX_NUMBER, Place, Room, Rules, Site, Text, Window};
 use crate::calendar::problems as calendar;
+use crate::call::tariff::{Rule, Tariff};
 use crate::ids::{LineNo, SessionId};
 use crate::queue::Clinic;
 use crate::queue::visit::OPEN_STATES;
 use crate::standing::Standing;
+use crate::time::Day;
 
 /// The longest name of a clinic, line, room or session, in characters.
 const MAX_NAME_CHARS: usize = 60;
@@ -105,6 +107,8 @@ whats! {
     Interleave = "interleave", "booked and walk-in take turns by at least one each";
     /// A tariff whose numbers cannot be.
     Tariff = "tariff", "a tariff has a version, a unit of 1 to 1440 minutes at up to 1000000 yen, and less than 100% of tax";
+    /// A tariff with the name and the version of another one, and with other numbers.
+    TariffVersion = "tariff_version", "a tariff with other numbers has another version";
     /// Every number would be kept for interrupts.
     KeepEvery = "keep_every", "at most every second number is kept for interrupts";
     /// An ending passed over that is no one or two figures.
@@ -157,15 +161,44 @@ pub fn problems(standing: &Standing) -> Vec<Problem> {
         let unknown = printer.lines.iter().find(|line| !standing.lines.contains_key(line));
         note(Place::Printer(printer.printer.clone()), unknown.map(|line| What::NoLine(*line)));
     }
-    for (from, tariff) in &standing.tariffs {
-        note(Place::Tariff(*from), (!tariff.is_sound()).then_some(What::Tariff));
+    for (from, one) in &standing.tariffs {
+        note(Place::Tariff(*from), tariff(standing, *from, one));
+    }
+    found
+}
+
+/// An amount names its tariff and the version: each stands for the same numbers for ever. Of two the later one is told.
+fn tariff(standing: &Standing, from: Day, tariff: &Tariff) -> Option<What> {
+    if !tariff.is_sound() {
+        return Some(What::Tariff);
+    }
+    let is_taken = standing.tariffs.range(..from).any(|(_, other)| tariff.contradicts(other))
+        || Rule::ALL.into_iter().any(|rule| tariff.contradicts(&Tariff::built_in(rule)));
+    is_taken.then_some(What::TariffVersion)
+}
+
+/// Lists tariffs that keep a version that stands, with other numbers.
+fn kept_versions(before: &Standing, after: &Standing) -> impl Iterator<Item = Problem> {
+    let is_kept = |tariff: &Tariff| before.tariffs.values().any(|other| tariff.contradicts(other));
+    let kept = after.tariffs.iter().filter(move |(_, tariff)| is_kept(tariff));
+    kept.map(|(from, _)| Problem { place: Place::Tariff(*from), what: What::TariffVersion })
+}
+
+/// Lists what cannot be in a change of the settings to `after`: there, and beside what stands and who waits.
+#[must_use]
+pub fn problems_of_change(clinic: &Clinic, after: &Standing) -> Vec<Problem> {
+    let mut found = problems(after);
+    found.extend(left_behind(clinic, after));
+    for kept in kept_versions(&clinic.standing, after) {
+        if !found.contains(&kept) {
+            found.push(kept);
+        }
     }
     found
 }
 
 /// Lists who would be left without a line or a room: nobody is dropped by a setting.
-#[must_use]
-pub fn left_behind(clinic: &Clinic, standing: &Standing) -> Vec<Problem> {
+fn left_behind(clinic: &Clinic, standing: &Standing) -> Vec<Problem> {
     let lines = clinic.lines.iter().filter(|(line, day)| {
         !standing.lines.contains_key(line) && OPEN_STATES.into_iter().any(|state| day.count(state) > 0)
     });

@@ -1,6 +1,6 @@
 //! What settings may be and still should be looked at twice, above all while a day is running.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ use crate::queue::Clinic;
 use crate::queue::line::Reception;
 use crate::queue::visit::OPEN_STATES;
 use crate::standing::Standing;
-use crate::time::AtMs;
+use crate::time::{AtMs, Day};
 
 /// The widest name that stands on a room's tile beside a line's, in full-width characters (LOOKS, how many fit).
 const MAX_TILE_CHARS: usize = 7;
@@ -47,6 +47,8 @@ pub enum What {
     PlainUrl,
     /// A business day is running, and it would begin at another time.
     DayRuns,
+    /// Reservations of days that are past would be rated anew.
+    RatedAnew,
 }
 
 impl What {
@@ -65,6 +67,7 @@ impl What {
             Self::NumbersUsed(_) => "numbers_used",
             Self::PlainUrl => "plain_url",
             Self::DayRuns => "day_runs",
+            Self::RatedAnew => "rated_anew",
         }
     }
 
@@ -82,7 +85,8 @@ impl What {
             | Self::ManyRooms
             | Self::NoSessions
             | Self::PlainUrl
-            | Self::DayRuns => None,
+            | Self::DayRuns
+            | Self::RatedAnew => None,
         };
         pair.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
     }
@@ -106,7 +110,16 @@ pub fn warnings(clinic: &Clinic, after: &Standing, now: AtMs) -> Vec<Warning> {
     if after.rules.day_starts != clinic.standing.rules.day_starts && clinic.is_in_use() {
         found.push(Warning { place: Place::Rules, what: What::DayRuns });
     }
+    found.extend(rated_anew(&clinic.standing, after, now));
     found
+}
+
+/// Names each date before today from which another tariff would count than did.
+fn rated_anew(before: &Standing, after: &Standing, now: AtMs) -> Vec<Warning> {
+    let today = after.rules.day_at(now);
+    let dates: BTreeSet<Day> = before.tariffs.keys().chain(after.tariffs.keys()).copied().collect();
+    let past = dates.into_iter().filter(|from| *from < today && before.tariffs.get(from) != after.tariffs.get(from));
+    past.map(|from| Warning { place: Place::Tariff(from), what: What::RatedAnew }).collect()
 }
 
 fn all(clinic: &Clinic, standing: &Standing, now: AtMs) -> Vec<Warning> {

@@ -1,9 +1,13 @@
 //! Settings: what contradicts itself is refused whole, says where and why, and leaves nobody behind.
 
+use machiai_core::call::decide::CallCommand;
 use machiai_core::command::{Basis, Command};
 use machiai_core::facts::Fact;
 use machiai_core::ids::LineNo;
+use machiai_core::queue::Clinic;
 use machiai_core::refusal::RefusalCode;
+use machiai_core::settings::warnings::{What, warnings};
+use machiai_core::standing::Standing;
 use machiai_core::standing::history::{Change, history};
 use rstest::rstest;
 
@@ -183,4 +187,63 @@ fn nobody_overwrites_what_they_have_not_seen() {
     let refusal = play.ask("two", &Command::ChangeSettings { facts: facts.clone(), basis: seen }).unwrap_err();
     assert_eq!((refusal.code, refusal.values["who"].as_str()), (RefusalCode::SettingsChanged, "one"));
     play.ask("two", &Command::ChangeSettings { facts, basis: Basis::Any }).unwrap();
+}
+
+/// A tariff from a date on, in the numbers that its version stands for.
+fn tariff(from: &str, name: &str, version: u32, unit_yen: u32) -> Fact {
+    let tariff = format!(
+        r#"{{"name":"{name}","version":{version},"rule":"span","unit_min":30,"unit_yen":{unit_yen},"gap_min":10,"tax_permille":100}}"#
+    );
+    setting(&format!(r#"{{"kind":"TariffSet","body":{{"from":"{from}","tariff":{tariff}}}}}"#))
+}
+
+#[test]
+fn a_tariffs_name_and_version_stand_for_the_same_numbers_for_ever() {
+    let mut play = Play::new();
+    let mut set = |facts: &[Fact]| {
+        let change = Command::ChangeSettings { facts: facts.to_vec(), basis: Basis::Any };
+        play.ask("manager", &change).map_err(|refusal| refusal.values["code"].clone()).err()
+    };
+    let taken = Some("tariff_version".to_owned());
+    let own = tariff("2026-12-01", "own", 1, 120);
+    assert_eq!(set(std::slice::from_ref(&own)), None);
+    assert_eq!(set(&[tariff("2027-01-01", "own", 1, 120)]), None, "the same numbers once more");
+    assert_eq!(set(&[tariff("2027-02-01", "own", 1, 150)]), taken, "beside another of that name and version");
+    assert_eq!(set(&[tariff("2026-12-01", "span", 1, 150)]), taken, "beside one that is built in");
+    assert_eq!(set(&[tariff("2026-12-01", "span", 1, 100)]), None, "as the one that is built in");
+    let both = [tariff("2026-12-01", "own", 2, 150), tariff("2027-01-01", "own", 2, 150)];
+    assert_eq!(set(&[own]), None);
+    assert_eq!(set(&both), None, "another version has other numbers");
+    let kept = [tariff("2026-12-01", "own", 2, 90), tariff("2027-01-01", "own", 2, 90)];
+    assert_eq!(set(&kept), taken, "in the place of what stands");
+
+    // By the command of its own it is judged alike.
+    let Fact::TariffSet(set) = tariff("2027-03-01", "own", 2, 7) else { unreachable!() };
+    let refusal = play.ask("manager", &Command::Consultation { command: CallCommand::SetTariff { set } }).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.values["where"].as_str(), refusal.values["code"].as_str()),
+        (RefusalCode::BadSettings, "tariff 2027-03-01", "tariff_version")
+    );
+}
+
+#[rstest]
+#[case::new_and_past("2026-11-01", true)]
+#[case::from_today("2026-11-24", false)]
+#[case::to_come("2026-12-01", false)]
+fn whoever_sets_a_tariff_for_days_that_are_past_is_told(#[case] from: &str, #[case] is_told: bool) {
+    let play = Play::new();
+    let mut after = play.clinic.standing.clone();
+    let warned = |before: &Clinic, after: &Standing| -> Vec<String> {
+        let all = warnings(before, after, play.now);
+        all.into_iter().filter(|it| it.what == What::RatedAnew).map(|it| it.place.to_string()).collect()
+    };
+    let expected = if is_told { vec![format!("tariff {from}")] } else { Vec::new() };
+    assert_eq!(warned(&play.clinic, &after), Vec::<String>::new());
+    after.after(&tariff(from, "own", 1, 120));
+    assert_eq!(warned(&play.clinic, &after), expected);
+    // As it stands it says nothing; taken away it does again.
+    let mut clinic = play.clinic.clone();
+    clinic.standing = after.clone();
+    assert_eq!(warned(&clinic, &after), Vec::<String>::new());
+    assert_eq!(warned(&clinic, &play.clinic.standing), expected);
 }

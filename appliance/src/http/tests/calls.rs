@@ -22,6 +22,10 @@ async fn a_request_about_a_call_that_cannot_be_is_refused() {
         ("mark", at_once(r#","mark":"eaten""#), "body_not_understood"),
         ("disconnect", at_once(r#","reason":"silent""#), "body_not_understood"),
         ("connect", at_once(r#","side":"patient""#), "body_not_understood"),
+        ("connect", at_once(r#","reason":"left""#), "body_not_understood"),
+        ("heartbeat", at_once(r#","by_hand":true"#), "body_not_understood"),
+        ("disconnect", at_once(r#","sent_ms":0"#), "body_not_understood"),
+        ("mark", at_once(r#","mark":"started","reason":"left""#), "body_not_understood"),
         ("connect", r#"{"reservation":"<b>"}"#.to_owned(), "body_not_understood"),
         ("connect", "{}".to_owned(), "bad_value"),
         ("assign", r#"{"endpoint":"pc","connection":"c9","to":"R1"}"#.to_owned(), "unknown_call"),
@@ -105,6 +109,36 @@ async fn ten_mebibytes_from_a_vendor_are_refused() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_tariff_is_tried_on_calls_that_are_made_up_and_changes_nothing() {
+    let clinic = Clinic::open().await;
+    let n_facts = clinic.n_facts();
+    let tried = async |of: &str| {
+        clinic.get(&format!("/api/v1/calls/example?name=own&version=2&{of}&gap_min=10&tax_permille=100")).await
+    };
+    for (rule, units) in [
+        ("reservation_total", [1, 2, 1, 1]),
+        ("span", [1, 2, 1, 2]),
+        ("per_connection", [1, 2, 2, 2]),
+        ("windows", [1, 2, 1, 2]),
+        ("merge_gap", [1, 2, 1, 2]),
+    ] {
+        let told = tried(&format!("rule={rule}&unit_min=30&unit_yen=70")).await.body;
+        let given: Vec<_> = told.as_array().unwrap().iter().map(|it| it["units"].as_u64().unwrap()).collect();
+        assert_eq!(given, units, "{rule}");
+        assert_eq!(told[1]["yen"], 140);
+        assert_eq!(told[3]["stretches"][1], json!({"from_ms": 2_100_000, "to_ms": 2_700_000}));
+    }
+    let told = tried("rule=span&unit_min=30&unit_yen=70").await.body;
+    let how = "最初の接続から最後の切断まで45分0秒です。30分単位で切り上げ、2単位 × 70円 = 140円（税別）です。";
+    assert_eq!((&told[3]["how"]["ja"], told[3]["how"]["en"].is_string()), (&json!(how), true));
+    for bad in ["rule=span&unit_min=0&unit_yen=70", "rule=none&unit_min=15&unit_yen=70", "rule=span&unit_yen=70"] {
+        let told = tried(bad).await;
+        assert_eq!((told.status.is_client_error(), &told.body["code"]), (true, &json!("bad_value")), "{bad}");
+    }
+    assert_eq!(clinic.n_facts(), n_facts);
 }
 
 #[tokio::test]

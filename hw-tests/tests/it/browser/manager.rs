@@ -133,7 +133,7 @@ async fn bad_input_is_told_and_a_line_in_use_stays() {
     // Every part, on a narrow screen too, runs over no edge.
     for (width, name) in [(1280, "wide"), (320, "narrow")] {
         scene.browser.size(width, 800).await.unwrap();
-        for part in ["site", "lines", "rooms", "hours", "closed", "rules", "printers", "history"] {
+        for part in ["site", "lines", "rooms", "hours", "closed", "rules", "printers", "tariffs", "history"] {
             scene.go(part).await;
             scene.run("for (const at of document.querySelectorAll('details')) at.open = true").await;
             let over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
@@ -178,4 +178,138 @@ async fn a_clinic_closed_at_once_says_so_until_it_is_withdrawn() {
     assert_eq!(scene.settings().await["hours"]["closures"].as_array().unwrap().len(), 0);
     assert!(scene.stage.api.get("board").await.unwrap()["lines"][0]["open"].as_bool().unwrap(), "{SITE}-1 is open");
     scene.is_quiet().await;
+}
+
+/// What the page says that a price would give for a call that broke off for five minutes.
+const SHORT_BREAK: &str = "(document.querySelector('.tried li:nth-child(3)')?.innerText ?? '')";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_price_of_calls_is_tried_while_it_is_typed_kept_and_taken_back() {
+    let scene = Scene::set("manager-prices").await;
+    scene.browser.size(1280, 800).await.unwrap();
+    scene.open("/manager#tariffs").await;
+    scene.until("!!document.querySelector('[data-add=tariffs]')").await;
+    scene.picture("none").await;
+    scene.reach("[data-add=tariffs]").await;
+    scene.until(&format!("{SHORT_BREAK}.includes('15〜25分') && {SHORT_BREAK}.endsWith('100円')")).await;
+    // The kind decides, and with it go the name and the field that only one kind has.
+    let choose = |rule: &str| {
+        format!(
+            "const at = document.querySelector('[name=\"tariff.rule\"]'); at.value = '{rule}';\
+             for (const told of ['input', 'change']) at.dispatchEvent(new Event(told, {{ bubbles: true }}))"
+        )
+    };
+    let has_gap = "return document.querySelector('[name=\"tariff.gap_min\"]').checkVisibility()";
+    scene.run(&choose("merge_gap")).await;
+    assert_eq!(scene.run(has_gap).await, true);
+    scene.run(&choose("per_connection")).await;
+    assert_eq!(scene.run(has_gap).await, false);
+    scene
+        .until(&format!("{SHORT_BREAK}.includes('1回ごとに30分単位で切り上げ') && {SHORT_BREAK}.endsWith('200円')"))
+        .await;
+    scene.fill("tariffs", "tariff.unit_yen", "150").await;
+    scene.until(&format!("{SHORT_BREAK}.endsWith('300円')")).await;
+    scene.is_light().await;
+    scene.picture("new").await;
+    scene.run("document.querySelector('.tried').scrollIntoView()").await;
+    scene.picture("new-tried").await;
+
+    what_cannot_be_is_told_beside_its_field(&scene).await;
+    let kept = kept_with_a_word_about_days_that_are_past(&scene).await;
+    other_numbers_are_another_version(&scene, &kept).await;
+    scene.is_quiet().await;
+    everybody_can_use_it(&scene).await;
+}
+
+/// Returns what stands beside a field of the price.
+fn beside(name: &str) -> String {
+    format!(
+        "const at = document.querySelector('[name=\"{name}\"]');\
+         return [at.ariaInvalid, document.getElementById(at.getAttribute('aria-describedby')).innerText]"
+    )
+}
+
+async fn what_cannot_be_is_told_beside_its_field(scene: &Scene) {
+    scene.fill("tariffs", "tariff.unit_min", "0").await;
+    scene.fill("tariffs", "tariff.tax_permille", "8.25").await;
+    scene.press("#check").await;
+    assert_eq!(scene.run(&beside("tariff.unit_min")).await, json!(["true", "1 以上にしてください。"]));
+    assert_eq!(scene.run(&beside("tariff.tax_permille")).await, json!(["true", "0.1 きざみの数字にしてください。"]));
+    assert_eq!(scene.run("return document.activeElement.name").await, "tariff.unit_min");
+    scene.picture("beside").await;
+    scene.fill("tariffs", "tariff.unit_min", "30").await;
+    assert_eq!(scene.run(&beside("tariff.unit_min")).await, json!([null, ""]));
+    scene.fill("tariffs", "tariff.tax_permille", "8.5").await;
+}
+
+async fn kept_with_a_word_about_days_that_are_past(scene: &Scene) -> Value {
+    scene.fill("tariffs", "from", "2026-11-01").await;
+    let said = scene.preview().await;
+    assert!(said.contains("2026年11月1日から　接続ごとに切り上げ　30分 150円"), "{said}");
+    assert!(said.contains("すでに過ぎた日の通話の金額も"), "{said}");
+    scene.picture("preview").await;
+    scene.keep().await;
+    let price = json!({"name": "per-connection", "version": 2, "rule": "per_connection", "unit_min": 30,
+        "unit_yen": 150, "gap_min": 10, "tax_permille": 85});
+    let kept = json!([{"from": "2026-11-01", "tariff": price}]);
+    assert_eq!(scene.settings().await["tariffs"], kept);
+    kept
+}
+
+/// Told in the dialog, and then beside the version; what was kept so is taken back, and what was removed too.
+async fn other_numbers_are_another_version(scene: &Scene, kept: &Value) {
+    scene.run("document.querySelector('[data-kind=tariffs] > details').open = true").await;
+    scene.fill("tariffs", "tariff.unit_yen", "120").await;
+    let said = scene.preview().await;
+    assert!(said.contains("このままでは変更できません") && said.contains("版を大きくしてください"), "{said}");
+    scene.press("#leave").await;
+    scene.until("document.activeElement.name === 'tariff.version'").await;
+    let told = scene.run(&beside("tariff.version")).await;
+    assert!(told[1].as_str().unwrap().contains("版を大きくしてください"), "{told}");
+    scene.picture("same-version").await;
+    scene.fill("tariffs", "tariff.version", "3").await;
+    let said = scene.preview().await;
+    assert!(said.contains("1単位の料金") && said.contains("150 → 120") && said.contains("2 → 3"), "{said}");
+    scene.keep().await;
+    scene.press("#back").await;
+    scene.until("document.querySelector('#note').textContent.includes('元に戻しました')").await;
+    assert_eq!(scene.settings().await["tariffs"], *kept);
+    scene.reach("[data-kind=tariffs] .gone").await;
+    assert!(scene.preview().await.contains("削除"));
+    scene.keep().await;
+    assert_eq!(scene.settings().await["tariffs"], json!([]));
+    scene.press("#back").await;
+    scene.until("document.querySelector('#note').textContent.includes('元に戻しました')").await;
+    assert_eq!(scene.settings().await["tariffs"], *kept);
+}
+
+/// Whoever cannot see it, has a tablet or reads English.
+async fn everybody_can_use_it(scene: &Scene) {
+    let mut found = Vec::new();
+    for (width, name) in [(1280, "desktop"), (780, "tablet"), (320, "narrow")] {
+        scene.browser.size(width, 1000).await.unwrap();
+        scene.open("/manager?lang=ja#tariffs").await;
+        scene.until("!!document.querySelector('[data-kind=tariffs] > details')").await;
+        scene.run("document.querySelector('[data-kind=tariffs] > details').open = true").await;
+        scene.until("document.querySelectorAll('.tried li').length === 4").await;
+        scene.fill("tariffs", "tariff.unit_min", "").await;
+        scene.press("#check").await;
+        scene.judge(name, &mut found).await;
+        assert_eq!(scene.beyond().await, json!([]), "{name}");
+        scene.picture(&format!("{name}-ja")).await;
+        scene.press("#lang").await;
+        scene.until("document.querySelector('[data-part=tariffs] h2').textContent === 'Call prices'").await;
+        scene.run("document.querySelector('[data-kind=tariffs] > details').open = true").await;
+        scene.fill("tariffs", "tariff.unit_min", "30").await;
+        scene.until("document.querySelectorAll('.tried li').length === 4").await;
+        let text = "return document.querySelector('.part[data-part=tariffs]').innerText";
+        let text = scene.run(text).await.as_str().unwrap().to_owned();
+        let japanese = text.chars().filter(|c| ('\u{3041}'..='\u{9FFF}').contains(c)).collect::<String>();
+        assert_eq!(japanese, "", "{text}");
+        scene.picture(&format!("{name}-en")).await;
+        scene.run("document.querySelector('.tried').scrollIntoView()").await;
+        scene.picture(&format!("{name}-en-tried")).await;
+        scene.press("#lang").await;
+    }
+    assert_eq!(found, Vec::<String>::new());
 }

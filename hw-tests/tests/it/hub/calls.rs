@@ -128,6 +128,18 @@ async fn a_call_in_which_the_box_is_killed_ends_once_and_flagged_at_its_last_hea
     let length = Duration::from_millis(u64::try_from(connections[0].length_ms).unwrap());
     let tick = Duration::from_millis(2);
     assert!(least <= length + tick && length <= most + tick, "{length:?} is not within {least:?} and {most:?}");
+
+    // What the vendor saw otherwise is listed at the hub, too, before what it all comes to.
+    let list =
+        "reservation,identity,connection,joined,left\nR1,clinic-1,PA_1,2026-11-24T04:00:00,2026-11-24T04:10:00\n";
+    running.bring("calls/vendor/list", list).await;
+    let listed = async || {
+        let typed = Typed::try_parse_from(["calls", "1001", "--month", MONTH]).unwrap();
+        let text = typed.show.carry_out(&cloud.store, AtMs(0)).await.unwrap();
+        text.contains("\n# R1 differs: csv has 600 s, the box 1 s; 0 with one end only\n# 1 reservations, ")
+            .then_some(())
+    };
+    soon("the difference comes to the hub", listed).await.unwrap();
     running.stop();
     cloud.stop().await;
 }

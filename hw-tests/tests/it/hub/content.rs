@@ -96,6 +96,17 @@ impl Scene {
         }
     }
 
+    /// Has the box start again and take its time over films; returns what counts since that start.
+    async fn restart_at_pace(&mut self) -> Stopwatch {
+        self.daemon.kill().unwrap();
+        let config = self.folder.path().join("machiai.toml");
+        let paced = format!("hub_kbit_s = {KBIT_S}\n{}", fs::read_to_string(&config).unwrap());
+        write(&config, paced).unwrap();
+        let watch = Stopwatch::start();
+        self.daemon.run().await.unwrap();
+        watch
+    }
+
     async fn publisher(&self) -> (Publisher, Blobs) {
         self.hub.publisher(&self.api).await.unwrap()
     }
@@ -218,6 +229,35 @@ async fn a_film_waits_while_somebody_consults_by_video() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_film_that_is_under_way_stands_still_from_a_calls_beginning_to_its_end() {
+    let mut scene = Scene::set(Home::folder()).await;
+    scene.restart_at_pace().await;
+    let path = film(scene.folder.path(), 4);
+    let size = fs::metadata(&path).unwrap().len();
+    let (publisher, blobs) = scene.publisher().await;
+    let content = blobs.put(&path).await.unwrap();
+    publisher.content(SiteId(SITE), &provided(content)).await.unwrap();
+    publisher.table(SiteId(SITE), &table(content)).await.unwrap();
+    scene.until("the film comes", |told| told["coming"]["n_bytes"].as_u64() > Some(size / 8)).await;
+
+    let call = json!({"reservation": "R1", "endpoint": "doctor-pc", "connection": "c1"});
+    let press = |act: &str| Press { device: "pc".to_owned(), path: format!("calls/{act}"), body: call.clone() };
+    assert!(scene.api.press(press("connect"), "begin".to_owned()).await.unwrap().is_done());
+    scene.until("the film is let be", |told| told["coming"]["content"] == Value::Null).await;
+    let part = scene.place("coming").join(format!("{content}.part"));
+    let has = fs::metadata(&part).unwrap().len();
+    assert!(has < size, "it was there before the call");
+    // At its pace a good part of it would come meanwhile.
+    let watch = Stopwatch::start();
+    let is_over = async || (watch.read() > Duration::from_secs(3)).then_some(());
+    soon("a while goes by", is_over).await.unwrap();
+    assert_eq!(fs::metadata(&part).unwrap().len(), has, "it went on beside the call");
+
+    assert!(scene.api.press(press("disconnect"), "end".to_owned()).await.unwrap().is_done());
+    scene.until("the rest comes", |told| told["content"]["n_contents"] == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_film_that_was_tampered_with_at_the_hub_is_thrown_away_and_told_and_comes_when_it_is_whole() {
     let mut scene = Scene::set(Home::folder()).await;
     let path = film(scene.folder.path(), 2);
@@ -241,12 +281,7 @@ async fn a_film_that_was_tampered_with_at_the_hub_is_thrown_away_and_told_and_co
 
     // The same film again heals what lies at the hub; a box that starts asks at once, and at its pace.
     assert_eq!(blobs.put(&path).await.unwrap(), content);
-    scene.daemon.kill().unwrap();
-    let config = scene.folder.path().join("machiai.toml");
-    let paced = format!("hub_kbit_s = {KBIT_S}\n{}", fs::read_to_string(&config).unwrap());
-    write(&config, paced).unwrap();
-    let watch = Stopwatch::start();
-    scene.daemon.run().await.unwrap();
+    let watch = scene.restart_at_pace().await;
     scene.until("the film comes", |told| told["content"]["n_contents"] == 1 && told["troubles"] == json!([])).await;
     let least_ms = fs::metadata(&path).unwrap().len() * 8 / u64::from(KBIT_S) - 250;
     assert!(watch.read() >= Duration::from_millis(least_ms), "it came in {:?}", watch.read());

@@ -140,6 +140,13 @@ fn in_clinic(scene: &str, limits: Limits, play: impl AsyncFnOnce(Cloud, Clinic))
     });
 }
 
+/// Has the gateway say nothing to whoever knocks.
+fn swallow_knocks() {
+    tool("nft", "add table inet gateway");
+    tool("nft", "add chain inet gateway in { type filter hook input priority 0 ; }");
+    tool("nft", "add rule inet gateway in tcp dport 53 drop");
+}
+
 fn fault(hop: &str, what: &str) -> (String, String) {
     (hop.to_owned(), what.to_owned())
 }
@@ -159,12 +166,14 @@ fn each_hop_is_named_when_exactly_that_one_is_broken() {
         assert_eq!(clinic.fault(), fault("link", "no_address"));
         clinic.joins();
         whole();
-        // The gateway: no way there, and nobody there, though it was heard of a moment ago.
+        // The gateway: no way there, and nobody there, though it was heard of a moment ago or was not.
         clinic.within("ip", "route del default");
         assert_eq!(clinic.fault(), fault("gateway", "no_gateway"));
         clinic.joins();
         whole();
         tool("ip", "addr del 10.77.0.1/24 dev world0");
+        assert_eq!(clinic.fault(), fault("gateway", "gateway_silent"));
+        clinic.within("ip", "neigh flush dev box0");
         assert_eq!(clinic.fault(), fault("gateway", "gateway_silent"));
         tool("ip", "addr add 10.77.0.1/24 dev world0");
         whole();
@@ -179,6 +188,10 @@ fn each_hop_is_named_when_exactly_that_one_is_broken() {
         let port = hangs_up.local_addr().unwrap().port();
         let hanging_up = tokio::spawn(async move { while hangs_up.accept().await.is_ok() {} });
         assert_eq!(clinic.fault_at(HUB.1, port), fault("tls", "tls_failed"));
+        // A gateway that swallows what it does not serve is no fault of its own.
+        swallow_knocks();
+        assert_eq!(clinic.fault_at(HUB.1, port), fault("tls", "tls_failed"));
+        tool("nft", "flush ruleset");
         hanging_up.abort();
         // The hub: it does not serve this box any more, and then nobody is there.
         let successor = cloud.enrol(1001, Replaces::TheBox).await;

@@ -1,5 +1,6 @@
 //! The worked cases of the terms: what each tariff makes of connections.
 
+use machiai_core::call::rate::Given;
 use machiai_core::call::tariff::{Rule, Stretch, Tariff};
 use machiai_core::call::told::{TariffRemoved, TariffSet};
 use machiai_core::facts::Fact;
@@ -74,6 +75,28 @@ fn a_reservation_says_what_every_other_tariff_would_give() {
     assert_eq!((rated.given.tariff.as_str(), rated.given.version), ("reservation-total", 1));
     let others: Vec<(&str, i64)> = rated.others.iter().map(|given| (given.tariff.as_str(), given.units)).collect();
     assert_eq!(others, [("span", 3), ("per-connection", 2), ("windows", 3), ("merge-gap", 2)]);
+
+    // One that the clinic set for other days is another tariff too; the one that counts is not.
+    let own = |from: &str, unit_yen| {
+        let tariff = Tariff { version: unit_yen, unit_yen, ..Tariff::built_in(Rule::Span) };
+        Fact::TariffSet(TariffSet { from: from.parse().unwrap(), tariff })
+    };
+    stage.write(own("2026-11-01", 120));
+    stage.write(own("2027-01-01", 150));
+    let rated = stage.calls().rated(&nothing_open()).remove(0);
+    let yen = |given: &Given| (given.tariff.as_str().to_owned(), given.version, given.yen);
+    assert_eq!(yen(&rated.given), ("span".to_owned(), 120, 360));
+    let others: Vec<_> = rated.others.iter().map(yen).collect();
+    let named = |name: &str, version, yen| (name.to_owned(), version, yen);
+    let expected = [
+        named("reservation-total", 1, 200),
+        named("span", 1, 300),
+        named("per-connection", 1, 200),
+        named("windows", 1, 300),
+        named("merge-gap", 1, 200),
+        named("span", 150, 450),
+    ];
+    assert_eq!(others, expected);
 }
 
 #[test]

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use machiai_core::call::decide::{CallCommand, decide};
 use machiai_core::call::open::{Lost, MAX_OPEN, OpenCalls};
-use machiai_core::call::tariff::{Rule, Tariff};
-use machiai_core::call::told::{CallAssigned, EndReason, Mark, Side, TariffSet};
+use machiai_core::call::told::{CallAssigned, EndReason, Mark, Side};
 use machiai_core::facts::Fact;
 use machiai_core::time::HOUR_MS;
 
@@ -135,19 +134,4 @@ fn a_lost_call_is_ended_once_at_its_last_evidence() {
     assert_eq!(ask(&mut stage, &end), "");
     let written = stage.written.last().unwrap();
     assert!(matches!(&written.fact, Fact::CallDisconnected(end) if end.evidence == Some(evidence)), "{written:?}");
-}
-
-#[test]
-fn a_tariff_that_cannot_be_is_refused() {
-    let good = Tariff::built_in(Rule::Span);
-    let from = "2026-12-01".parse().unwrap();
-    for (tariff, expected) in [
-        (good.clone(), "TariffSet"),
-        (Tariff { unit_min: 0, ..good.clone() }, "bad_value"),
-        (Tariff { tax_permille: 1_000, ..good.clone() }, "bad_value"),
-        (Tariff { unit_yen: 1_000_001, ..good.clone() }, "bad_value"),
-        (Tariff { version: 0, ..good }, "bad_value"),
-    ] {
-        assert_eq!(ask(&mut Stage::new(), &CallCommand::SetTariff { set: TariffSet { from, tariff } }), expected);
-    }
 }

@@ -194,6 +194,8 @@ fn a_reservation_that_was_moved_or_cancelled_after_its_call_says_so() {
     let rated = stage.calls().rated(&nothing_open()).remove(0);
     assert_eq!(rated.flags, BTreeSet::from([Flag::Cancelled, Flag::OutsideWindow]));
     assert_eq!(rated.given.yen, 100, "the clinic was connected");
+    let policy = rated.booked.and_then(|booked| booked.policy);
+    assert_eq!(policy.unwrap().as_str(), "2026-04", "the policy that was shown at booking is kept");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use machiai_core::call::tariff::{Rule, Tariff};
-use machiai_core::call::told::TariffSet;
+use machiai_core::call::told::{TariffSet, Vendor};
 use machiai_core::call::why::{Flag, HowAmount, Unbilled};
 use machiai_core::facts::Fact;
 use rstest::rstest;
@@ -65,4 +65,6 @@ fn every_code_has_its_words_in_every_language_and_none_is_left_over(#[case] file
     assert_eq!(keys("tariff"), sorted(Rule::ALL.map(Rule::code).to_vec()));
     assert_eq!(keys("call_unbilled"), sorted(Unbilled::ALL.map(Unbilled::code).to_vec()));
     assert_eq!(keys("call_flag"), sorted(Flag::ALL.map(Flag::code).to_vec()));
+    let vendors = Vendor::ALL.map(Vendor::code).into_iter().chain(["half", "length"]);
+    assert_eq!(keys("call_differs"), sorted(vendors.collect()));
 }
