@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::config::{Config, Vendors};
 use crate::contents::Contents;
+use crate::devices::known::Devices;
 use crate::gate::{Aside, Gate, GateError};
 use crate::health::Printers;
 use crate::link::told::Linked;
@@ -95,12 +96,16 @@ pub(crate) enum Trouble {
     DayComing,
     /// Another box has taken this one's place.
     BoxReplaced,
+    /// A button box, number display, keypad or reader is not there.
+    DeviceAway,
+    /// A key of a button box hangs.
+    KeyStuck,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -115,6 +120,8 @@ impl Trouble {
         Self::ConfigRefused,
         Self::DayComing,
         Self::BoxReplaced,
+        Self::DeviceAway,
+        Self::KeyStuck,
     ];
 }
 
@@ -150,6 +157,8 @@ pub(crate) struct App {
     pub(crate) quality: Quality,
     /// How the printers do.
     pub(crate) printers: Printers,
+    /// How button boxes, displays, keypads and readers do.
+    pub(crate) devices: Devices,
     /// Who else tells of consultation calls.
     pub(crate) vendors: Vendors,
     /// Held while somebody looks at everything.
@@ -177,6 +186,7 @@ impl App {
             linked: Linked::default(),
             quality: Quality::default(),
             printers: Printers::default(),
+            devices: Devices::default(),
             vendors: config.calls.clone(),
             looking: tokio::sync::Mutex::default(),
             configured: RwLock::new(Arc::new(config.clone())),
@@ -221,6 +231,8 @@ impl App {
             (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
             (Trouble::MonitorGone, self.screens.lack_one()),
+            (Trouble::DeviceAway, self.devices.lack_one()),
+            (Trouble::KeyStuck, self.devices.have_one_stuck()),
             (Trouble::ContentWrong, self.contents.has_wrong()),
             (Trouble::ClockLost, self.gate.clock.shown().1 == Trust::Lost),
         ];

@@ -10,5 +10,6 @@ pub mod hostile;
 pub mod hub;
 pub mod power;
 pub mod printer;
+pub mod serial;
 pub mod servers;
 pub mod soak;

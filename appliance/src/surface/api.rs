@@ -11,7 +11,7 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use machiai_core::desk::{DeskRow, DeskView, desk, leased_row, row};
 use machiai_core::envelope::Trust;
-use machiai_core::ids::{Label, PlaceId, VisitId};
+use machiai_core::ids::{DeviceId, Label, PlaceId, VisitId};
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::seal::Personal;
 use machiai_core::ticket::ticket;
@@ -25,6 +25,7 @@ use crate::access::Caller;
 use crate::answer::added;
 use crate::app::{App, Shared, Trouble};
 use crate::contents::{Coming, ContentStatus};
+use crate::devices::known::Known;
 use crate::link::told::HubStatus;
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
@@ -182,6 +183,8 @@ pub(crate) struct Status {
     program: Vec<&'static str>,
     /// How the channel to the hub does; none for a box that stands alone.
     hub: Option<HubStatus>,
+    /// The button boxes, number displays, keypads and readers.
+    devices: BTreeMap<DeviceId, Known>,
     /// What is wrong, by code.
     troubles: Vec<Trouble>,
 }
@@ -215,6 +218,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
                 .flat_map(|(line, day)| day.unexplained.iter().map(|(from, to)| (line.0, from.0, to.0)))
                 .collect(),
             hub: app.linked.status(),
+            devices: app.devices.now(),
             troubles,
         }
     }))

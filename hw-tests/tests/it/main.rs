@@ -4,6 +4,7 @@
 mod browser;
 mod consultations;
 mod content;
+mod devices;
 mod faults;
 mod hostile;
 mod hub;

@@ -71,7 +71,11 @@ async fn after_a_restore_the_desk_asks_for_the_last_number_on_paper_and_goes_on_
     let type_in = |last: &str| format!("document.querySelector('#numbering [name=last]').value = '{last}'; return ''");
     scene.run(&type_in("100")).await;
     scene.press("#numbering .go").await;
-    scene.until("document.querySelector('#note').checkVisibility() && !document.querySelector('#numbering .go').disabled").await;
+    scene
+        .until(
+            "document.querySelector('#note').checkVisibility() && !document.querySelector('#numbering .go').disabled",
+        )
+        .await;
     scene.picture("refused").await;
     for (line, last) in [(1, "107"), (2, "503")] {
         if line == 2 {
