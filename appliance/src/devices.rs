@@ -9,5 +9,6 @@ pub(crate) mod kept_open;
 pub(crate) mod known;
 pub mod notation;
 pub mod protocol;
+pub mod record;
 pub mod transcript;
 pub mod typed;

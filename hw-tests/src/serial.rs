@@ -1,19 +1,30 @@
 //! Emulated devices on serial lines: a socket with a path that stays, and what is plugged into it, over a
 //! pseudo-terminal that has another name each time.
 
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use machiai::devices::transcript::{Passed, Way};
-use serialport::{SerialPort, TTYPort};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::demo::stopwatch::Stopwatch;
 
 /// How often a device looks whether it is unplugged.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+
+/// Opens a terminal that is nobody's.
+const NOCTTY: i32 = 0o400;
 
 /// Where a device is plugged in: its path is that of `/dev/serial/by-id`.
 #[derive(Clone, Debug)]
@@ -39,16 +50,22 @@ impl Socket {
     /// # Errors
     /// The system gives no pseudo-terminal, or one is plugged in already.
     pub fn plug(&self) -> io::Result<Plugged> {
-        let (mut master, slave) = TTYPort::pair()?;
-        master.set_timeout(LOOK)?;
-        let node = slave.name().ok_or(io::ErrorKind::NotFound)?;
-        let writer = master.try_clone_native()?;
+        // Not handed on: a daemon that is started would hold the cable's end, and never hear that it was pulled.
+        let master = File::from(openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?);
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let node = PathBuf::from(OsString::from_vec(ptsname(&master, Vec::new())?.into_bytes()));
+        let slave = OpenOptions::new().read(true).write(true).custom_flags(NOCTTY).open(&node)?;
+        let mut settings = tcgetattr(&slave)?;
+        settings.make_raw();
+        tcsetattr(&slave, OptionalActions::Now, &settings)?;
+        let (writer, mut line) = (master.try_clone()?, master);
         let shared = Arc::<Shared>::default();
         let heard = Arc::clone(&shared);
         let listen = move || {
             // The device's own end stays in the cable, whoever opens the other one.
             let _end = slave;
-            listen(&mut master, &heard);
+            listen(&mut line, &heard);
         };
         let thread = Builder::new().name("serial-device".into()).spawn(listen)?;
         std::os::unix::fs::symlink(node, &self.path)?;
@@ -74,14 +91,17 @@ impl Shared {
     }
 }
 
-fn listen(line: &mut TTYPort, shared: &Shared) {
+fn listen(line: &mut File, shared: &Shared) {
     let mut portion = [0; 256];
     while !shared.lock().is_unplugged {
-        match line.read(&mut portion) {
-            Ok(n) => shared.lock().heard.extend(portion.get(..n).unwrap_or_default()),
-            Err(cause) if matches!(cause.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => continue,
+        let mut ready = [PollFd::from_borrowed_fd(line.as_fd(), PollFlags::IN)];
+        match poll(&mut ready, Some(&LOOK)) {
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
             Err(_) => return,
         }
+        let Ok(n) = line.read(&mut portion) else { return };
+        shared.lock().heard.extend(portion.get(..n).unwrap_or_default());
         shared.changed.notify_all();
     }
 }
@@ -89,7 +109,7 @@ fn listen(line: &mut TTYPort, shared: &Shared) {
 /// A device that is plugged in; dropped, it is unplugged.
 pub struct Plugged {
     path: PathBuf,
-    writer: TTYPort,
+    writer: File,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }

@@ -70,8 +70,7 @@ impl Clinic {
 impl Running {
     async fn press(&self, path: &str, body: Value) -> Answered {
         let press = Press { device: format!("scene/{path}"), path: path.to_owned(), body };
-        let answered =
-            self.api.press(press, format!("{path}-{:?}", self.api.elapsed()).replace(' ', "")).await.unwrap();
+        let answered = self.api.press(press, format!("press-{}", self.api.elapsed().as_nanos())).await.unwrap();
         assert_eq!(answered.code(), None, "{}", answered.answer);
         answered
     }
@@ -89,9 +88,12 @@ impl Running {
         let mut told = Value::Null;
         let looked = tokio::time::timeout(WITHIN, async {
             let mut look = tokio::time::interval(Duration::from_millis(30));
-            while !is(&told) {
+            loop {
                 look.tick().await;
                 told = self.api.get(path).await.unwrap();
+                if is(&told) {
+                    break;
+                }
             }
         });
         let is_seen = looked.await.is_ok();
@@ -100,7 +102,7 @@ impl Running {
     }
 
     async fn until_device(&self, device: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
-        self.until("status", what, |status| is(&status["devices"][device])).await
+        self.until("status", what, |status| is(&status["devices"][device])).await["devices"][device].clone()
     }
 
     async fn until_there(&self, device: &str) {

@@ -21,12 +21,13 @@ const NAK: u8 = 0x15;
 const AGAIN: u8 = 0x18;
 
 fn frame(key: Key, nth: u8) -> Vec<u8> {
-    let protocol = protocol("framed-box");
+    let (protocol, nth) = (protocol("framed-box"), b'0' + nth);
     protocol.frame.around(&protocol.buttons.as_ref().unwrap().word(key, nth).unwrap())
 }
 
-/// Says a frame and returns what comes back.
+/// Says a frame as a hand does, not at once after the last one, and returns what comes back.
 fn ask(device: &mut Plugged, bytes: &[u8]) -> Vec<u8> {
+    wait_ms(150);
     let before = device.heard().len();
     device.say(bytes).unwrap();
     let heard = device.wait(WITHIN, |heard| heard.len() > before).expect("the box hears nothing");
