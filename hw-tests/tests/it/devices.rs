@@ -3,6 +3,7 @@
 mod arrivals;
 mod boxes;
 mod displays;
+mod recorded;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
