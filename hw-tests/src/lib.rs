@@ -1,5 +1,6 @@
 //! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, servers, the bench.
 
+pub mod accept;
 pub mod bench;
 pub mod browser;
 pub mod chance;

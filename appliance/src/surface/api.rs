@@ -14,6 +14,7 @@ use machiai_core::envelope::Trust;
 use machiai_core::ids::{DeviceId, Label, PlaceId, VisitId};
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::seal::Personal;
+use machiai_core::support::commission::Acceptance;
 use machiai_core::ticket::ticket;
 use machiai_core::time::{AtMs, Day};
 use serde::{Deserialize, Serialize};
@@ -185,6 +186,8 @@ pub(crate) struct Status {
     hub: Option<HubStatus>,
     /// The button boxes, number displays, keypads and readers.
     devices: BTreeMap<DeviceId, Known>,
+    /// The acceptance of the site; none where it was not accepted yet.
+    accepted: Option<Acceptance>,
     /// What is wrong, by code.
     troubles: Vec<Trouble>,
 }
@@ -219,6 +222,7 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
                 .collect(),
             hub: app.linked.status(),
             devices: app.devices.now(),
+            accepted: clinic.support.accepted.clone(),
             troubles,
         }
     }))
