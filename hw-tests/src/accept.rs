@@ -84,51 +84,72 @@ pub const SCENES: [&str; 9] = [
     "monitor_shows_the_board",
 ];
 
-/// Walks through a site's devices.
+/// Walks through a site's devices; one that failed a scene is not tried in the next ones.
 ///
 /// # Errors
-/// Nobody can be asked any more.
+/// Nobody can be told any more.
 pub async fn walk(site: &Site, api: Option<&Api>, person: &mut dyn Person) -> Result<Vec<Scene>> {
-    let mut scenes = Vec::new();
+    let mut scenes: Vec<Scene> = Vec::new();
     for name in SCENES {
-        let (device, came) = match name {
-            "ticket_is_printed" => {
-                (site.printer.clone(), site.printer.as_ref().map(|it| paper::prints((it, &site.profile), person)))
-            }
-            "paper_out_is_told" => {
-                (site.printer.clone(), site.printer.as_ref().map(|it| paper::runs_out((it, &site.profile), person)))
-            }
-            "buttons_are_heard" => {
-                (named(site.serial.as_ref()), site.serial.as_ref().map(|it| touch::buttons(it, person)))
-            }
-            "buttons_come_back" => {
-                (named(site.serial.as_ref()), site.serial.as_ref().map(|it| touch::comes_back(it, person)))
-            }
-            "display_shows_numbers" => {
-                (named(site.display.as_ref()), site.display.as_ref().map(|it| numbers::shows(it, person)))
-            }
-            "display_comes_back" => {
-                (named(site.display.as_ref()), site.display.as_ref().map(|it| numbers::comes_back(it, person)))
-            }
-            "code_is_read" => (named(site.reader.as_ref()), site.reader.as_ref().map(|it| touch::reads(it, person))),
-            "number_is_typed" => {
-                let keypad = site.keypad.as_ref().map(|path| OnLine { path: path.clone(), protocol: None });
-                (named(keypad.as_ref()), keypad.as_ref().map(|it| touch::types(it, person)))
-            }
-            _ => {
-                let shown = match (&site.screen, api) {
-                    (Some(monitor), Some(api)) => Some(picture::shows(monitor, api, person).await),
-                    (Some(_), None) => Some(Err("no box was named that shows it".to_owned())),
-                    (None, _) => None,
-                };
-                (site.screen.clone(), shown)
-            }
+        let device = site.device_of(name);
+        let has_failed =
+            |device: &String| scenes.iter().any(|scene| scene.came == Came::Failed && scene.device == *device);
+        let scene = match device {
+            None => scene(name, "", Came::Skipped, "no such device was named"),
+            Some(device) if has_failed(&device) => scene(name, &device, Came::Skipped, "it failed before"),
+            Some(device) => match tried(name, site, api, person).await {
+                Ok(()) => scene(name, &device, Came::Passed, ""),
+                Err(why) => scene(name, &device, Came::Failed, &why),
+            },
         };
-        let scene = judged(name, device.unwrap_or_default(), came);
         person.tell(&line_of(&scene))?;
         scenes.push(scene);
     }
     Ok(scenes)
+}
+
+impl Site {
+    /// Returns the device on which a scene is tried, as it was named; none where there is no such device.
+    fn device_of(&self, scene: &str) -> Option<String> {
+        let on_line = |device: &Option<OnLine>| device.as_ref().map(|device| device.path.clone());
+        let path = match scene {
+            "ticket_is_printed" | "paper_out_is_told" => return self.printer.clone(),
+            "buttons_are_heard" | "buttons_come_back" => on_line(&self.serial),
+            "display_shows_numbers" | "display_comes_back" => on_line(&self.display),
+            "code_is_read" => on_line(&self.reader),
+            "number_is_typed" => self.keypad.clone(),
+            _ => return self.screen.clone(),
+        };
+        path.map(|path| path.to_string_lossy().into_owned())
+    }
+}
+
+/// Tries one scene.
+async fn tried(scene: &str, site: &Site, api: Option<&Api>, person: &mut dyn Person) -> Step {
+    let missing = || "no such device was named".to_owned();
+    let printer = || Ok::<_, String>((site.printer.as_deref().ok_or_else(missing)?, site.profile.as_str()));
+    let on = |device: &'_ Option<OnLine>| device.clone().ok_or_else(missing);
+    match scene {
+        "ticket_is_printed" => paper::prints(printer()?, person),
+        "paper_out_is_told" => paper::runs_out(printer()?, person),
+        "buttons_are_heard" => touch::buttons(&on(&site.serial)?, person),
+        "buttons_come_back" => touch::comes_back(&on(&site.serial)?, person),
+        "display_shows_numbers" => numbers::shows(&on(&site.display)?, person),
+        "display_comes_back" => numbers::comes_back(&on(&site.display)?, person),
+        "code_is_read" => touch::reads(&on(&site.reader)?, person),
+        "number_is_typed" => {
+            let path = site.keypad.clone().ok_or_else(missing)?;
+            touch::types(&OnLine { path, protocol: None }, person)
+        }
+        _ => {
+            let monitor = site.screen.as_deref().ok_or_else(missing)?;
+            picture::shows(monitor, api.ok_or("no box was named that shows it")?, person).await
+        }
+    }
+}
+
+fn scene(name: &str, device: &str, came: Came, why: &str) -> Scene {
+    Scene { scene: name.to_owned(), device: device.to_owned(), came, why: why.to_owned() }
 }
 
 /// Returns the time of the machine's clock.
@@ -137,19 +158,6 @@ pub async fn walk(site: &Site, api: Option<&Api>, person: &mut dyn Person) -> Re
 pub fn now() -> AtMs {
     let since = std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH);
     AtMs(since.ok().and_then(|since| i64::try_from(since.as_millis()).ok()).unwrap_or(0))
-}
-
-fn named(device: Option<&OnLine>) -> Option<String> {
-    device.map(|device| device.path.to_string_lossy().into_owned())
-}
-
-fn judged(name: &str, device: String, came: Option<Step>) -> Scene {
-    let (came, why) = match came {
-        None => (Came::Skipped, "no such device was named".to_owned()),
-        Some(Ok(())) => (Came::Passed, String::new()),
-        Some(Err(why)) => (Came::Failed, why),
-    };
-    Scene { scene: name.to_owned(), device, came, why }
 }
 
 /// Says how a scene came out, in a line.

@@ -50,7 +50,7 @@ pub(super) fn prints(printer: Named<'_>, person: &mut dyn Person) -> Step {
     match print_page(printer)? {
         Outcome::Printed => {}
         Outcome::Unconfirmed(PrintTrouble::Silent) if !profile(printer.1)?.fence => {}
-        other => return Err(format!("the printer says {other:?}")),
+        other @ (Outcome::Refused(_) | Outcome::Unconfirmed(_)) => return Err(format!("the printer says {other:?}")),
     }
     let question = format!("Did a page with {N_BARS} black bars come out of the printer, cut off or ready to be torn?");
     if person.confirms(&question) { Ok(()) } else { Err("nobody saw the page come out whole".to_owned()) }

@@ -84,10 +84,8 @@ pub(super) fn comes_back(device: &OnLine, person: &mut dyn Person) -> Step {
     person.please("Plug the box in again, into another socket if there is one.");
     let mut node = back(device, &protocol)?;
     person.please(&format!("Press the button {:?} once.", Key::Next.as_str()));
-    match hear(&mut node, &protocol)? {
-        Key::Next => Ok(()),
-        other => Err(format!("\"next\" was pressed and {:?} was heard", other.as_str())),
-    }
+    let heard = hear(&mut node, &protocol)?;
+    if heard == Key::Next { Ok(()) } else { Err(format!("\"next\" was pressed and {:?} was heard", heard.as_str())) }
 }
 
 /// Waits until a device is gone.
