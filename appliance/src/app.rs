@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::config::{Config, Vendors};
 use crate::contents::Contents;
+use crate::devices::known::Devices;
 use crate::gate::{Aside, Gate, GateError};
 use crate::health::Printers;
 use crate::link::told::Linked;
@@ -97,12 +98,16 @@ pub(crate) enum Trouble {
     DayComing,
     /// Another box has taken this one's place.
     BoxReplaced,
+    /// A button box, number display, keypad or reader is not there.
+    DeviceAway,
+    /// A key of a button box hangs.
+    KeyStuck,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -118,6 +123,8 @@ impl Trouble {
         Self::ConfigRefused,
         Self::DayComing,
         Self::BoxReplaced,
+        Self::DeviceAway,
+        Self::KeyStuck,
     ];
 }
 
@@ -153,6 +160,8 @@ pub(crate) struct App {
     pub(crate) quality: Quality,
     /// How the printers do.
     pub(crate) printers: Printers,
+    /// How button boxes, displays, keypads and readers do.
+    pub(crate) devices: Devices,
     /// Who else tells of consultation calls.
     pub(crate) vendors: Vendors,
     /// Held while somebody looks at everything.
@@ -180,6 +189,7 @@ impl App {
             linked: Linked::default(),
             quality: Quality::default(),
             printers: Printers::default(),
+            devices: Devices::default(),
             vendors: config.calls.clone(),
             looking: tokio::sync::Mutex::default(),
             configured: RwLock::new(Arc::new(config.clone())),
@@ -225,6 +235,8 @@ impl App {
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
             (Trouble::MonitorGone, self.screens.lack_one()),
             (Trouble::SoundGone, self.screens.lack_sound()),
+            (Trouble::DeviceAway, self.devices.lack_one()),
+            (Trouble::KeyStuck, self.devices.have_one_stuck()),
             (Trouble::ContentWrong, self.contents.has_wrong()),
             (Trouble::ClockLost, self.gate.clock.shown().1 == Trust::Lost),
         ];

@@ -10,6 +10,7 @@ use machiai_panel::{FontPaths, Panel};
 
 use crate::cli::{CliError, read};
 use crate::config::Config;
+use crate::config::devices::Devices;
 use crate::link::identity::Identity;
 use crate::settings::Settings;
 
@@ -29,7 +30,10 @@ pub fn check(path: &Path, to: &mut dyn Write) -> Result<(), CliError> {
     let config = read(path)?;
     let mut lines = about(&config);
     match Reader::open(&Disk::real(), &config.journal()).and_then(|reader| crate::rules::standing(&reader)) {
-        Ok(standing) => lines.extend(about_settings(&standing)),
+        Ok(standing) => {
+            lines.extend(about_settings(&standing));
+            lines.extend(about_devices(&config.devices, &standing));
+        }
         Err(_) if !config.journal().exists() => {
             lines.push(Line::Good("journal: none yet; the first start makes it".to_owned()));
         }
@@ -80,6 +84,26 @@ fn about(config: &Config) -> Vec<Line> {
     if let Some(rehearsal) = &config.rehearsal {
         lines.push(Line::Good(format!("rehearsal: from {}, {} times as fast", rehearsal.starts, rehearsal.speed)));
     }
+    lines
+}
+
+/// Says of each device whether it is there now, and where the settings lack its room or line.
+fn about_devices(devices: &Devices, standing: &Standing) -> Vec<Line> {
+    let mut lines: Vec<Line> = devices
+        .all()
+        .map(|(name, path)| {
+            let is = if path.exists() { "is there" } else { "is not there now; it is opened when it is plugged in" };
+            Line::Good(format!("device {name}: {} {is}", path.display()))
+        })
+        .collect();
+    let buttons = devices.buttons.iter().map(|it| (&it.name, &it.room));
+    let displays = devices.displays.iter().filter_map(|it| Some((&it.name, it.room.as_ref()?)));
+    let keypads = devices.keypads.iter().filter_map(|it| Some((&it.name, it.room.as_ref()?)));
+    let unknown = buttons.chain(displays).chain(keypads).filter(|(_, room)| !standing.rooms.contains_key(*room));
+    lines.extend(unknown.map(|(name, room)| Line::Bad(format!("device {name}: the settings have no room {room}"))));
+    let of_lines = devices.displays.iter().filter_map(|it| Some((&it.name, it.line?)));
+    let unknown = of_lines.filter(|(_, line)| !standing.lines.contains_key(line));
+    lines.extend(unknown.map(|(name, line)| Line::Bad(format!("device {name}: the settings have no line {line}"))));
     lines
 }
 

@@ -12,6 +12,7 @@ use crate::access::api::PlaceBody;
 use crate::causes::with_causes;
 use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
+use crate::devices::record::Recording;
 use crate::link::enrol::EnrolError;
 use crate::link::hub_clock::hub_clock;
 use crate::link::identity::Stands;
@@ -105,6 +106,8 @@ pub enum Action {
         #[command(subcommand)]
         which: CallsWhich,
     },
+    /// Writes down what a button box, reader or keypad says, for whoever plays it later; the daemon must not have it.
+    RecordDevice(Recording),
     /// Looks into the journal.
     Journal {
         /// What to do with it.
@@ -347,6 +350,10 @@ pub fn carry_out(cli: &Cli) -> Result<(), CliError> {
         }
         Action::Calls { which: CallsWhich::Export { file, month, encoding } } => {
             say(file.as_deref(), &crate::calls::export(&read(&cli.config)?, month.as_deref(), *encoding)?)
+        }
+        Action::RecordDevice(recording) => {
+            let n_said = crate::devices::record::record(recording)?;
+            say(None, format!("{n_said} times something came; see {}\n", recording.out.display()).as_bytes())
         }
         Action::Journal { work } => in_state(cli, |config| on_journal(config, work)),
     }

@@ -12,6 +12,10 @@ use serde::Deserialize;
 
 use crate::surface::screen;
 
+pub mod devices;
+
+use devices::{DeviceError, Devices};
+
 /// The configuration file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +55,9 @@ pub struct Config {
     /// Whose orders of remote support this box looks at; nobody's by default.
     #[serde(default)]
     pub support: Support,
+    /// Button boxes, number displays, keypads and readers.
+    #[serde(default)]
+    pub devices: Devices,
     /// A folder whose templates, words and pages take the place of the built-in ones.
     #[serde(default)]
     pub assets: Option<PathBuf>,
@@ -274,6 +281,9 @@ pub enum ConfigError {
         /// What is named.
         page: String,
     },
+    /// A device cannot be used as it is named.
+    #[error("devices are not as they should be")]
+    Devices(#[source] DeviceError),
     /// The rehearsal cannot be held.
     #[error("rehearsal {what}")]
     Rehearsal {
@@ -322,6 +332,7 @@ impl Config {
             ("lan", self.lan == other.lan),
             ("lan_names", self.lan_names == other.lan_names),
             ("screen_socket", self.screen_socket == other.screen_socket),
+            ("devices", self.devices == other.devices),
             ("assets", self.assets == other.assets),
             ("ballast_mib", self.ballast_mib == other.ballast_mib),
             ("rehearsal", self.rehearsal == other.rehearsal),
@@ -355,6 +366,7 @@ impl Config {
         if let Some(page) = self.calls.pages.iter().find(|page| !is_origin(page)) {
             return Err(ConfigError::Page { page: page.clone() });
         }
+        self.devices.check().map_err(ConfigError::Devices)?;
         if self.hub_kbit_s == Some(0) {
             return Err(ConfigError::NoPace);
         }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use machiai_core::command::Command;
@@ -25,11 +26,12 @@ use crate::clock::{Clock, Source};
 use crate::config::Config;
 use crate::content::keeper::Keeping;
 use crate::gate::{Gate, GateError};
+use crate::intake::{arrivals, buttons};
 use crate::lan::{Door, LanError};
 use crate::link::{Linking, place};
 use crate::rules::{self, ClinicRules};
 use crate::surface::paper::Paperwork;
-use crate::surface::{board, paper, screen};
+use crate::surface::{board, numbers, paper, screen};
 use crate::token::{TOKEN_PURPOSE, Tokens};
 use crate::{health, house, http, lan, pulse, rehearsal, service, support};
 
@@ -135,6 +137,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let showing = tokio::spawn(screen::serve(screens, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
+    let attending = attend(&app, config);
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
     let supporting = tokio::spawn(support::serve(Arc::clone(&app)));
     let telling = tokio::spawn(health::tell(Arc::clone(&app), config.clone()));
@@ -165,6 +168,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("the pulse", feeling).await;
     stop_link(parts.linking).await;
     stop_content(parts.content).await;
+    stop_attending(attending).await;
     stop_printing(printing).await;
     if !close(&app.gate).await {
         tracing::error!("journal did not stop as it should; the next start verifies it");
@@ -399,6 +403,27 @@ async fn wait(app: &Shared, journal_ended: &CancellationToken, parts: &mut Reloa
 async fn end(what: &str, task: tokio::task::JoinHandle<impl Sized>) {
     if tokio::time::timeout(STOP_FOR, task).await.is_err() {
         tracing::error!(what, "did not stop in time");
+    }
+}
+
+/// Attends to the devices on lines of their own, a thread each.
+fn attend(app: &Shared, config: &Config) -> Vec<JoinHandle<()>> {
+    let devices = &config.devices;
+    let buttons = devices.buttons.iter().map(|it| buttons::attend(app, it));
+    let displays = devices.displays.iter().map(|it| numbers::show(app, it));
+    let keypads = devices.keypads.iter().map(|it| arrivals::attend_keypad(app, it));
+    let readers = devices.readers.iter().map(|it| arrivals::attend_reader(app, it));
+    let started = buttons.chain(displays).chain(keypads).chain(readers);
+    let told = |cause: &std::io::Error| tracing::error!(error = %cause, "a device has no thread, and is not heard");
+    started.filter_map(|started| started.inspect_err(told).ok()).collect()
+}
+
+async fn stop_attending(threads: Vec<JoinHandle<()>>) {
+    let ended = move || threads.into_iter().filter_map(|thread| thread.join().err()).count();
+    match tokio::time::timeout(STOP_FOR, tokio::task::spawn_blocking(ended)).await {
+        Ok(Ok(0)) => {}
+        Ok(_) => tracing::error!("a device's thread had ended by itself"),
+        Err(_) => tracing::error!("a device did not let go in time"),
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) enum Check {
     Power,
     /// What takes serial adapters away.
     Serial,
+    /// Button boxes, number displays, keypads and readers.
+    Devices,
 }
 
 /// One thing that was found.

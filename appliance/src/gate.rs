@@ -122,13 +122,17 @@ impl Gate {
     /// # Errors
     /// As [`Gate::ask`].
     pub(crate) fn ask_waiting(&self, device: &DeviceId, command: Command) -> Result<Done, GateError> {
+        self.press_waiting(Self::by(device.clone(), None, command))
+    }
+
+    /// Carries out a command, from a thread that may wait.
+    ///
+    /// # Errors
+    /// As [`Gate::ask`].
+    pub(crate) fn press_waiting(&self, ask: Ask) -> Result<Done, GateError> {
         let (tell, told) = std::sync::mpsc::sync_channel(1);
-        let by = By { device: device.clone(), person: None };
-        let submission = Submission {
-            cmd: None,
-            command: Ask { command, by, cmd: None, secrets: Vec::new() },
-            answer: Box::new(move |answer| drop(tell.send(answer))),
-        };
+        let submission =
+            Submission { cmd: ask.cmd.clone(), command: ask, answer: Box::new(move |answer| drop(tell.send(answer))) };
         self.submit(submission)?;
         match told.recv() {
             Ok(Ok(Ok(done))) => Ok(done),

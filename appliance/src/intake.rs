@@ -1,7 +1,9 @@
 //! Turns the world into facts: buttons, pages and programs become commands. Never draws anything.
 
 pub(crate) mod api;
+pub(crate) mod arrivals;
 pub(crate) mod body;
+pub(crate) mod buttons;
 pub(crate) mod calls;
 pub(crate) mod plain;
 pub(crate) mod program;

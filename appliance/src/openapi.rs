@@ -47,6 +47,7 @@ use crate::{quality, rehearsal};
         health::health,
         support::test,
         support::answer,
+        support::commission,
         supporting::orders,
         manager::manager,
         manager::preview,

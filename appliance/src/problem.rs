@@ -99,6 +99,11 @@ impl Problem {
         (&self.0.title_ja, &self.0.title)
     }
 
+    /// Returns its code.
+    pub(crate) fn code(&self) -> &str {
+        &self.0.code
+    }
+
     /// Returns the status of the answer.
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

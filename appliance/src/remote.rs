@@ -16,6 +16,7 @@ use crate::chance::Chance;
 use crate::cli::CliError;
 use crate::config::Config;
 use crate::daemon::{self, DaemonError};
+use crate::devices::known::Known;
 use crate::doctor::devices::PrinterRead;
 use crate::doctor::told::Daemon;
 use crate::gate::Gate;
@@ -100,7 +101,7 @@ pub(crate) async fn daemon(config: &Config) -> Option<Daemon> {
     };
     let vitals: Vitals = serde_json::from_slice(&ask("/healthz?verbose").await?).ok()?;
     let status: Status = serde_json::from_slice(&ask("/api/v1/status").await?).ok()?;
-    Some(Daemon { health: vitals.health, hub: status.hub, lacks: vitals.lacks })
+    Some(Daemon { health: vitals.health, hub: status.hub, lacks: vitals.lacks, devices: status.devices })
 }
 
 /// Has the daemon print a test page on each of some printers.
@@ -130,6 +131,7 @@ struct Status {
     now_ms: AtMs,
     n_waiting: usize,
     hub: Option<HubStatus>,
+    devices: BTreeMap<DeviceId, Known>,
     troubles: Vec<String>,
 }
 
@@ -208,7 +210,13 @@ mod tests {
             why: None,
             pause: Some("12/1 2:00–12/1 4:00 点検".to_owned()),
         };
-        let status = Status { now_ms: AtMs(601_000), n_waiting: 3, hub: Some(hub), troubles: Vec::new() };
+        let status = Status {
+            now_ms: AtMs(601_000),
+            n_waiting: 3,
+            hub: Some(hub),
+            devices: BTreeMap::new(),
+            troubles: Vec::new(),
+        };
         let (ja, en) = (told(&words, Lang::Ja, &status), told(&words, Lang::En, &status));
         assert!(ja.contains("点検の予定") && ja.contains("12/1 2:00"), "{ja}");
         assert!(ja.contains("12") && ja.contains("10分前") && ja.contains("受付"), "{ja}");

@@ -38,11 +38,16 @@ const ACT_FOR: Duration = Duration::from_secs(120);
 /// # Errors
 /// [`Why::Forged`].
 pub(crate) fn signer(config: &Config, order: &SupportOrdered) -> Result<String, Why> {
-    let signature = STANDARD.decode(&order.signature).map_err(|_no_base64| Why::Forged)?;
-    let signed = [SIGNED_UNDER.as_bytes(), order.order.as_bytes()].concat();
+    signer_of(config, (SIGNED_UNDER, &order.order), &order.signature).ok_or(Why::Forged)
+}
+
+/// Says who signed a text under what such texts begin with; none where it was none of those whom the configuration names.
+pub(crate) fn signer_of(config: &Config, (under, text): (&str, &str), signature: &str) -> Option<String> {
+    let signature = STANDARD.decode(signature).ok()?;
+    let signed = [under.as_bytes(), text.as_bytes()].concat();
     let is_by = |key: &[u8; 32]| UnparsedPublicKey::new(&ED25519, key).verify(&signed, &signature).is_ok();
     let operator = config.support.operators.iter().find(|operator| is_by(operator.key.bytes()));
-    operator.map(|operator| operator.name.clone()).ok_or(Why::Forged)
+    operator.map(|operator| operator.name.clone())
 }
 
 /// Returns an answer with this box's mark under it.

@@ -6,6 +6,7 @@ pub(crate) mod calls;
 pub(crate) mod health;
 pub(crate) mod manager;
 pub(crate) mod notice;
+pub(crate) mod numbers;
 pub(crate) mod pages;
 pub(crate) mod paper;
 pub mod printer;

@@ -5,6 +5,11 @@
 
 use std::time::Duration;
 
+use machiai::devices::bounce::{BETWEEN_PRESSES_MS, Bounce, Touch};
+use machiai::devices::frames::{Came, Frames};
+use machiai::devices::protocol::{Picture, Protocol};
+use machiai::devices::transcript;
+use machiai::devices::typed::{self, Typed};
 use machiai::hostile;
 use machiai::settings::Settings;
 use machiai::surface::printer::clock::Monotonic;
@@ -47,11 +52,13 @@ pub enum Door {
     Vendors,
     /// Lines between the daemon and a screen.
     Screen,
+    /// What button boxes, readers and keypads say, their protocol files and their transcripts.
+    Devices,
 }
 
 impl Door {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Printer,
         Self::Configuration,
         Self::Settings,
@@ -62,6 +69,7 @@ impl Door {
         Self::Bodies,
         Self::Vendors,
         Self::Screen,
+        Self::Devices,
     ];
 
     /// Returns its name, which the folder of its corpus bears.
@@ -78,6 +86,7 @@ impl Door {
             Self::Bodies => "bodies",
             Self::Vendors => "vendors",
             Self::Screen => "screen",
+            Self::Devices => "devices",
         }
     }
 
@@ -98,8 +107,59 @@ impl Door {
             Self::Bodies => hostile::body(bytes),
             Self::Vendors => hostile::vendors(bytes),
             Self::Screen => screen(bytes),
+            Self::Devices => devices(bytes),
         }
     }
+}
+
+/// The first byte says what is read: a protocol file, a transcript, keys, or the frames of a protocol.
+fn devices(bytes: &[u8]) {
+    let Some((which, rest)) = bytes.split_first() else { return };
+    match which {
+        b'p' => {
+            let Ok(protocol) = Protocol::read(&String::from_utf8_lossy(rest)) else { return };
+            let shown = protocol.shown(&Picture::Blinking("12".to_owned()));
+            assert_eq!(shown.is_some(), protocol.display.is_some(), "a display that shows nothing");
+            frames(&protocol, rest);
+        }
+        b't' => drop(transcript::read(rest)),
+        b'k' => {
+            let (half, mut typed) = (rest.len() / 2, Typed::default());
+            let lines = Typed::default().take(rest, 1);
+            let (first, second) = rest.split_at(half);
+            let split = [typed.take(first, 1), typed.take(second, 1)].concat();
+            assert_eq!(lines, split, "keys that are split are others");
+            assert!(lines.iter().all(|line| (1..=typed::MAX_LINE).contains(&line.len())), "a line of {lines:?}");
+        }
+        _ => {
+            let names = ["framed-box", "text-box", "text-reader", "four-digits"];
+            let name = names.get(usize::from(*which) % names.len()).copied().unwrap_or_default();
+            let protocol = Protocol::named(name);
+            assert!(protocol.is_ok(), "{name} cannot be read");
+            if let Ok(protocol) = protocol {
+                frames(&protocol, rest);
+            }
+        }
+    }
+}
+
+/// Cuts bytes into frames, whole and split, and has a box's keys be read of them.
+fn frames(protocol: &Protocol, bytes: &[u8]) {
+    let came = Frames::new(protocol.frame.clone()).take(bytes, 0);
+    let (first, second) = bytes.split_at(bytes.len() / 3);
+    let mut frames = Frames::new(protocol.frame.clone());
+    assert_eq!([frames.take(first, 0), frames.take(second, 0)].concat(), came, "frames that are split are others");
+    let (mut bounce, mut n_presses) = (Bounce::new(80, 10_000), 0_u64);
+    for (nth, came) in came.iter().enumerate() {
+        let Came::Word(word) = came else { continue };
+        let frame = protocol.frame.around(word);
+        assert!(bytes.windows(frame.len()).any(|window| window == frame), "a frame that never came");
+        let Some((key, number)) = protocol.buttons.as_ref().and_then(|buttons| buttons.read(word)) else { continue };
+        let now_ms = u64::try_from(nth).unwrap_or(u64::MAX);
+        n_presses += u64::from(bounce.take(key, number, now_ms) == Touch::Press);
+    }
+    let most = u64::try_from(came.len()).unwrap_or(u64::MAX) / BETWEEN_PRESSES_MS + 1;
+    assert!(n_presses <= most, "{n_presses} presses in {} frames", came.len());
 }
 
 /// A printer that takes everything and answers with given bytes, some at a time; each wait takes its time of the clock.

@@ -1,5 +1,6 @@
 //! What the scenes are made of: emulated devices, a recorded morning's player, a disk that loses power, servers, the bench.
 
+pub mod accept;
 pub mod bench;
 pub mod browser;
 pub mod chance;
@@ -10,5 +11,6 @@ pub mod hostile;
 pub mod hub;
 pub mod power;
 pub mod printer;
+pub mod serial;
 pub mod servers;
 pub mod soak;

@@ -318,7 +318,7 @@ function drawBar(room) {
   const n = view.unprinted.length, has = settings?.printers.length;
   write($('paper'), n ? say('unprinted', { n }) : say(has === 0 ? 'no_printer' : 'printer'));
   $('paper').className = n ? 'bad' : has ? 'ok' : '';
-  lay($('troubles'), (status?.troubles ?? []).map((code) => make('span', words[lang].faults[code] ?? code, 'bad')));
+  lay($('troubles'), [...(status?.troubles ?? []).map((code) => words[lang].faults[code] ?? code), ...refusedLately()].map((text) => make('span', text, 'bad')));
   $('unsure').hidden = !unsure().length;
   write($('unsure'), say('unsure'));
   $('program').hidden = root || !status?.program.length;
@@ -484,6 +484,11 @@ async function each(button, what, body) {
   for (const row of roomHere()?.now ?? []) await act(button, row, what, body);
 }
 const toLines = (lines) => lines.map((line) => [say('send', { line: name(line.name) }), (at) => each(at, 'send', { to: line.line })]);
+// What a box of buttons or a reader was refused within the last seconds: it cannot say why itself.
+function refusedLately() {
+  const lately = Object.entries(status?.devices ?? {}).filter(([, device]) => device.refused && status.now_ms - device.refused.at_ms < 10000);
+  return lately.map(([place, { refused }]) => say('device_refused', { place, why: refused[lang] ?? refused.ja }));
+}
 // What should be right before the first patient comes.
 function checksNow() {
   const has = (code) => status?.troubles.includes(code);

@@ -24,6 +24,7 @@ use crate::program::table::{
 };
 use crate::seal::Sealed;
 use crate::settings::{Hours, Line, Printer, Room, Rules, Site};
+use crate::support::commission::Commissioned;
 use crate::support::{SupportAnswered, SupportBegun, SupportOrdered, SupportReported};
 use crate::time::{AtMs, Day};
 
@@ -206,6 +207,8 @@ pub enum Fact {
     SupportBegun(SupportBegun),
     /// The box told what came of an order.
     SupportReported(SupportReported),
+    /// The site was accepted on its real devices, as whoever installed it signed.
+    Commissioned(Commissioned),
 
     /// A kind that this version does not know: kept and passed on by its bytes.
     #[serde(skip)]

@@ -306,6 +306,7 @@ impl Program {
             | Fact::SupportAnswered(_)
             | Fact::SupportBegun(_)
             | Fact::SupportReported(_)
+            | Fact::Commissioned(_)
             | Fact::TariffRemoved(_)
             | Fact::Unknown(_) => {}
         }

@@ -27,7 +27,7 @@ use crate::support::Support;
 use crate::time::{AtMs, Day};
 
 /// Version of this fold: a checkpoint written by another is not used.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// How many calls are remembered for the board's call frames.
 const MAX_MOMENTS: usize = 32;

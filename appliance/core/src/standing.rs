@@ -174,6 +174,7 @@ impl Standing {
             | Fact::SupportAnswered(_)
             | Fact::SupportBegun(_)
             | Fact::SupportReported(_)
+            | Fact::Commissioned(_)
             | Fact::Unknown(_) => {}
         }
     }

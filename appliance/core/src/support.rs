@@ -3,6 +3,7 @@
 //! An order is the text that was signed, kept as it came: whoever acts on it looks at the signature and at the clinic's
 //! mark again, since a fact alone proves neither. Nothing of a patient stands in any of these facts.
 
+pub mod commission;
 pub mod decide;
 pub mod order;
 
@@ -17,10 +18,12 @@ use crate::facts::Fact;
 use crate::ids::{FactId, OrderId};
 use crate::time::AtMs;
 
+use commission::Acceptance;
 use order::{Act, Order, Purpose};
 
 /// The kinds of fact that this fold reads: a start reads these of all time.
-pub const SUPPORT_KINDS: [&str; 4] = ["SupportOrdered", "SupportAnswered", "SupportBegun", "SupportReported"];
+pub const SUPPORT_KINDS: [&str; 5] =
+    ["SupportOrdered", "SupportAnswered", "SupportBegun", "SupportReported", "Commissioned"];
 
 /// Orders that are kept; the oldest one that is over goes first. Each runs once all the same: its key is the journal's.
 const MOST_ORDERS: usize = 64;
@@ -201,6 +204,9 @@ pub struct Support {
     /// The orders, by the facts that brought them: as pairs, since a fact's identity is no key in JSON.
     #[serde(with = "pairs")]
     pub orders: BTreeMap<FactId, Ordered>,
+    /// The newest acceptance of the site.
+    #[serde(default)]
+    pub accepted: Option<Acceptance>,
 }
 
 mod pairs {
@@ -233,6 +239,8 @@ impl Support {
             self.of(begun.asked, |ordered| ordered.begun = ordered.begun.or(Some(head.at_ms)));
         } else if let Fact::SupportReported(report) = &envelope.fact {
             self.of(report.asked, |ordered| ordered.report = ordered.report.take().or(Some(report.clone())));
+        } else if let Fact::Commissioned(commissioned) = &envelope.fact {
+            self.accepted = Acceptance::of(head, commissioned).or_else(|| self.accepted.take());
         }
     }
 

@@ -85,6 +85,7 @@ fn is_for_managers(route: &str) -> bool {
         "/api/v1/devices",
         "/api/v1/sign-ins",
         "/api/v1/calls/tariff",
+        "/api/v1/commission",
     ]
     .into_iter()
     .any(is_under)
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn what_each_request_needs() {
-        let rows: [(Method, &str, &str, Need); 33] = [
+        let rows: [(Method, &str, &str, Need); 34] = [
             (GET, "/pair", "/pair", Need::Nothing),
             (POST, "/pair", "/pair", Need::Nothing),
             (GET, "/trust", "/trust", Need::Nothing),
@@ -173,6 +174,7 @@ mod tests {
             (POST, "/api/v1/rehearsal/start", "/api/v1/rehearsal/start", Need::Person),
             (POST, "/api/v1/calls/heartbeat", "/api/v1/calls/heartbeat", Need::Person),
             (POST, "/api/v1/calls/tariff", "/api/v1/calls/tariff", Need::Manager),
+            (POST, "/api/v1/commission", "/api/v1/commission", Need::Manager),
             (GET, "/api/v1/line", "/api/v1/line", Need::Desk),
             (POST, "/api/v1/line/try", "/api/v1/line/try", Need::Person),
             (GET, "/anything/new", "/anything/new", Need::Desk),

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use machiai_core::facts::PrintTrouble;
 use machiai_core::health::{PrinterHealth, ScreenHealth};
-use machiai_core::ids::{PlaceId, PrinterId};
+use machiai_core::ids::{DeviceId, PlaceId, PrinterId};
 use machiai_core::settings::Printer;
 
 use super::eye::Eye;
 use super::{Check, Finding, Grade};
+use crate::devices::known::{Known, Standing};
 use crate::surface::printer::address::Address;
 use crate::surface::printer::clock::RealTime;
 use crate::surface::printer::profile::Profile;
@@ -90,6 +91,45 @@ const fn code_of(trouble: PrintTrouble) -> &'static str {
         PrintTrouble::Broken | PrintTrouble::Restarted => "printer_unconfirmed",
         PrintTrouble::NotDrawn => "printer_settings",
     }
+}
+
+/// What is known of a button box, number display, keypad or reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DeviceRead {
+    /// It is open.
+    Well,
+    /// It was not opened: nobody has it in hand, or not yet.
+    Untried,
+    /// It is not there, or cannot be opened.
+    Away,
+    /// A key of it hangs.
+    Stuck,
+}
+
+impl DeviceRead {
+    /// Reads what the daemon knows.
+    pub(crate) const fn of_daemon(known: &Known) -> Self {
+        match known.standing {
+            Standing::Untried => Self::Untried,
+            Standing::Away => Self::Away,
+            Standing::There if known.is_stuck => Self::Stuck,
+            Standing::There => Self::Well,
+        }
+    }
+}
+
+/// Judges the devices on lines of their own; most clinics have none.
+pub(crate) fn devices(read: &BTreeMap<DeviceId, DeviceRead>) -> Vec<Finding> {
+    let judged = |(device, read): (&DeviceId, &DeviceRead)| {
+        let (grade, code) = match read {
+            DeviceRead::Well => (Grade::Ok, "device_ok"),
+            DeviceRead::Untried => (Grade::Ok, "device_untried"),
+            DeviceRead::Away => (Grade::Broken, "device_away"),
+            DeviceRead::Stuck => (Grade::Broken, "key_stuck"),
+        };
+        Finding::new(Check::Devices, grade, code).with("device", device)
+    };
+    read.iter().map(judged).collect()
 }
 
 /// A connector of a graphics card.

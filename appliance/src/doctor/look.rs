@@ -1,15 +1,16 @@
 //! Looks at everything and finds what there is to find: for the command line, and for the daemon's own page.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use machiai_core::ids::PrinterId;
+use machiai_core::ids::{DeviceId, PrinterId};
 use machiai_core::standing::Standing;
 use machiai_core::time::AtMs;
 use machiai_journal::Reader;
 use machiai_journal::open::Disk;
 use machiai_panel::{FontPaths, Panel};
 
-use super::devices::{MonitorsRead, PrinterRead, monitors, printers};
+use super::devices::{DeviceRead, MonitorsRead, PrinterRead, devices, monitors, printers};
 use super::eye::Eye;
 use super::machine::{self, ClockRead, DiskRead, MemoryRead};
 use super::network::{CertificateRead, WayOut, certificate, hub, open_ports, ports, proxy};
@@ -31,6 +32,7 @@ pub(crate) struct World {
     pub(crate) told: Option<Daemon>,
     pub(crate) disk: Option<DiskRead>,
     pub(crate) printers: BTreeMap<PrinterId, PrinterRead>,
+    pub(crate) devices: BTreeMap<DeviceId, DeviceRead>,
     pub(crate) way: WayOut,
     pub(crate) certificate: CertificateRead,
     /// The port on which the clinic's network may come in.
@@ -56,6 +58,7 @@ pub(crate) fn examine(world: &World) -> Vec<Finding> {
     findings.push(certificate(world.certificate, way, *now));
     findings.extend(machine::power(eye));
     findings.push(machine::serial(eye));
+    findings.extend(devices(&world.devices));
     // Within its unit the daemon sees nothing of the machine's own list of what there is: nothing is guessed from that.
     if eye.is_there("/proc/meminfo") {
         findings.extend(machine::memory(&MemoryRead::look(eye)));
@@ -77,8 +80,17 @@ async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
         Err(_) => CertificateRead::Unreadable,
     };
     let lan = config.lan.map(|lan| lan.port()).filter(|_| told.is_some());
+    let eye = Eye::open();
+    let devices = match &told {
+        Some(told) => told.devices.iter().map(|(name, known)| (name.clone(), DeviceRead::of_daemon(known))).collect(),
+        None => {
+            let look = |path: &Path| if path.exists() { DeviceRead::Untried } else { DeviceRead::Away };
+            config.devices.all().map(|(name, path)| (name.clone(), look(path))).collect()
+        }
+    };
     World {
-        eye: Eye::open(),
+        eye,
+        devices,
         now,
         told,
         disk: DiskRead::look(&config.state),
@@ -95,7 +107,12 @@ pub(crate) async fn within(app: &Shared) -> Vec<Finding> {
     let health = health::look(app, &config.state);
     let printers = health.printers.iter().map(|(printer, health)| (printer.clone(), PrinterRead::of_daemon(*health)));
     let printers = printers.collect();
-    let told = Daemon { health, hub: app.linked.status(), lacks: crate::surface::vitals::lack(app).await };
+    let told = Daemon {
+        health,
+        hub: app.linked.status(),
+        lacks: crate::surface::vitals::lack(app).await,
+        devices: app.devices.now(),
+    };
     let world = look(&config, (app.gate.clock.shown().0, Some(told))).await;
     examine(&World { printers, ..world })
 }

@@ -9,7 +9,7 @@ use machiai_core::health::{HealthReported, ScreenHealth};
 use machiai_core::time::AtMs;
 use machiai_panel::words::Words;
 
-use super::devices::PrinterRead;
+use super::devices::{DeviceRead, PrinterRead};
 use super::eye::Eye;
 use super::look::{World, examine};
 use super::machine::DiskRead;
@@ -42,6 +42,7 @@ impl Machine {
             told: Some(daemon()),
             disk: Some(DiskRead { free_mib: 50_000, size_mib: 100_000, is_read_only: false }),
             printers: BTreeMap::from([("kiosk".parse().unwrap(), PrinterRead::Well)]),
+            devices: BTreeMap::from([("box1".parse().unwrap(), DeviceRead::Well)]),
             way: WayOut {
                 has_hub: true,
                 needs_certificate: true,
@@ -103,6 +104,10 @@ impl Machine {
         self.world.told.as_mut().unwrap()
     }
 
+    fn device(&mut self, read: DeviceRead) {
+        self.world.devices.values_mut().for_each(|device| *device = read);
+    }
+
     fn printer(&mut self, read: PrinterRead) {
         self.world.printers.values_mut().for_each(|printer| *printer = read.clone());
     }
@@ -119,7 +124,7 @@ fn daemon() -> Daemon {
         screens: BTreeMap::from([("monitor1".parse().unwrap(), ScreenHealth::Shown)]),
         troubles: Vec::new(),
     };
-    Daemon { health, hub: Some(hub(None)), lacks: None }
+    Daemon { health, hub: Some(hub(None)), lacks: None, devices: BTreeMap::new() }
 }
 
 fn hub(wrong: Option<Wrong>) -> HubStatus {
@@ -199,6 +204,12 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("lid_sleeps", Grade::Note, |it| it.remove("etc/systemd/logind.conf.d")),
     ("console_blanks", Grade::Note, |it| it.write("sys/module/kernel/parameters/consoleblank", "600\n")),
     ("braille_takes", Grade::Note, |it| it.remove("usr/lib/udev/rules.d/99-machiai-braille.rules")),
+    ("device_away", Grade::Broken, |it| {
+        // The daemon's own word of it says less.
+        it.told().health.troubles = vec!["device_away".into()];
+        it.device(DeviceRead::Away);
+    }),
+    ("key_stuck", Grade::Broken, |it| it.device(DeviceRead::Stuck)),
 ];
 
 fn set_screens(it: &mut Machine, health: ScreenHealth) {
@@ -220,6 +231,7 @@ const WELL: &[(&str, Broken)] = &[
     ("printer_untried", |it| it.printer(PrinterRead::Untried)),
     ("printer_mute", |it| it.printer(PrinterRead::Mute)),
     ("printer_tested", |it| it.printer(PrinterRead::Tested(Outcome::Printed))),
+    ("device_untried", |it| it.device(DeviceRead::Untried)),
     ("proxy_ok", |it| it.world.way.proxy = Some("proxy.clinic.example:3128".into())),
     ("hub_none", |it| it.world.way.has_hub = false),
     ("hub_untried", |it| it.world.way.reached = None),
@@ -246,7 +258,7 @@ fn a_machine_on_which_all_is_well_has_one_good_finding_of_each_kind() {
     let findings = examine(&machine.world);
     assert_eq!(codes(&findings, Grade::Note), []);
     let checks: BTreeSet<Check> = findings.iter().map(|finding| finding.check).collect();
-    assert_eq!(checks.len(), 15, "{findings:?}");
+    assert_eq!(checks.len(), 16, "{findings:?}");
 }
 
 #[test]

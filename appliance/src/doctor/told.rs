@@ -1,9 +1,13 @@
 //! What the daemon alone knows: read over its own listener by the command line, or taken from the app by its pages.
 
+use std::collections::BTreeMap;
+
 use machiai_core::health::HealthReported;
+use machiai_core::ids::DeviceId;
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Finding, Grade};
+use crate::devices::known::Known;
 use crate::link::told::HubStatus;
 
 /// What the daemon says of itself.
@@ -15,10 +19,12 @@ pub(crate) struct Daemon {
     pub(crate) hub: Option<HubStatus>,
     /// Why no command can be kept; none while they can.
     pub(crate) lacks: Option<String>,
+    /// How the devices on lines of their own do.
+    pub(crate) devices: BTreeMap<DeviceId, Known>,
 }
 
 /// What the daemon finds wrong that other checks find as well, with more to say.
-const ELSEWHERE: [&str; 2] = ["clock_lost", "monitor_gone"];
+const ELSEWHERE: [&str; 4] = ["clock_lost", "monitor_gone", "device_away", "key_stuck"];
 
 /// What it finds wrong and works all the same: the rest keeps something from working.
 const NOTES: [&str; 5] = ["journal_damaged", "journal_restored", "template_fault", "content_wrong", "config_refused"];

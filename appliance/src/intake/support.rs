@@ -8,8 +8,10 @@ use machiai_core::command::Command;
 use machiai_core::ids::PrinterId;
 use machiai_core::people::Role;
 use machiai_core::support::Answer as Said;
+use machiai_core::support::commission::{Commissioned, REPORT_SIGNED_UNDER};
 use machiai_core::support::decide::SupportCommand;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::api::{Answer, ask, carry};
 use super::body::Order;
@@ -18,13 +20,14 @@ use crate::answer::Answered;
 use crate::app::Shared;
 use crate::health::TestAnswer;
 use crate::problem::{Problem, Told};
-use crate::support::{look, marked, name_of};
+use crate::support::{look, marked, name_of, signer_of};
 
 /// Returns the routes.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/printers/{printer}/test", post(test))
         .route("/api/v1/support/{asked}/{said}", post(answer))
+        .route("/api/v1/commission", post(commission))
 }
 
 /// Says yes or no to an order of support, or takes a yes back.
@@ -53,6 +56,29 @@ pub(crate) async fn answer(
     }
     let answer = marked(&app, (seen.asked, &seen.ordered.order), said);
     carry(&app, ask(order, Command::Support { command: SupportCommand::Answer { answer } })).await
+}
+
+/// The report of a site's acceptance, with its signature.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommissionBody {
+    /// What was signed, byte for byte.
+    report: String,
+    /// The signature (Ed25519), in base64.
+    signature: String,
+}
+
+/// Takes the signed report of an acceptance in; the key must be one of those that the configuration names.
+#[utoipa::path(post, path = "/api/v1/commission", tag = "support", request_body = CommissionBody,
+    responses((status = 200, body = Answered), (status = "4XX", body = Told)))]
+pub(crate) async fn commission(State(app): State<Shared>, order: Order<CommissionBody>) -> Answer {
+    let CommissionBody { report, signature } = &order.body;
+    let operator = signer_of(&app.configured(), (REPORT_SIGNED_UNDER, report), signature);
+    let unknown = || Problem::request(app.panel.words(), StatusCode::FORBIDDEN, "nobodys_signature", None);
+    let operator = operator.ok_or_else(unknown)?;
+    let report = Commissioned { report: report.clone(), signature: signature.clone(), operator };
+    let command = SupportCommand::Commission { site: app.site, report };
+    carry(&app, ask(order, Command::Support { command })).await
 }
 
 /// A body that says nothing more.

@@ -11,9 +11,10 @@ use axum::routing::get;
 use axum::{Extension, Json, Router};
 use machiai_core::desk::{DeskRow, DeskView, desk, leased_row, row};
 use machiai_core::envelope::Trust;
-use machiai_core::ids::{Label, PlaceId, VisitId};
+use machiai_core::ids::{DeviceId, Label, PlaceId, VisitId};
 use machiai_core::queue::visit::State as VisitState;
 use machiai_core::seal::Personal;
+use machiai_core::support::commission::Acceptance;
 use machiai_core::ticket::ticket;
 use machiai_core::time::{AtMs, Day};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ use crate::access::Caller;
 use crate::answer::added;
 use crate::app::{App, Shared, Trouble};
 use crate::contents::{Coming, ContentStatus};
+use crate::devices::known::Known;
 use crate::link::told::HubStatus;
 use crate::problem::{Problem, Told};
 use crate::settings::Settings;
@@ -182,6 +184,10 @@ pub(crate) struct Status {
     program: Vec<&'static str>,
     /// How the channel to the hub does; none for a box that stands alone.
     hub: Option<HubStatus>,
+    /// The button boxes, number displays, keypads and readers.
+    devices: BTreeMap<DeviceId, Known>,
+    /// The acceptance of the site; none where it was not accepted yet.
+    accepted: Option<Acceptance>,
     /// What is wrong, by code.
     troubles: Vec<Trouble>,
 }
@@ -215,6 +221,8 @@ pub(crate) async fn status(State(app): State<Shared>) -> Json<Status> {
                 .flat_map(|(line, day)| day.unexplained.iter().map(|(from, to)| (line.0, from.0, to.0)))
                 .collect(),
             hub: app.linked.status(),
+            devices: app.devices.now(),
+            accepted: clinic.support.accepted.clone(),
             troubles,
         }
     }))

@@ -92,8 +92,14 @@ impl SigningKey {
     /// [`KeyError::Unwritable`].
     pub fn sign(&self, order: &Order) -> Result<SupportOrdered, KeyError> {
         let order = serde_json::to_string(order).map_err(KeyError::Unwritable)?;
-        let signature = self.0.sign(&[SIGNED_UNDER.as_bytes(), order.as_bytes()].concat());
-        Ok(SupportOrdered { order, signature: STANDARD.encode(signature) })
+        let signature = self.sign_under(SIGNED_UNDER, &order);
+        Ok(SupportOrdered { order, signature })
+    }
+
+    /// Signs a text under what such texts begin with; returns the signature in base64.
+    #[must_use]
+    pub fn sign_under(&self, under: &str, text: &str) -> String {
+        STANDARD.encode(self.0.sign(&[under.as_bytes(), text.as_bytes()].concat()))
     }
 }
 

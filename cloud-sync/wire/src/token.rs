@@ -22,6 +22,12 @@ pub fn letter(byte: &u8) -> char {
     LETTERS.get(usize::from(byte % 32)).copied().map_or('2', char::from)
 }
 
+/// Whether a text can be a token.
+#[must_use]
+pub fn is_token(text: &str) -> bool {
+    text.len() == N_LETTERS && text.bytes().all(|letter| LETTERS.contains(&letter))
+}
+
 /// Returns the digest by which a token is known again: blake3, its first 16 bytes in hexadecimal.
 #[must_use]
 pub fn digest_of(token: &str) -> String {

@@ -1,9 +1,11 @@
 //! The scenes: emulated devices, the real daemon, and the house rules.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod accept;
 mod browser;
 mod consultations;
 mod content;
+mod devices;
 mod faults;
 mod hostile;
 mod hub;

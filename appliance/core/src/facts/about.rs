@@ -94,6 +94,7 @@ impl Fact {
             Self::SupportAnswered(_) => "SupportAnswered",
             Self::SupportBegun(_) => "SupportBegun",
             Self::SupportReported(_) => "SupportReported",
+            Self::Commissioned(_) => "Commissioned",
             Self::TariffRemoved(_) => "TariffRemoved",
             Self::Unknown(unknown) => &unknown.kind,
         }
@@ -210,6 +211,7 @@ impl Fact {
             | Self::SupportAnswered(_)
             | Self::SupportBegun(_)
             | Self::SupportReported(_)
+            | Self::Commissioned(_)
             | Self::TariffRemoved(_)
             | Self::Unknown(_) => &[],
         }

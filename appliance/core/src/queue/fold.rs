@@ -170,6 +170,7 @@ impl Clinic {
             | Fact::SupportAnswered(_)
             | Fact::SupportBegun(_)
             | Fact::SupportReported(_)
+            | Fact::Commissioned(_)
             | Fact::TariffRemoved(_) => {}
         }
     }

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::commission::{Commissioned, accept};
 use super::order::{MAX_ORDER_BYTES, Order};
 use super::{Answer, Ordered, Support, SupportAnswered, SupportBegun, SupportOrdered, SupportReported};
 use crate::facts::Fact;
-use crate::ids::FactId;
+use crate::ids::{FactId, SiteId};
 use crate::refusal::{Refusal, RefusalCode};
 use crate::time::AtMs;
 
@@ -35,6 +36,13 @@ pub enum SupportCommand {
         /// Which.
         asked: FactId,
     },
+    /// Takes the signed report of the site's acceptance in; the edge has checked whose signature it is.
+    Commission {
+        /// Of which facility the box is.
+        site: SiteId,
+        /// The report.
+        report: Commissioned,
+    },
     /// The box tells what came of an order; once.
     Report {
         /// What.
@@ -51,6 +59,9 @@ pub fn decide(support: &Support, command: &SupportCommand, now: AtMs) -> Result<
         SupportCommand::Order { order } => take_in(order),
         SupportCommand::Answer { answer } => say(support, answer, now),
         SupportCommand::Begin { asked } => begin(support, *asked),
+        SupportCommand::Commission { site, report } => {
+            accept(report, *site).map(|()| vec![Fact::Commissioned(report.clone())])
+        }
         SupportCommand::Report { report } => match of(support, report.asked)?.report {
             Some(_) => Ok(Vec::new()),
             None => Ok(vec![Fact::SupportReported((**report).clone())]),

@@ -61,6 +61,7 @@ const fn nth_kind(fact: &Fact) -> usize {
         Fact::SupportOrdered(_) => 78, Fact::SupportAnswered(_) => 79, Fact::SupportBegun(_) => 80,
         Fact::SupportReported(_) => 81,
         Fact::TariffRemoved(_) => 82,
+        Fact::Commissioned(_) => 83,
     }
 }
 
@@ -69,7 +70,7 @@ fn every_kind_has_a_golden_line() {
     let lines = GOLDEN.lines().chain(NEWER.lines());
     let facts = lines.map(|line| Envelope::read(line.as_bytes()).unwrap().fact);
     let kinds: BTreeSet<usize> = facts.map(|fact| nth_kind(&fact)).collect();
-    assert_eq!(kinds, (0..=82).collect());
+    assert_eq!(kinds, (0..=83).collect());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use machiai_core::envelope::{By, Envelope, Head, Trust};
 use machiai_core::facts::Fact;
 use machiai_core::ids::{BootId, FactId, OrderId, Origin, Seq, SiteId};
 use machiai_core::refusal::RefusalCode;
+use machiai_core::support::commission::{Came, Commissioned, MAX_REPORT_BYTES, Report, Scene, accept};
 use machiai_core::support::decide::{SupportCommand, decide};
 use machiai_core::support::order::{ACTS, Act, LogLevel, MAX_SPAN_MS, Order, Purpose};
 use machiai_core::support::{Answer, Outcome, Support, SupportAnswered, SupportOrdered, SupportReported, Why};
@@ -253,4 +254,33 @@ fn what_is_too_long_and_what_nobody_ordered_are_refused() {
     assert_eq!(told.say(nobodys, Answer::Yes), Err(RefusalCode::UnknownOrder));
     let late = told.order(&Order { not_before_ms: AtMs(0), not_after_ms: FROM, ..order() });
     assert_eq!(told.say(late, Answer::Yes), Err(RefusalCode::OrderOver), "its time is over");
+}
+
+fn scene(name: &str, came: Came) -> Scene {
+    Scene { scene: name.to_owned(), device: String::new(), came, why: String::new() }
+}
+
+fn accepted_report(site: u32, scenes: Vec<Scene>) -> Commissioned {
+    let report = Report { site: SiteId(site), version: "0.1.0".into(), began_ms: AtMs(1), ended_ms: AtMs(2), scenes };
+    let report = serde_json::to_string(&report).unwrap();
+    Commissioned { report, signature: "AAAA".into(), operator: "山田".into() }
+}
+
+#[test]
+fn a_site_is_accepted_when_something_was_tried_and_nothing_failed() {
+    let both = vec![scene("ticket", Came::Passed), scene("buttons", Came::Skipped)];
+    assert_eq!(accept(&accepted_report(1001, both.clone()), SiteId(1001)), Ok(()));
+    let failed = [both.clone(), vec![scene("display", Came::Failed)]].concat();
+    let long = vec![scene(&"x".repeat(MAX_REPORT_BYTES), Came::Passed)];
+    let refused = [
+        (accepted_report(1001, failed), RefusalCode::BadValue),
+        (accepted_report(1001, vec![scene("ticket", Came::Skipped)]), RefusalCode::BadValue),
+        (accepted_report(1001, Vec::new()), RefusalCode::BadValue),
+        (accepted_report(1002, both), RefusalCode::BadValue),
+        (accepted_report(1001, long), RefusalCode::TooLong),
+        (Commissioned { report: "{}".into(), ..accepted_report(1001, Vec::new()) }, RefusalCode::BadValue),
+    ];
+    for (report, code) in refused {
+        assert_eq!(accept(&report, SiteId(1001)).unwrap_err().code, code, "{}", report.report.len());
+    }
 }

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::PollFlags;
-use rustix::fs::{Mode, OFlags};
 use serialport::{ClearBuffer, FlowControl, SerialPort, TTYPort};
 
 use super::address::Address;
-use super::transport::{Transport, TransportError, is_not_now, pause, wait};
+use super::transport::{Transport, TransportError};
+use crate::node::{is_not_now, open_node, pause, wait};
 
 /// How often the system is asked whether its queue is empty.
 const QUEUE_ASKED_EVERY: Duration = Duration::from_millis(10);
@@ -179,11 +179,6 @@ impl Transport for FileLine {
     fn abort(&mut self) {
         self.node = None;
     }
-}
-
-fn open_node(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
 }
 
 /// Writes what the node takes; zero when it took nothing within the time.

@@ -13,7 +13,8 @@ use rustix::event::PollFlags;
 use rustix::net::sockopt;
 
 use super::address::Address;
-use super::transport::{Transport, TransportError, is_not_now, wait};
+use super::transport::{Transport, TransportError};
+use crate::node::{is_not_now, wait};
 
 /// What the system may hold back for the printer. Small, so that a printer that stops taking bytes is noticed while
 /// the ticket is being written; the system doubles it.

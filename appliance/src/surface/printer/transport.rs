@@ -4,10 +4,7 @@
 //! thread blocked in a write could not be called back. An error keeps its cause and tells which of three faults it is.
 
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::address::Address;
 use super::device::{FileLine, SerialLine};
@@ -132,28 +129,4 @@ impl Address {
             Self::File { path } => Box::new(FileLine::new(path)),
         }
     }
-}
-
-/// Waits until a descriptor can be read or written, or has failed; false when the time passed first.
-pub(super) fn wait(fd: BorrowedFd<'_>, events: PollFlags, within: Duration) -> io::Result<bool> {
-    let timeout = timespec(within);
-    let mut fds = [PollFd::from_borrowed_fd(fd, events)];
-    Ok(rustix::io::retry_on_intr(|| poll(&mut fds, Some(&timeout)))? > 0)
-}
-
-/// Waits a moment, for devices that can only be asked again and again.
-pub(super) fn pause(moment: Duration) -> io::Result<()> {
-    let timeout = timespec(moment);
-    rustix::io::retry_on_intr(|| poll(&mut [], Some(&timeout)))?;
-    Ok(())
-}
-
-fn timespec(span: Duration) -> Timespec {
-    let whole = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-    Timespec { tv_sec: whole, tv_nsec: i64::from(span.subsec_nanos()) }
-}
-
-/// Returns whether an error only says that a non-blocking descriptor had nothing to give or take just now.
-pub(super) fn is_not_now(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

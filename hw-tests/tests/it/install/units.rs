@@ -90,6 +90,28 @@ fn systemd_finds_nothing_wrong_in_any_unit() {
     assert!(!is_good && told.contains("ProtectHomes"), "a key that systemd does not know passes:\n{told}");
 }
 
+/// Returns what a unit may open of devices, each with how.
+fn devices_of(text: &str) -> Vec<&str> {
+    assert!(text.lines().any(|line| line == "DevicePolicy=closed"), "devices are open to it");
+    text.lines().filter_map(|line| line.strip_prefix("DeviceAllow=")).collect()
+}
+
+#[test]
+fn the_daemon_may_open_printers_serial_lines_and_keypads_and_no_other_device() {
+    let unit = fs::read_to_string(units().join("machiai.service")).unwrap();
+    let serial = ["char-ttyUSB rw", "char-ttyACM rw", "char-ttyS rw"];
+    let expected = [["char-usb rw"].as_slice(), &serial, &["char-input r"]].concat();
+    assert_eq!(devices_of(&unit), expected);
+    // It is in the group of no input device: a keyboard is let to it by a rule that names it.
+    let groups = unit.lines().find_map(|line| line.strip_prefix("SupplementaryGroups=")).unwrap();
+    assert_eq!(groups.split(' ').collect::<Vec<_>>(), ["lp", "dialout"]);
+    let rules = fs::read_to_string(units().join("60-machiai.rules")).unwrap();
+    let gives = rules.lines().filter(|line| !line.starts_with('#') && line.contains("SUBSYSTEM==\"input\""));
+    let gives: Vec<&str> = gives.collect();
+    assert_eq!(gives.len(), 1, "{gives:?}");
+    assert!(gives[0].contains("ENV{MACHIAI_KEYPAD}==\"1\"") && gives[0].contains("MODE=\"0640\""), "{gives:?}");
+}
+
 /// Which directives restrict a unit, or let it do something.
 fn is_wall(line: &str) -> bool {
     let walls =

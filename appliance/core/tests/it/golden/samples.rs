@@ -112,6 +112,7 @@ pub(super) fn samples() -> Vec<Fact> {
     facts.extend(super::calls::calls());
     facts.extend(super::support::support());
     facts.extend(super::calls::later());
+    facts.push(super::support::commissioned());
     facts
 }
 

@@ -3,11 +3,18 @@
 use machiai_core::envelope::By;
 use machiai_core::facts::Fact;
 use machiai_core::ids::{FactId, OrderId, Origin, Seq};
+use machiai_core::support::commission::Commissioned;
 use machiai_core::support::order::{Act, Purpose};
 use machiai_core::support::{
     Answer, Outcome, Picture, SupportAnswered, SupportBegun, SupportOrdered, SupportReported, Why,
 };
 use machiai_core::time::AtMs;
+
+/// The newest kind of support, whose line is the last.
+pub(super) fn commissioned() -> Fact {
+    let report = r#"{"site":1001,"version":"0.1.0","began_ms":1,"ended_ms":2,"scenes":[{"scene":"ticket","device":"tcp:192.0.2.7:9100","came":"passed"}]}"#;
+    Fact::Commissioned(Commissioned { report: report.into(), signature: "AAAA".into(), operator: "山田".into() })
+}
 
 pub(super) fn support() -> Vec<Fact> {
     let asked = FactId { origin: Origin::from_bytes([0xd4; 16]), seq: Seq(7) };
