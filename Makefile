@@ -83,7 +83,7 @@ fuzz: build-packages screen-packages fuzz-packages ## throw anything at every pa
 # The packages lie in target/debian. A build of its own: what is shipped is optimised.
 deb: build-packages deb-packages deb-tool ## make the Debian packages, machiai and machiai-hub
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hub --bins
-	@$(CARGO) run --quiet --locked -p machiai --example handbook -- target/handbook
+	@$(CARGO) run --quiet --locked -p machiai-hw-tests --example handbook -- target/handbook
 	@$(CARGO) deb --quiet --locked --no-build -p machiai
 	@$(CARGO) deb --quiet --locked --no-build -p machiai-hub
 
@@ -205,7 +205,7 @@ fuzz-packages:
 	@$(call install,g++)
 
 bench-packages:
-	@$(call install,$(SCREEN_PACKAGES) gstreamer1.0-tools)
+	@$(call install,$(SCREEN_PACKAGES) gstreamer1.0-tools mpv chromium xvfb)
 
 screen-packages:
 	@$(call install,$(SCREEN_PACKAGES))

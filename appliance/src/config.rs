@@ -14,6 +14,9 @@ use crate::surface::screen;
 
 pub mod devices;
 
+/// What the unit calls the part of the configuration that is kept encrypted.
+const CREDENTIAL: &str = "secrets.toml";
+
 use devices::{DeviceError, Devices};
 
 /// The configuration file.
@@ -299,7 +302,8 @@ impl Config {
     /// [`ConfigError`] says what to mend; the process ends with status 64, and systemd does not start it again.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let main = read_text(path)?;
-        let beside = beside(path)?;
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let beside = beside(path, credentials.as_deref())?;
         if beside.is_empty() {
             // The place of a mistake in the file is known only when it is read at once.
             return Self::of(path, &main);
@@ -433,21 +437,26 @@ fn malformed(path: &Path, source: toml::de::Error) -> ConfigError {
     ConfigError::Malformed { path: path.to_owned(), source: Box::new(source) }
 }
 
-/// Lists the files of `conf.d` beside a configuration, in the order of their names.
-fn beside(path: &Path) -> Result<Vec<PathBuf>, ConfigError> {
+/// Lists the files of `conf.d` beside a configuration, in the order of their names, and then what the service manager
+/// hands over of it: passwords and keys lie on the disk for nobody to read.
+fn beside(path: &Path, credentials: Option<&Path>) -> Result<Vec<PathBuf>, ConfigError> {
     let folder = path.with_file_name("conf.d");
     let unreadable = |source| ConfigError::Unreadable { path: folder.clone(), source };
     let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Ok(entries) => Some(entries),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => None,
         Err(cause) => return Err(unreadable(cause)),
     };
-    let files = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let files =
+        entries.into_iter().flatten().map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
     let mut files = files.map_err(unreadable)?;
     // What editors and package tools leave beside a file has another ending.
     files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
     files.sort();
-    Ok(files)
+    let handed = credentials.map(|folder| folder.join(CREDENTIAL));
+    // Where there is none the unit hands over the sign of a comment.
+    let handed = handed.filter(|file| file.metadata().is_ok_and(|meta| meta.len() > 1));
+    Ok(files.into_iter().chain(handed).collect())
 }
 
 /// Puts what a later file says in the place of what an earlier one said; tables are put together.

@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod calls;
 pub mod causes;
 pub mod chance;
+pub mod cli;
 pub mod clock;
 pub mod door;
 pub mod folder;

@@ -35,6 +35,11 @@ fn files_of_conf_d_are_read_in_the_order_of_their_names_and_the_last_word_counts
     let config = Config::read(&main).unwrap();
     assert_eq!((config.site, config.ballast_mib, config.content.quota_mib), (2, 0, 7));
     assert_eq!((config.content.watched, config.read_from), (Some("/w".into()), main.clone()));
+    // What the service manager hands over is read last; nothing is as good as none.
+    let handed = put("handed/secrets.toml", "site = 4").parent().unwrap().to_owned();
+    assert_eq!(beside(&main, Some(&handed)).unwrap().last().unwrap(), &handed.join("secrets.toml"));
+    put("handed/secrets.toml", "#");
+    assert_eq!(beside(&main, Some(&handed)).unwrap(), beside(&main, None).unwrap());
     let bad = put("conf.d/40-bad.toml", "site = ");
     let refused = Config::read(&main).unwrap_err();
     assert!(matches!(&refused, ConfigError::Malformed { path, .. } if *path == bad), "{refused:?}");

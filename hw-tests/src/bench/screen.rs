@@ -207,6 +207,8 @@ impl Shop {
     fn cost(&self) -> Result<Cost> {
         let mut command = Command::new(&self.screen);
         command.args(["run", "--sink", "null", "--socket"]).arg(self.socket()).stderr(Stdio::null());
+        // As the unit has it.
+        command.env("MALLOC_ARENA_MAX", "2");
         let screen = Talker::start(&mut command)?;
         settled(screen.pid()).context("the screen")
     }

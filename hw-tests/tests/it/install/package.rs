@@ -68,10 +68,19 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     put(&scene.path().join("ask"), ASK);
     still(&scene.path().join("still.png"));
     let machine = Machine::boot(scene.path());
+    for (package, pages) in
+        [("machiai", "machiai machiai-doctor machiai-screen-run"), ("machiai-hub", "machiai-hub-serve")]
+    {
+        let contents = machine.must(&format!("dpkg --contents /scene/{package}-0.1.0-1.deb"));
+        for page in pages.split(' ') {
+            assert!(contents.contains(&format!("/man1/{page}.1")), "no page {page}: {contents}");
+        }
+    }
 
     installed_it_says_what_it_lacks(&machine);
     started_it_shows_a_board(&machine);
     a_configuration_is_read_again(&machine);
+    what_is_kept_encrypted_is_read(&machine);
     killed_or_hung_it_is_back(&machine);
     a_copy_is_made(&machine);
     a_monitor_is_shown_and_sees_no_journal(&machine);
@@ -140,6 +149,16 @@ fn a_configuration_is_read_again(machine: &Machine) {
     machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":null"));
     assert_eq!(machine.of_daemon("MainPID"), pid, "it was started again");
     assert_eq!(machine.of_daemon("ActiveState"), "active");
+}
+
+fn what_is_kept_encrypted_is_read(machine: &Machine) {
+    let secret = "printf 'hub = \"http://127.0.0.1:1\"\nhub_proxy = \"http://it:hush@127.0.0.1:2\"\n'";
+    let encrypt = "systemd-creds encrypt --with-key=host --name=secrets.toml - /etc/machiai/secrets.toml.cred";
+    machine.must(&format!("{secret} | {encrypt} && ! grep -q hush /etc/machiai/secrets.toml.cred"));
+    machine.must("systemctl restart machiai.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":{"));
+    machine.must("rm /etc/machiai/secrets.toml.cred && systemctl restart machiai.service");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":null"));
 }
 
 /// Waits until the daemon is ready again as another process, and says how long that took.
