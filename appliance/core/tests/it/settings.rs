@@ -217,6 +217,9 @@ fn a_tariffs_name_and_version_stand_for_the_same_numbers_for_ever() {
     let kept = [tariff("2026-12-01", "own", 2, 90), tariff("2027-01-01", "own", 2, 90)];
     assert_eq!(set(&kept), taken, "in the place of what stands");
 
+    let at_once = [tariff("2027-04-01", "new", 1, 90), tariff("2027-05-01", "new", 1, 80)];
+    assert_eq!(set(&at_once), taken, "two that come together");
+
     // By the command of its own it is judged alike.
     let Fact::TariffSet(set) = tariff("2027-03-01", "own", 2, 7) else { unreachable!() };
     let refusal = play.ask("manager", &Command::Consultation { command: CallCommand::SetTariff { set } }).unwrap_err();
