@@ -147,3 +147,50 @@ fn a_rehearsal_names_its_start_and_speed() {
     assert_eq!(steps("2026-11-24T09:00:00+09:00").unwrap().rehearsal.unwrap().steps[0].by_s, -86_400);
     assert!(steps("9:00").is_err());
 }
+
+const DEVICES: &str = r#"
+[[devices.buttons]]
+name = "box1"
+path = "/dev/serial/by-id/one"
+protocol = "framed-box"
+room = "room1"
+[[devices.displays]]
+name = "number1"
+path = "/dev/serial/by-id/two"
+protocol = "four-digits"
+line = 1
+[[devices.readers]]
+name = "reader1"
+path = "/dev/input/by-id/three"
+[[devices.keypads]]
+name = "keypad1"
+path = "/dev/input/by-id/four"
+"#;
+
+#[test]
+fn devices_are_named_once_with_a_path_and_a_protocol_of_their_own_kind() {
+    let with = |devices: &str| read(&format!("site = 1\nstate = \"/s\"\n{devices}"));
+    let config = with(DEVICES).unwrap();
+    let names: Vec<&str> = config.devices.all().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["box1", "number1", "keypad1", "reader1"]);
+    let other = with(&DEVICES.replace("room1", "room2")).unwrap();
+    assert_eq!(config.fixed_differences(&other), ["devices"]);
+    for (from, to, why) in [
+        ("/dev/serial/by-id/one", "ttyUSB0", "needs a path"),
+        ("by-id/two", "by-id/one", "named twice"),
+        ("number1", "box1", "named twice"),
+        ("framed-box", "unframed-box", "no protocol is called"),
+        ("framed-box", "four-digits", "has no [buttons]"),
+        ("four-digits", "text-box", "has no [display]"),
+        ("four-digits", "/there/is/none.toml", "/there/is/none.toml"),
+        ("line = 1", "", "either a room or a line"),
+        ("line = 1", "line = 1\nroom = \"room1\"", "either a room or a line"),
+        ("room = \"room1\"", "", "missing field"),
+        ("name = \"box1\"", "name = \"a box\"", "device id"),
+        ("name = \"reader1\"", "name = \"reader1\"\nbaud = 9600", "unknown field"),
+    ] {
+        let told = with(&DEVICES.replacen(from, to, 1)).map(|_| String::new());
+        let told = told.unwrap_or_else(|cause| crate::causes::with_causes(&cause));
+        assert!(told.contains(why), "{from} as {to}: {told}");
+    }
+}

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Via;
 use crate::app::{App, Shared};
 use crate::causes::with_causes;
+use crate::devices::known::{Known, Standing};
 use crate::{health, pulse};
 
 /// Prometheus's text format.
@@ -138,6 +139,11 @@ fn exposed(app: &App) -> String {
     put("screen_on", "Whether a monitor shows the board.", {
         let screens = health.screens.iter();
         screens.map(|(at, how)| (vec![("monitor", at.to_string())], truth(*how == ScreenHealth::Shown))).collect()
+    });
+    put("device_up", "Whether a button box, number display, keypad or reader is there.", {
+        let devices = app.devices.now().into_iter().filter(|(_, known)| known.standing != Standing::Untried);
+        let is_there = |known: &Known| truth(known.standing == Standing::There);
+        devices.map(|(name, known)| (vec![("device", name.to_string())], is_there(&known))).collect()
     });
     put(
         "boards",

@@ -146,9 +146,32 @@ async fn a_box_that_is_unplugged_is_told_and_works_again_by_its_own_name_whateve
     nth += 1;
     assert_eq!(ask(&mut device, &frame(Key::Next, nth)), [ACK]);
     assert_eq!(running.in_room("room1").await, called("1"));
-    let doctor = running.daemon.ask(&["doctor", "--json"]).await;
-    let told = format!("{doctor:?}");
-    assert!(told.contains("device_ok") || told.contains("not all is as it should be"), "{told}");
+    assert_eq!(found(&running).await, "device_ok");
+    drop(device);
+    running.until("status", "away at the end", away).await;
+    assert_eq!(found(&running).await, "device_away");
+}
+
+/// What the doctor finds of the box.
+async fn found(running: &Running) -> String {
+    let report = running.api.get("health").await.unwrap();
+    let findings = report["findings"].as_array().unwrap().clone();
+    let of_box = findings.into_iter().find(|finding| finding["values"]["device"] == "box1").unwrap();
+    assert!(of_box["ja"]["what"].as_str().unwrap().contains("box1"), "{of_box}");
+    of_box["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_of_each_device_whether_it_is_there_and_which_room_the_settings_lack() {
+    let clinic = Clinic::with(&FRAMED.replace("room1", "room9"));
+    let running = clinic.start().await;
+    let told = running.daemon.ask(&["check"]).await.unwrap_err().to_string();
+    assert!(told.contains("1 of the above to be mended"), "{told}");
+    // A press of a box of no room is refused, and nothing else happens.
+    let mut device = clinic.socket("box1").plug().unwrap();
+    running.until_there("box1").await;
+    assert_eq!(ask(&mut device, &frame(Key::Next, 1)), [NAK]);
+    running.until_device("box1", "refused", |told| told["refused"]["code"] == "unknown_room").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
