@@ -22,6 +22,9 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 /// What to do without it.
 const MISSING: &str = "cannot start chromedriver: `make test` installs Debian's chromium and chromium-driver";
 
+/// What chromedriver says of a port that somebody else has.
+const TAKEN: &str = "port not available";
+
 /// How long one command may take, and a page to come to a state.
 const ANSWER_FOR: Duration = Duration::from_secs(30);
 const STATE_FOR: Duration = Duration::from_secs(20);
@@ -80,15 +83,7 @@ impl Browser {
 
     async fn start_with(more: &[String]) -> Result<Self> {
         let profile = tempfile::Builder::new().prefix("machiai-browser-").tempdir().context("cannot make a profile")?;
-        let mut command = Command::new("chromedriver");
-        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut driver = command.spawn().context(MISSING)?;
-        let stdout = driver.stdout.take().context("chromedriver has no standard output")?;
-        let (tell, told) = oneshot::channel();
-        // Ends with chromedriver.
-        let _reading = spawn_blocking(move || read_port(BufReader::new(stdout), tell));
-        let port = tokio::time::timeout(ANSWER_FOR, told).await.context("chromedriver was not ready in time")?;
-        let port = port.context("chromedriver ended before it was ready")?;
+        let (driver, port) = start_driver().await?;
         let client = on_this_machine()?.timeout(ANSWER_FOR).build().context("cannot make a client")?;
         let mut browser = Self { driver, port, client, session: String::new(), _profile: profile };
         browser.begin(more).await?;
@@ -353,15 +348,41 @@ fn close(port: u16, session: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reads the port out of what chromedriver says at its start, and goes on reading, so that it never waits for us.
-fn read_port(lines: impl BufRead, tell: oneshot::Sender<u16>) {
-    let mut tell = Some(tell);
-    for line in lines.lines().map_while(Result::ok) {
-        let Some(port) = port_in(&line) else { continue };
-        if let Some(tell) = tell.take() {
-            // A start that took too long: nobody waits any more.
-            let _told = tell.send(port);
+/// Starts chromedriver on a port that it draws. It draws among those of one protocol alone, and ends where somebody has
+/// the same one in the other: then it draws again.
+async fn start_driver() -> Result<(Child, u16)> {
+    loop {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut driver = command.spawn().context(MISSING)?;
+        let stdout = driver.stdout.take().context("chromedriver has no standard output")?;
+        let (tell, told) = oneshot::channel();
+        // Ends with chromedriver.
+        let _reading = spawn_blocking(move || read_port(BufReader::new(stdout), tell));
+        let told = tokio::time::timeout(ANSWER_FOR, told).await.context("chromedriver was not ready in time")?;
+        match told.context("nobody reads what chromedriver says")? {
+            Ok(port) => return Ok((driver, port)),
+            Err(said) if said.contains(TAKEN) => drop(driver.wait()),
+            Err(said) => bail!("chromedriver ended before it was ready: {said}"),
         }
+    }
+}
+
+/// Reads the port, or else the last words, out of what chromedriver says at its start, and goes on reading, so that it
+/// never waits for us.
+fn read_port(lines: impl BufRead, tell: oneshot::Sender<Result<u16, String>>) {
+    let (mut tell, mut last) = (Some(tell), String::new());
+    for line in lines.lines().map_while(Result::ok) {
+        if let Some(port) = port_in(&line)
+            && let Some(tell) = tell.take()
+        {
+            // A start that took too long: nobody waits any more.
+            let _told = tell.send(Ok(port));
+        }
+        last = line;
+    }
+    if let Some(tell) = tell {
+        let _told = tell.send(Err(last));
     }
 }
 
@@ -397,6 +418,19 @@ mod tests {
     fn chromedriver_says_its_port() {
         assert_eq!(port_in("ChromeDriver was started successfully on port 44321."), Some(44321));
         assert_eq!(port_in("Starting ChromeDriver 156.0 on port 0"), None);
+    }
+
+    #[tokio::test]
+    async fn what_chromedriver_says_last_is_told_where_it_names_no_port() {
+        let told = |said: &'static str| async move {
+            let (tell, told) = oneshot::channel();
+            read_port(said.as_bytes(), tell);
+            told.await.unwrap()
+        };
+        assert_eq!(told("Starting\nChromeDriver was started successfully on port 5.\nmore\n").await, Ok(5));
+        let taken = told("Starting\nIPv6 port not available. Exiting...\n").await.unwrap_err();
+        assert!(taken.contains(TAKEN), "{taken}");
+        assert_eq!(told("").await, Err(String::new()));
     }
 
     #[test]

@@ -18,9 +18,10 @@ pub(crate) const OLDEST_SQLITE: i32 = 3_051_003;
 /// How long a connection waits for another's lock, in milliseconds.
 const BUSY_MS: u32 = 5_000;
 
-/// What a connection keeps of the file in memory, in KiB as SQLite has it (a negative number): the writer and each of the
-/// readers fill theirs within days. What is not kept there, the system keeps.
-const CACHE: i32 = -1_024;
+/// What the connection that writes keeps of the file in memory, and what each of the readers, in KiB as SQLite has it (a
+/// negative number): they fill theirs within days. What is not kept there, the system keeps.
+const WRITER_CACHE: i32 = -1_024;
+const READER_CACHE: i32 = -256;
 
 /// How hard a commit presses its bytes to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub(crate) fn migrate(db: &mut Connection) -> Result<(), refinery::Error> {
 
 /// Sets a connection that writes.
 pub(crate) fn set_writer(db: &Connection, synchronous: Synchronous) -> Result<(), StoreError> {
-    set_both(db)?;
+    set_both(db, WRITER_CACHE)?;
     let synchronous = match synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
@@ -73,7 +74,7 @@ pub(crate) fn set_writer(db: &Connection, synchronous: Synchronous) -> Result<()
 
 /// Sets a connection that fills a fresh file, which nobody reads before it is whole.
 pub(crate) fn set_filling(db: &Connection) -> Result<(), StoreError> {
-    set_both(db)?;
+    set_both(db, WRITER_CACHE)?;
     db.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;")
         .step("set up a fresh file")?;
     db.set_prepared_statement_cache_capacity(32);
@@ -82,17 +83,17 @@ pub(crate) fn set_filling(db: &Connection) -> Result<(), StoreError> {
 
 /// Sets a connection that only reads.
 pub(crate) fn set_reader(db: &Connection) -> Result<(), StoreError> {
-    set_both(db)?;
+    set_both(db, READER_CACHE)?;
     db.execute_batch("PRAGMA query_only = ON;").step("set up a reader")
 }
 
-fn set_both(db: &Connection) -> Result<(), StoreError> {
+fn set_both(db: &Connection, cache: i32) -> Result<(), StoreError> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).step("make the schema safe")?;
     // A plan that may depend on a bound value is made anew for each: a quarter of what a ticket costs.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).step("keep the plans of queries")?;
     db.execute_batch(&format!(
         "PRAGMA busy_timeout = {BUSY_MS}; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF;
-         PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = {CACHE};"
+         PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = {cache};"
     ))
     .step("set up a connection")
 }
