@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::bench::machine;
 use crate::chance::Chance;
 use crate::demo::daemon::write;
+use crate::demo::progress::out;
 use crate::films::{Coding, Film, Odd, read};
 use crate::glass::monotonic;
 use gaps::{Bare, Gaps};
@@ -118,6 +119,7 @@ pub fn soak(n_switches: usize, seed: u64) -> Result<Figures> {
     let Soak { cued, told, held, n_calls, playout, .. } = soak;
     drop(playout);
     let taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+    judge::bad_ends(&cued, &told).iter().for_each(|bad| out(&format!("{bad}\n")));
     let growth = |of: fn(&Held) -> f64| growth(&held, of);
     #[expect(clippy::cast_possible_truncation, reason = "counts of threads and files")]
     Ok(Figures {

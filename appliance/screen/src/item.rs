@@ -123,8 +123,8 @@ impl Item {
             pipeline: pipeline.clone(),
             fault: Arc::default(),
         };
-        match pipeline.set_state(gst::State::Playing) {
-            Ok(_) => Ok(item),
+        match item.start() {
+            Ok(()) => Ok(item),
             Err(source) => {
                 item.close();
                 Err(ItemError::Open { path: path.to_owned(), source })
@@ -159,7 +159,7 @@ impl Item {
                 fault.get_or_init(|| why);
             }
         };
-        let started = pipeline.set_state(gst::State::Playing).map_err(ItemError::Convert);
+        let started = item.start().map_err(ItemError::Convert);
         let spawn = |_| std::thread::Builder::new().name("scene".to_owned()).spawn(hand_in).map_err(ItemError::Thread);
         match started.and_then(spawn) {
             Ok(_) => Ok(item),
@@ -168,6 +168,20 @@ impl Item {
                 Err(cause)
             }
         }
+    }
+
+    /// Lets it decode, its ends first: an end that is full waits with its lock held, and the pipeline, which takes that
+    /// lock to let an end play, would wait as well, for a sound that nobody pulls before the first picture has come.
+    fn start(&self) -> Result<(), gst::StateChangeError> {
+        for end in self.ends() {
+            end.set_locked_state(true);
+            end.set_state(gst::State::Playing)?;
+        }
+        self.pipeline.set_state(gst::State::Playing).map(drop)
+    }
+
+    fn ends(&self) -> impl Iterator<Item = &AppSink> {
+        [Some(&self.pictures), self.sounds.as_ref()].into_iter().flatten()
     }
 
     /// Whether it has one picture alone; to be asked when the first has come.
@@ -214,9 +228,10 @@ impl Item {
 
     /// Ends decoding on a thread of its own: a decoder that hangs blocks nobody.
     pub(crate) fn close(&self) {
-        let pipeline = self.pipeline.clone();
+        let ends = self.ends().map(|end| end.clone().upcast());
+        let parts: Vec<gst::Element> = ends.chain([self.pipeline.clone().upcast()]).collect();
         let ending = std::thread::Builder::new().name("item's end".to_owned()).spawn(move || {
-            if pipeline.set_state(gst::State::Null).is_err() {
+            if parts.iter().any(|part| part.set_state(gst::State::Null).is_err()) {
                 tracing::warn!("a decoder did not stop as it should");
             }
         });
@@ -239,4 +254,23 @@ fn buffer_of(sample: &gst::Sample) -> Option<Pulled> {
     let segment = sample.segment()?.downcast_ref::<ClockTime>()?;
     let at = segment.to_running_time(buffer.pts()?)?;
     Some(Pulled::Buffer(buffer, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_play_before_anything_comes_to_them() {
+        gst::init().unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let item = Item::open(file.path(), Region { x_px: 0, y_px: 0, width_px: 64, height_px: 36 }).unwrap();
+        for end in item.ends() {
+            assert_eq!(end.current_state(), gst::State::Playing, "{}", end.name());
+        }
+        // Closed, none is left waiting: whoever asks hears that there is no more.
+        item.close();
+        let ended = || matches!(item.picture(Duration::from_millis(60)), Pulled::Ended | Pulled::Broken(_));
+        assert!((0..100).any(|_| ended()), "a closed item goes on");
+    }
 }

@@ -72,7 +72,7 @@ pub(crate) fn judge(cued: &[Part], told: &[Told], shown: &[Shown], silences: &Si
         frames: shown.len() as u64,
         dropped: steps.map(|n_steps| n_steps.saturating_sub(1)).sum(),
         black_frames: shown.iter().filter(|one| one.seen == Seen::Black).count() as u64,
-        bad_ends: bad_ends(cued, told),
+        bad_ends: bad_ends(cued, told).len() as u64,
         silence_ms_max: silence_ms_max(cued, &spans, silences),
         ..Judged::default()
     };
@@ -124,12 +124,17 @@ fn spans(told: &[Told]) -> Vec<Span> {
     spans
 }
 
-fn bad_ends(cued: &[Part], told: &[Told]) -> u64 {
+/// Names the items that did not end as they should.
+pub(crate) fn bad_ends(cued: &[Part], told: &[Told]) -> Vec<String> {
     let ended = told.iter().filter_map(|one| match one {
-        Told::Ended { id, end, .. } => Some((usize::try_from(*id).ok().and_then(|id| cued.get(id))?, end)),
+        Told::Ended { id, end, n_frames, .. } => {
+            Some((id, usize::try_from(*id).ok().and_then(|id| cued.get(id))?, end, n_frames))
+        }
         Told::Begun { .. } | Told::Shown { .. } => None,
     });
-    ended.filter(|(part, end)| part.is_bad == matches!(end, End::Whole)).count() as u64
+    let bad = ended.filter(|(_, part, end, _)| part.is_bad == matches!(end, End::Whole));
+    bad.map(|(id, part, end, n_frames)| format!("item {id}, {}: {end:?} after {n_frames} frames", part.file.display()))
+        .collect()
 }
 
 fn silence_ms_max(cued: &[Part], spans: &[Span], silences: &Silences) -> f64 {
