@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use machiai_panel::Layout;
 
 use crate::lamp::{self, Lamp};
-use crate::output::Sink;
+use crate::output::{Sink, Turn};
 use crate::prepare;
 use crate::run::{Setting, chain, run};
 use crate::voice::VoicePaths;
@@ -45,10 +45,14 @@ pub struct Monitor {
     /// Whether it stands upright.
     #[arg(long)]
     pub portrait: bool,
+    /// How the picture is turned onto an upright monitor without a desktop: the other way where it is upside down.
+    #[arg(long, value_enum, default_value_t = Way::Clockwise)]
+    pub turn: Way,
     /// Where the picture goes.
     #[arg(long, value_enum, default_value_t = To::Kms)]
     pub sink: To,
-    /// At which connector it hangs, `HDMI-A-1`, where there is more than one: whether it is lit is told by that one.
+    /// At which connector it hangs, `HDMI-A-1`, where there is more than one: which card is used, and whether it is lit, is
+    /// told by that one.
     #[arg(long)]
     pub connector: Option<String>,
     /// The ALSA device at which it is heard, `hdmi:CARD=PCH,DEV=0`, where the machine's default is not the right one.
@@ -73,6 +77,24 @@ pub enum To {
     X11,
     /// Nowhere: for measurements.
     Null,
+}
+
+/// How a picture is turned.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Way {
+    /// The monitor's own upper edge is on the left.
+    Clockwise,
+    /// It is on the right.
+    Counterclockwise,
+}
+
+impl From<Way> for Turn {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Clockwise => Self::Clockwise,
+            Way::Counterclockwise => Self::Counterclockwise,
+        }
+    }
 }
 
 impl Cli {
@@ -101,7 +123,7 @@ fn serve() -> bool {
 fn show(monitor: Monitor) -> bool {
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
     let sink = match monitor.sink {
-        To::Kms => Sink::Kms,
+        To::Kms => Sink::Kms { connector: monitor.connector.clone(), turn: monitor.turn.into() },
         To::Wayland => Sink::Wayland,
         To::X11 => Sink::X11,
         To::Null => Sink::Null,

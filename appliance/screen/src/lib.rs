@@ -7,6 +7,7 @@ pub mod canvas;
 pub mod cli;
 mod decoding;
 pub mod item;
+mod kms;
 pub mod lamp;
 mod layers;
 mod mixer;

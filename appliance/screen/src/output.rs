@@ -14,6 +14,7 @@
 //! voice  appsrc -> clocksync -+-> audiomixer -> F32 48 kHz -> queue -> audioconvert -> sink
 //! ```
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -25,6 +26,8 @@ use machiai_panel::{Lang, Pixels};
 use thiserror::Error;
 
 use crate::canvas::{Canvas, Region};
+use crate::kms::{self, Card, KmsError};
+use crate::lamp;
 use crate::layers::{Layers, Slot};
 use crate::mixer::{self, Mixer};
 use crate::sound::Sound;
@@ -57,7 +60,12 @@ pub(crate) const SOUND: &str = "audio/x-raw,format=F32LE,rate=48000,channels=2,l
 #[derive(Clone)]
 pub enum Sink {
     /// The monitor itself, without a desktop.
-    Kms,
+    Kms {
+        /// Its connector, where it was told: which card it hangs at.
+        connector: Option<String>,
+        /// How the picture of an upright monitor is turned.
+        turn: Turn,
+    },
     /// A window of a Wayland compositor.
     Wayland,
     /// A window of an X server.
@@ -66,6 +74,16 @@ pub enum Sink {
     Null,
     /// A function that is handed each composed frame and each mixed piece of sound, in real time: for tests.
     Handed(Arc<dyn Fn(Composed<'_>) + Send + Sync>),
+}
+
+/// How a picture is turned onto a monitor that hangs upright.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// The monitor's own upper edge is on the left.
+    #[default]
+    Clockwise,
+    /// It is on the right.
+    Counterclockwise,
 }
 
 /// What comes out, at its moment on the output's clock.
@@ -95,6 +113,9 @@ pub enum OutputError {
         /// Which.
         name: &'static str,
     },
+    /// There is no monitor.
+    #[error("cannot use the monitor")]
+    NoMonitor(#[source] KmsError),
     /// There is no X server.
     #[error("cannot open a window")]
     NoServer(#[source] X11Error),
@@ -134,8 +155,8 @@ pub struct Output {
     beside: Mutex<Sound>,
     speaker: OnceLock<Speaker>,
     n_composed: Arc<AtomicU64>,
-    /// The X server does not blank as long as this is kept.
-    _display: Option<Display>,
+    /// The monitor's card is open, or the X server does not blank, as long as this is kept.
+    _surface: Surface,
 }
 
 impl Output {
@@ -145,10 +166,9 @@ impl Output {
     /// [`OutputError`]: try another sink, or again when there is a monitor.
     pub fn start(canvas: Canvas, sink: &Sink) -> Result<Self, OutputError> {
         gst::init().map_err(OutputError::NoGstreamer)?;
-        let display = matches!(sink, Sink::X11).then(Display::open).transpose().map_err(OutputError::NoServer)?;
-        let size_px = display.as_ref().map(Display::size_px);
+        let surface = Surface::open(&canvas, sink)?;
         Mixer::register().map_err(OutputError::NoMixer)?;
-        let built = gst::parse::launch(&describe(&canvas, sink, size_px)).map_err(OutputError::Build)?;
+        let built = gst::parse::launch(&describe(&canvas, sink, &surface)).map_err(OutputError::Build)?;
         let pipeline = built.downcast::<gst::Pipeline>().map_err(|_other| OutputError::Lacks { name: "pipeline" })?;
         let source = |name| find(&pipeline, name)?.downcast::<AppSrc>().map_err(|_other| OutputError::Lacks { name });
         let layers = Arc::new(Layers::new());
@@ -176,7 +196,7 @@ impl Output {
             layers,
             n_composed,
             pipeline,
-            _display: display,
+            _surface: surface,
         };
         match output.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(output),
@@ -354,13 +374,13 @@ fn find(pipeline: &gst::Pipeline, name: &'static str) -> Result<gst::Element, Ou
 }
 
 /// Writes the pipeline down as GStreamer reads it.
-fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String {
+fn describe(canvas: &Canvas, sink: &Sink, surface: &Surface) -> String {
     let Canvas { width_px, height_px, film } = canvas;
     let rgba = format!("video/x-raw,format=RGBA,width={width_px},height={height_px},framerate=0/1");
     let whole = format!("width={width_px},height={height_px},pixel-aspect-ratio=1/1,colorimetry=bt709");
     let composed = format!("video/x-raw,format=I420,{whole},framerate={FRAMES_PER_S}/1");
     let (screen, heard) = sinks(sink);
-    let scaled = size_px.map_or_else(String::new, |(width, height)| scaled(width, height));
+    let (fitted, onto) = (surface.fitted(canvas, sink), surface.onto());
     let queued = AHEAD.nseconds();
     let mixer = mixer::NAME;
     let Region { width_px: w, height_px: h, .. } = film;
@@ -370,7 +390,7 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
     );
     format!(
         "{mixer} name=mixer \
-         ! {composed} ! queue max-size-buffers=3 ! {scaled} videoconvert ! {screen} \
+         ! {composed} ! queue max-size-buffers=3 ! {fitted} videoconvert ! {screen} {onto} \
          appsrc name=panel is-live=true format=time do-timestamp=true caps={rgba} \
          ! videoconvert ! video/x-raw,format=I420,{whole} ! mixer.sink_0 \
          appsrc name=lower {film_slot} ! mixer.sink_1 \
@@ -391,7 +411,7 @@ fn describe(canvas: &Canvas, sink: &Sink, size_px: Option<(u16, u16)>) -> String
 /// Returns the sink of the picture, and what keeps the mixed sound's time: the picture must not wait for a sound device.
 const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
     match sink {
-        Sink::Kms => ("kmssink", UNHEARD),
+        Sink::Kms { .. } => ("kmssink force-modesetting=true", UNHEARD),
         Sink::Wayland => ("waylandsink fullscreen=true", UNHEARD),
         Sink::X11 => ("ximagesink", UNHEARD),
         Sink::Null => ("fakesink sync=true", UNHEARD),
@@ -401,8 +421,54 @@ const fn sinks(sink: &Sink) -> (&'static str, &'static str) {
     }
 }
 
-/// Returns what makes the picture as large as a window over all of a server, whose sink does not scale; what is wider or
-/// higher than the picture has borders.
+/// What the picture is shown on, as long as it is kept.
+enum Surface {
+    /// A monitor's card.
+    Card(Card),
+    /// All of an X server.
+    Display(Display),
+    /// What the sink opens by itself.
+    Own,
+}
+
+impl Surface {
+    fn open(canvas: &Canvas, sink: &Sink) -> Result<Self, OutputError> {
+        match sink {
+            Sink::Kms { connector, .. } => {
+                let (width_px, height_px) = (canvas.width_px, canvas.height_px);
+                let wanted_px = (width_px.max(height_px), width_px.min(height_px));
+                let folders = (Path::new(lamp::CONNECTORS), Path::new(kms::CARDS));
+                Card::open(folders, connector.as_deref(), wanted_px).map(Self::Card).map_err(OutputError::NoMonitor)
+            }
+            Sink::X11 => Display::open().map(Self::Display).map_err(OutputError::NoServer),
+            Sink::Wayland | Sink::Null | Sink::Handed(_) => Ok(Self::Own),
+        }
+    }
+
+    /// Returns what turns the picture and makes it as large as what it is shown on, whose sink does neither.
+    fn fitted(&self, canvas: &Canvas, sink: &Sink) -> String {
+        let is_upright = canvas.height_px > canvas.width_px;
+        let turned = match sink {
+            Sink::Kms { turn: Turn::Clockwise, .. } if is_upright => "videoflip method=clockwise ! ",
+            Sink::Kms { turn: Turn::Counterclockwise, .. } if is_upright => "videoflip method=counterclockwise ! ",
+            Sink::Kms { .. } | Sink::Wayland | Sink::X11 | Sink::Null | Sink::Handed(_) => "",
+        };
+        let scaled = match self {
+            Self::Card(card) => scaled(card.size_px.0, card.size_px.1),
+            Self::Display(display) => scaled(display.size_px().0, display.size_px().1),
+            Self::Own => String::new(),
+        };
+        format!("{turned}{scaled}")
+    }
+
+    /// Returns the sink's property that hands it over.
+    fn onto(&self) -> String {
+        if let Self::Card(card) = self { format!("fd={}", card.fd()) } else { String::new() }
+    }
+}
+
+/// Returns what makes the picture as large as a monitor's mode or an X server; what is wider or higher than the picture
+/// has borders.
 fn scaled(width_px: u16, height_px: u16) -> String {
     format!("videoscale add-borders=true ! video/x-raw,width={width_px},height={height_px},pixel-aspect-ratio=1/1 !")
 }
