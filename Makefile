@@ -22,7 +22,7 @@ export DEBIAN_FRONTEND := noninteractive
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help test demo bench soak fuzz torture deb pictures axe voice decoder s3 conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages fuzz-packages tools deb-tool
+.PHONY: help test demo bench soak lab fuzz torture deb pictures axe voice decoder s3 conformance fmt fmt-check lint docs core-alone deny tests build-packages bench-packages screen-packages test-packages deb-packages fuzz-packages lab-packages tools deb-tool
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,6 +57,13 @@ bench: build-packages bench-packages ## measure speed and memory; ratios and med
 soak: build-packages screen-packages ## show films of every kind for long, with calls, and count what went wrong
 	@MALLOC_ARENA_MAX=2 $(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- soak \
 	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
+
+# make lab                           a virtual machine with a monitor, a printer, a keypad, a button box and a plug of its
+#                                    own; it is made once, in target/lab, and takes 6 GB there
+# make lab OUT=DIR                   leaves pictures of its monitor, and the figures, in DIR
+lab: deb lab-packages ## walk through the devices of a virtual machine in which the package is installed; as root
+	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- lab \
+	    --package target/debian/machiai_*_amd64.deb --folder target/lab --out '$(or $(OUT),target/lab/out)'
 
 # Tests read MACHIAI_TORTURE, the factor by which they multiply their long counts.
 torture: test-packages tools deb-tool decoder axe voice s3 conformance ## run the fault harnesses and property tests with their long counts
@@ -200,6 +207,9 @@ build-packages:
 
 deb-packages:
 	@$(call install,$(DEB_PACKAGES))
+
+lab-packages:
+	@$(call install,debootstrap e2fsprogs qemu-system-x86)
 
 fuzz-packages:
 	@$(call install,g++)

@@ -9,6 +9,7 @@ pub mod films;
 pub mod glass;
 pub mod hostile;
 pub mod hub;
+pub mod lab;
 pub mod power;
 pub mod printer;
 pub mod serial;

@@ -449,8 +449,8 @@ impl Surface {
     fn fitted(&self, canvas: &Canvas, sink: &Sink) -> String {
         let is_upright = canvas.height_px > canvas.width_px;
         let turned = match sink {
-            Sink::Kms { turn: Turn::Clockwise, .. } if is_upright => "videoflip method=clockwise ! ",
-            Sink::Kms { turn: Turn::Counterclockwise, .. } if is_upright => "videoflip method=counterclockwise ! ",
+            Sink::Kms { turn: Turn::Clockwise, .. } if is_upright => "videoflip video-direction=90r ! ",
+            Sink::Kms { turn: Turn::Counterclockwise, .. } if is_upright => "videoflip video-direction=90l ! ",
             Sink::Kms { .. } | Sink::Wayland | Sink::X11 | Sink::Null | Sink::Handed(_) => "",
         };
         let scaled = match self {

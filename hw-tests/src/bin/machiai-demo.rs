@@ -12,6 +12,7 @@ use machiai_hw_tests::demo::progress::out;
 use machiai_hw_tests::demo::random::{Plan, morning};
 use machiai_hw_tests::demo::{self, Monitor, Morning, Options, row};
 use machiai_hw_tests::glass::child as glass;
+use machiai_hw_tests::lab;
 use machiai_hw_tests::servers::hub;
 use machiai_hw_tests::soak;
 
@@ -82,6 +83,18 @@ enum Instead {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Walks through the devices of a virtual machine in which the package is installed.
+    Lab {
+        /// The package.
+        #[arg(long)]
+        package: PathBuf,
+        /// The folder that keeps the machine's disks.
+        #[arg(long)]
+        folder: PathBuf,
+        /// The folder for pictures of its monitor, and `lab.json`.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// The daemon out of this program.
     #[command(hide = true)]
     Machiai(machiai::cli::Cli),
@@ -122,6 +135,11 @@ fn carry_out(arguments: Arguments) -> Result<bool> {
             Ok(true)
         }
         Some(Instead::Soak { switches, seed, out }) => soak(switches, seed, out.as_deref()),
+        Some(Instead::Lab { package, folder, out }) => {
+            let report = lab::walk(&package, &folder, &out)?;
+            report.write(&out.join("lab.json"))?;
+            Ok(report.n_missed() == 0)
+        }
         Some(Instead::Machiai(cli)) => {
             machiai::cli::set_up_logging();
             machiai::cli::carry_out(&cli).context("the daemon out of this program")?;

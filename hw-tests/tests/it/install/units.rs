@@ -133,3 +133,35 @@ fn what_restricts_a_unit_says_why() {
         assert_eq!(without_reason(&text), None, "{name}");
     }
 }
+
+/// Kinds of devices by the modules that know them; the kernel knows the other ones by itself.
+const OF_MODULES: &[(&str, &str)] =
+    &[("char-ttyUSB", "usbserial"), ("char-ttyACM", "cdc_acm"), ("char-drm", "drm"), ("char-alsa", "snd")];
+const OF_THE_KERNEL: &[&str] = &["char-usb", "char-ttyS", "char-input"];
+
+/// A kind that is not known when a unit starts is not let in: an adapter that is the first to be plugged in would be
+/// refused until the next start.
+#[test]
+fn every_kind_of_device_that_is_let_in_is_known_before_the_unit_starts() {
+    let mut n_kinds = 0;
+    for name in names() {
+        let text = fs::read_to_string(units().join(&name)).unwrap();
+        let of = |key: &str| text.lines().filter_map(|line| line.strip_prefix(key)).collect::<Vec<_>>();
+        for kind in of("DeviceAllow=") {
+            let kind = kind.split(' ').next().unwrap();
+            n_kinds += 1;
+            let Some((_, module)) = OF_MODULES.iter().find(|(known, _)| *known == kind) else {
+                assert!(OF_THE_KERNEL.contains(&kind), "{name}: which module knows {kind}?");
+                continue;
+            };
+            let wanted = format!("modprobe@{module}.service");
+            for key in ["Wants=", "After="] {
+                assert!(
+                    of(key).iter().any(|units| units.split(' ').any(|unit| unit == wanted)),
+                    "{name}: {key}{wanted}"
+                );
+            }
+        }
+    }
+    assert!(n_kinds >= 7, "{n_kinds}");
+}

@@ -1,0 +1,327 @@
+//! The lab: the package in a virtual machine, with devices that its kernel drives itself: a monitor without a desktop, a
+//! printer, a keypad and a button box on USB, and the plug of the machine.
+//!
+//! There is no network in it, and its clock begins at 1970. Where every instruction is translated it is ten times slower
+//! than a clinic's machine.
+
+mod guest;
+mod images;
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
+use machiai::devices::protocol::{Key, Protocol};
+use serde_json::Value;
+
+use crate::bench::figures::Limit::AtMost;
+use crate::bench::figures::Report;
+use crate::bench::machine::Machine;
+use crate::demo::progress::out;
+use guest::Guest;
+use images::Images;
+
+/// How soon the board is right after the service starts, and over the same machine without it, in seconds.
+const BOARD_WITHIN_S: f64 = 8.0;
+
+/// How often the power is cut.
+const N_CUTS: usize = 3;
+
+/// Below so much light, of 255, a point is black.
+const BLACK: u8 = 8;
+
+/// Makes the machine, if need be, and walks through its devices; pictures of its monitor are left in `out`.
+///
+/// # Errors
+/// Something does not go as it must, or the machine cannot be made.
+pub fn walk(package: &Path, folder: &Path, pictures: &Path) -> Result<Report> {
+    let mut report = Report::on(Machine::here());
+    std::fs::create_dir_all(pictures).context("cannot make the folder of pictures")?;
+    // What runs in it knows nothing of the folder from which it was started.
+    let pictures = pictures.canonicalize().context("no folder of pictures")?;
+    let images = Images::make(folder, package)?;
+    let mut bare_s = [0.0; N_CUTS];
+    {
+        let mut bare = Guest::start(&images, &images.bare)?;
+        settled(&mut bare)?;
+        for bare_s in &mut bare_s {
+            // As the other one: after a cut the disk is looked over.
+            bare.cut_power()?;
+            *bare_s = settled(&mut bare)?;
+        }
+    }
+    let bare_s = median(bare_s);
+    let mut guest = Guest::start(&images, &images.with)?;
+    let walked = through(&mut guest, bare_s, &pictures, &mut report);
+    // What the daemon says of it is gone with the machine.
+    let log =
+        if walked.is_err() { guest.run("journalctl --no-pager -o cat -n 20 -u 'machiai*'")?.1 } else { String::new() };
+    walked.with_context(|| log)?;
+    Ok(report)
+}
+
+/// Walks through all of it.
+fn through(guest: &mut Guest, bare_s: f64, pictures: &Path, report: &mut Report) -> Result<()> {
+    settled(guest)?;
+    prepare(guest)?;
+    printer(guest).context("the printer")?;
+    keypad(guest).context("the keypad")?;
+    button_box(guest).context("the button box")?;
+    monitor(guest, pictures).context("the monitor")?;
+    power(guest, bare_s, report).context("the power cut")
+}
+
+fn shown(what: &str) {
+    out(&format!("shown  {what}\n"));
+}
+
+/// Waits until a machine has started; returns how long that took, in seconds since its kernel's start.
+fn settled(guest: &mut Guest) -> Result<f64> {
+    guest.until("systemctl is-system-running --wait", |state| state == "running")?;
+    seconds(&guest.must("systemctl show --value -p ActiveEnterTimestampMonotonic multi-user.target")?)
+}
+
+/// Reads microseconds.
+fn seconds(micros: &str) -> Result<f64> {
+    let micros: f64 = micros.parse().with_context(|| format!("no time: {micros}"))?;
+    Ok(micros / 1e6)
+}
+
+/// Has the clinic begin its day.
+fn prepare(guest: &mut Guest) -> Result<()> {
+    let links = guest.must("ls /sys/class/net")?;
+    ensure!(links == "lo", "there is a network: {links}");
+    guest.until("ask GET status", |status| status.contains("now_ms"))?;
+    guest.must("machiai settings import /srv/settings.toml")?;
+    press(guest, "lines/1001-1/open", r#"{"session":"day"}"#).map(drop)
+}
+
+/// Presses something on the desk; returns what is answered.
+fn press(guest: &mut Guest, path: &str, body: &str) -> Result<Value> {
+    // A device of its own each, so that no press is taken for a double one.
+    let said = guest.must(&format!("DEVICE=desk/$RANDOM$RANDOM ask POST {path} '{body}'"))?;
+    let answer: Value = serde_json::from_str(&said).with_context(|| format!("{path} answers {said}"))?;
+    ensure!(answer.get("code").is_none(), "{path} is refused: {answer}");
+    Ok(answer)
+}
+
+/// Takes a ticket; returns its number and its visit.
+fn ticket(guest: &mut Guest) -> Result<(String, String)> {
+    let answer = press(guest, "lines/1001-1/tickets", r#"{"channel":"desk"}"#)?;
+    let of = |what: &str| Some(answer["tickets"][0][what].as_str()?.to_owned());
+    of("label").zip(of("visit")).with_context(|| format!("no ticket: {answer}"))
+}
+
+/// Waits until something stands in what the daemon tells.
+fn told(guest: &mut Guest, what: &str, is_so: impl Fn(&Value) -> bool) -> Result<Value> {
+    let is_so = |said: &str| serde_json::from_str(said).is_ok_and(|told: Value| is_so(&told));
+    let said = guest.until(&format!("ask GET {what}"), is_so)?;
+    serde_json::from_str(&said).context("what cannot be read")
+}
+
+/// Who is called to the room or in it.
+fn in_room(desk: &Value) -> Option<&str> {
+    desk["rooms"][0]["now"][0]["label"].as_str()
+}
+
+/// A ticket comes out of a USB printer by its serial number, and after its plug was pulled.
+fn printer(guest: &mut Guest) -> Result<()> {
+    guest.must("lab-printer in")?;
+    let node = "stat -c '%G %a' -L /dev/machiai/printer-LAB1";
+    guest.until(node, |mode| mode == "lp 660")?;
+    let length = "stat -c %s /run/printed 2> /dev/null || echo 0";
+    let n_bytes = |said: &str| said.parse::<u64>().unwrap_or_default();
+    ticket(guest)?;
+    let first = n_bytes(&guest.until(length, |said| n_bytes(said) > 1_000)?);
+    // A silent printer that took everything counts as having printed, some seconds later.
+    told(guest, "desk", |desk| !desk["lines"][0]["waiting"][0]["print"].is_null())?;
+    guest.must("lab-printer out")?;
+    let (_, visit) = ticket(guest)?;
+    told(guest, "desk", |desk| desk.to_string().contains(r#""print_trouble":"unreachable""#))?;
+    guest.must("lab-printer in")?;
+    guest.until(node, |mode| mode == "lp 660")?;
+    press(guest, &format!("visits/{visit}/reprint"), "{}")?;
+    guest.until(length, |said| n_bytes(said) > first + 1_000)?;
+    shown(
+        "a USB printer by its serial number prints, staff are told that it is gone, and it prints again when it is back",
+    );
+    Ok(())
+}
+
+/// A number that is typed on a keypad is called; nobody else hears the keys.
+fn keypad(guest: &mut Guest) -> Result<()> {
+    let there = |there: bool| move |status: &Value| (status["devices"]["keypad1"]["standing"] == "there") == there;
+    // What is typed comes to whoever reads the console, unless somebody has the keypad alone.
+    guest.must("systemctl stop getty@tty1 machiai")?;
+    guest.must(
+        "systemd-run --quiet --unit=lab-typed -p StandardInput=tty -p TTYPath=/dev/tty1 bash -c 'cat > /run/typed'",
+    )?;
+    guest.plug_keypad()?;
+    guest.until("ls /dev/input/by-id", |listed| listed.contains("lab-event-kbd"))?;
+    guest.type_in("7\n")?;
+    guest.until("cat /run/typed", |typed| typed == "7")?;
+    guest.must("systemctl start machiai")?;
+    told(guest, "status", there(true))?;
+    let (number, _) = ticket(guest)?;
+    guest.type_in(&format!("{number}\n"))?;
+    told(guest, "desk", |desk| in_room(desk) == Some(&number))?;
+    let typed = guest.must("cat /run/typed")?;
+    ensure!(typed == "7", "the console heard {typed}");
+    guest.must("systemctl stop lab-typed")?;
+    press(guest, "rooms/room1/enter", "{}")?;
+    press(guest, "rooms/room1/finish", "{}")?;
+    guest.pull_keypad()?;
+    told(guest, "status", there(false))?;
+    guest.plug_keypad()?;
+    told(guest, "status", there(true))?;
+    shown("a keypad calls a number, the console hears none of it, and one that was pulled is heard again");
+    Ok(())
+}
+
+/// A press of a button calls, and the lamp says so; also after the cable was pulled.
+fn button_box(guest: &mut Guest) -> Result<()> {
+    let there = |there: bool| move |status: &Value| (status["devices"]["box1"]["standing"] == "there") == there;
+    let protocol = Protocol::named("framed-box").context("no protocol")?;
+    let buttons = protocol.buttons.as_ref().context("a box without buttons")?;
+    let frame = |key, nth| Some(protocol.frame.around(&buttons.word(key, nth)?));
+    for (nth, key) in [(b'1', Key::Next), (b'2', Key::Finish)] {
+        let mut plugged = guest.plug_box()?;
+        told(guest, "status", there(true))?;
+        plugged.write_all(&frame(key, nth).context("no such key")?).context("the box cannot speak")?;
+        let mut lamp = [0];
+        plugged.read_exact(&mut lamp).context("the box hears nothing")?;
+        ensure!(lamp == [0x06], "the box hears {lamp:02x?}");
+        told(guest, "desk", |desk| in_room(desk).is_some() == (nth == b'1'))?;
+        drop(plugged);
+        told(guest, "status", there(false))?;
+    }
+    shown("a button box on a converter calls and is acknowledged, and is heard again after it was pulled");
+    Ok(())
+}
+
+/// The board and a call are on a monitor without a desktop, landscape and upright.
+fn monitor(guest: &mut Guest, pictures: &Path) -> Result<()> {
+    guest.must("systemctl start machiai-screen@monitor1")?;
+    told(guest, "status", |status| !status["screens"]["monitor1"].is_null())?;
+    let board = seen(guest, &pictures.join("board.png"), Picture::is_drawn)?;
+    ticket(guest)?;
+    press(guest, "rooms/room1/call", "{}")?;
+    seen(guest, &pictures.join("call.png"), |call| call.is_drawn() && call.differs(&board) > 0.1)?;
+    press(guest, "rooms/room1/enter", "{}")?;
+    press(guest, "rooms/room1/finish", "{}")?;
+    guest.must("echo 'MACHIAI_SCREEN_OPTIONS=--portrait' > /etc/machiai/screen-monitor1.env")?;
+    guest.must("systemctl restart machiai-screen@monitor1")?;
+    told(guest, "status", |status| !status["screens"]["monitor1"].is_null())?;
+    seen(guest, &pictures.join("upright.png"), |upright| {
+        // Turned it has no borders.
+        upright.is_drawn() && upright.lit() > 0.99 && upright.differs(&board) > 0.02
+    })?;
+    shown("a board, a call and an upright board on a monitor without a desktop: board.png, call.png, upright.png");
+    Ok(())
+}
+
+/// After a power cut the board is right in time, and numbers go on.
+fn power(guest: &mut Guest, bare_s: f64, report: &mut Report) -> Result<()> {
+    guest.must("rm /etc/machiai/screen-monitor1.env; systemctl disable --now --quiet machiai-screen@monitor1")?;
+    let (waiting, _) = ticket(guest)?;
+    let called = press(guest, "rooms/room1/call", "{}")?;
+    let desk = told(guest, "desk", |desk| in_room(desk).is_some())?;
+    let number = in_room(&desk).with_context(|| format!("nobody is called: {called}"))?.to_owned();
+    // The lab's own file is to outlive the cut; the clinic's facts do by themselves.
+    guest.must(&format!("echo {number} > /etc/lab-number && sync /etc/lab-number"))?;
+    let (last, _) = ticket(guest)?;
+    let (mut started, mut right) = ([0.0; N_CUTS], [0.0; N_CUTS]);
+    for (started_s, right_s) in started.iter_mut().zip(&mut right) {
+        guest.cut_power()?;
+        *right_s =
+            guest.until("cat /run/lab-board", |said| !said.is_empty())?.parse().context("no time of the board")?;
+        settled(guest)?;
+        *started_s =
+            seconds(&guest.must("systemctl show --value -p ExecMainStartTimestampMonotonic machiai.service")?)?;
+        out(&format!("cut    the service starts after {started_s:.1} s, the board is right after {right_s:.1} s\n"));
+        if *right_s - bare_s > BOARD_WITHIN_S {
+            let why = "systemd-analyze --no-pager critical-chain machiai.service; systemd-analyze --no-pager blame | head -n 6";
+            out(&format!("{}\n", guest.must(why)?));
+        }
+    }
+    let (next, _) = ticket(guest)?;
+    let follows = |before: &str, after: &str| Some(after.parse::<u32>().ok()? == before.parse::<u32>().ok()? + 1);
+    ensure!(follows(&last, &next) == Some(true), "after {last} comes {next}, and {waiting} waits");
+    told(guest, "desk", |desk| desk.to_string().contains(&format!("\"{waiting}\"")) && in_room(desk) == Some(&number))?;
+    shown("after a power cut everybody who was there is, and numbers go on");
+    let year = guest.must("date +%Y")?;
+    let after: [f64; N_CUTS] = std::array::from_fn(|nth| right[nth] - started[nth]);
+    let (after_s, right_s) = (median(after), median(right));
+    let how = format!(
+        "medians of {N_CUTS} power cuts; no network, RTC at 1970 (the system says {year}); the board is right {right_s:.1} s \
+         after the machine's start, which without the package is up after {bare_s:.1} s"
+    );
+    report.add("a right board after the service starts", (after_s, "s"), AtMost(BOARD_WITHIN_S), how.clone());
+    report.add("a right board over the same machine without it", (right_s - bare_s, "s"), AtMost(BOARD_WITHIN_S), how);
+    Ok(())
+}
+
+fn median(mut times: [f64; N_CUTS]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[N_CUTS / 2]
+}
+
+/// What a monitor shows.
+struct Picture {
+    rgb: Vec<u8>,
+}
+
+impl Picture {
+    fn read(path: &Path) -> Result<Self> {
+        let file = std::fs::File::open(path).context("no picture")?;
+        let mut decoder = png::Decoder::new(std::io::BufReader::new(file));
+        decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::STRIP_16);
+        let mut reader = decoder.read_info().context("no picture yet")?;
+        let mut rgb = vec![0; reader.output_buffer_size().context("a picture without an end")?];
+        reader.next_frame(&mut rgb).context("a picture that is cut short")?;
+        Ok(Self { rgb })
+    }
+
+    /// Returns the share of it that is not black.
+    fn lit(&self) -> f64 {
+        share(self.rgb.chunks_exact(3).map(|point| point.iter().any(|of| *of > BLACK)))
+    }
+
+    /// Whether something is drawn on it, and it is not of one colour.
+    fn is_drawn(&self) -> bool {
+        let first = self.rgb.get(..3).unwrap_or_default();
+        (0.01..0.9).contains(&share(self.rgb.chunks_exact(3).map(|point| point != first)))
+    }
+
+    /// Returns the share of it that is not as in another one.
+    fn differs(&self, other: &Self) -> f64 {
+        share(self.rgb.iter().zip(&other.rgb).map(|(one, other)| one.abs_diff(*other) > BLACK))
+    }
+}
+
+fn share(of: impl Iterator<Item = bool>) -> f64 {
+    let (mut n_all, mut n_so) = (0.0, 0.0);
+    for is_so in of {
+        n_all += 1.0;
+        n_so += if is_so { 1.0 } else { 0.0 };
+    }
+    if n_all > 0.0 { n_so / n_all } else { 0.0 }
+}
+
+/// Photographs the monitor until it shows what it should.
+fn seen(guest: &mut Guest, file: &Path, is_so: impl Fn(&Picture) -> bool) -> Result<Picture> {
+    let mut last = None;
+    for _ in 0..N_PHOTOGRAPHS {
+        guest.photograph(file)?;
+        let picture = Picture::read(file)?;
+        if is_so(&picture) {
+            return Ok(picture);
+        }
+        last = Some(picture.lit());
+        guest.must("sleep 0.5")?;
+    }
+    anyhow::bail!("the monitor does not show {}: of its light {last:?}", file.display())
+}
+
+/// How often the monitor is photographed before it counts as wrong.
+const N_PHOTOGRAPHS: usize = 60;
