@@ -20,8 +20,8 @@ const BUSY_MS: u32 = 5_000;
 
 /// What the connection that writes keeps of the file in memory, and what each of the readers, in KiB as SQLite has it (a
 /// negative number): they fill theirs within days. What is not kept there, the system keeps.
-const WRITER_CACHE: i32 = -1_024;
-const READER_CACHE: i32 = -256;
+const WRITER_CACHE: i32 = -256;
+const READER_CACHE: i32 = -64;
 
 /// How hard a commit presses its bytes to the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -259,7 +259,7 @@ async fn a_window_covers_a_wayland_compositor_of_any_size(#[case] width: u32, #[
 #[case::no_x_server("x11", &[], "cannot open a window: DISPLAY is \"\"")]
 #[case::a_dead_x_server("x11", &[("DISPLAY", ":65000")], "cannot speak to the X server at /tmp/.X11-unix/X65000")]
 #[case::no_compositor("wayland", &[], "cannot open the output")]
-#[case::no_monitor("kms", &[], "cannot open the output")]
+#[case::no_monitor("kms", &[], "no monitor is connected")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_screen_without_a_monitor_ends_and_says_so(
     #[case] sink: &str,
