@@ -231,8 +231,10 @@ impl Item {
         let ends = self.ends().map(|end| end.clone().upcast());
         let parts: Vec<gst::Element> = ends.chain([self.pipeline.clone().upcast()]).collect();
         let ending = std::thread::Builder::new().name("item's end".to_owned()).spawn(move || {
-            if parts.iter().any(|part| part.set_state(gst::State::Null).is_err()) {
-                tracing::warn!("a decoder did not stop as it should");
+            for part in parts {
+                if part.set_state(gst::State::Null).is_err() {
+                    tracing::warn!(part = %part.name(), "a decoder did not stop as it should");
+                }
             }
         });
         if let Err(cause) = ending {
