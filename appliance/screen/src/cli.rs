@@ -46,8 +46,8 @@ pub struct Monitor {
     #[arg(long)]
     pub portrait: bool,
     /// How the picture is turned onto an upright monitor without a desktop: the other way where it is upside down.
-    #[arg(long, value_enum, default_value_t = Way::Clockwise)]
-    pub turn: Way,
+    #[arg(long, value_enum, default_value_t = Turn::Clockwise)]
+    pub turn: Turn,
     /// Where the picture goes.
     #[arg(long, value_enum, default_value_t = To::Kms)]
     pub sink: To,
@@ -79,24 +79,6 @@ pub enum To {
     Null,
 }
 
-/// How a picture is turned.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Way {
-    /// The monitor's own upper edge is on the left.
-    Clockwise,
-    /// It is on the right.
-    Counterclockwise,
-}
-
-impl From<Way> for Turn {
-    fn from(way: Way) -> Self {
-        match way {
-            Way::Clockwise => Self::Clockwise,
-            Way::Counterclockwise => Self::Counterclockwise,
-        }
-    }
-}
-
 impl Cli {
     /// Does what the command line says; returns whether all went well.
     #[must_use]
@@ -123,7 +105,7 @@ fn serve() -> bool {
 fn show(monitor: Monitor) -> bool {
     tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
     let sink = match monitor.sink {
-        To::Kms => Sink::Kms { connector: monitor.connector.clone(), turn: monitor.turn.into() },
+        To::Kms => Sink::Kms { connector: monitor.connector.clone(), turn: monitor.turn },
         To::Wayland => Sink::Wayland,
         To::X11 => Sink::X11,
         To::Null => Sink::Null,

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::lamp::{self, Connector};
+
 /// Where Linux has its cards, by the names that begin the connectors' ones.
 pub(crate) const CARDS: &str = "/dev/dri";
 
@@ -53,9 +55,12 @@ impl Card {
         wanted_px: (u32, u32),
     ) -> Result<Self, KmsError> {
         let no_monitor = || KmsError::NoMonitor { name: name.map(str::to_owned) };
-        let monitor = monitors(connectors, name).into_iter().next().ok_or_else(no_monitor)?;
+        let is_connected = |connector: &Connector| connector.told("status").as_deref() == Some("connected");
+        let monitor = lamp::connectors(connectors, name).into_iter().find(is_connected).ok_or_else(no_monitor)?;
+        // The best liked first.
+        let modes: Vec<(u16, u16)> = monitor.told("modes").unwrap_or_default().lines().filter_map(mode).collect();
         let is_wanted = |(width, height): &&(u16, u16)| (u32::from(*width), u32::from(*height)) == wanted_px;
-        let size_px = monitor.modes.iter().find(is_wanted).or_else(|| monitor.modes.first());
+        let size_px = modes.iter().find(is_wanted).or_else(|| modes.first());
         let size_px = *size_px.ok_or_else(no_monitor)?;
         let at = cards.join(monitor.card);
         let device = OpenOptions::new().read(true).write(true).open(&at);
@@ -66,31 +71,6 @@ impl Card {
     pub(crate) fn fd(&self) -> RawFd {
         self.device.as_raw_fd()
     }
-}
-
-/// A connected monitor.
-struct Monitor {
-    /// `card0`.
-    card: String,
-    /// Width and height of each mode, the best liked first.
-    modes: Vec<(u16, u16)>,
-}
-
-/// Lists the connected monitors, by the names of their connectors, `card0-HDMI-A-1`.
-fn monitors(connectors: &Path, name: Option<&str>) -> Vec<Monitor> {
-    let entries = std::fs::read_dir(connectors).into_iter().flatten().filter_map(Result::ok);
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    let told = |of: &str, file: &str| std::fs::read_to_string(connectors.join(of).join(file)).unwrap_or_default();
-    let monitor = |connector: &String| {
-        let (card, own) = connector.split_once('-')?;
-        let is_it = name.is_none_or(|name| name == own) && told(connector, "status").trim() == "connected";
-        is_it.then(|| Monitor {
-            card: card.to_owned(),
-            modes: told(connector, "modes").lines().filter_map(mode).collect(),
-        })
-    };
-    names.iter().filter_map(monitor).collect()
 }
 
 /// Reads a mode; none of what is interlaced, `1920x1080i`.

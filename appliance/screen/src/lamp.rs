@@ -27,22 +27,42 @@ impl Lamp {
     }
 }
 
+/// A connector of a card.
+pub(crate) struct Connector {
+    /// The card's name, `card0`.
+    pub(crate) card: String,
+    folder: PathBuf,
+}
+
+impl Connector {
+    /// Returns what the kernel tells of it in a file, if it does.
+    pub(crate) fn told(&self, file: &str) -> Option<String> {
+        fs::read_to_string(self.folder.join(file)).map(|text| text.trim().to_owned()).ok()
+    }
+}
+
+/// Lists the connectors below a folder, by their names: the one of a name, or all of them.
+pub(crate) fn connectors(folder: &Path, name: Option<&str>) -> Vec<Connector> {
+    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    let connector = |path: PathBuf| {
+        let (card, own) = path.file_name()?.to_str()?.split_once('-')?;
+        let is_wanted = name.is_none_or(|name| name == own);
+        is_wanted.then(|| Connector { card: card.to_owned(), folder: path.clone() })
+    };
+    paths.into_iter().filter_map(connector).collect()
+}
+
 /// Looks at the connectors below a folder: at the one of that name, or at all of them.
 fn look(folder: &Path, name: Option<&str>) -> Seen {
-    let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let is_wanted = |path: &Path| {
-        let of_card = path.file_name().and_then(|own| own.to_str()).and_then(|own| own.split_once('-'));
-        of_card.is_some_and(|(_, own)| name.is_none_or(|name| name == own))
-    };
-    let connectors = entries.map(|entry| entry.path()).filter(|path| is_wanted(path));
-    let seen = connectors.map(|path| {
-        let told = |file: &str| fs::read_to_string(path.join(file)).map(|text| text.trim().to_owned());
-        match (told("status").as_deref(), told("dpms").as_deref()) {
-            (Ok("connected"), Ok("On")) => Seen::Lit,
-            (Ok("connected"), Ok("Off" | "Standby" | "Suspend")) | (Ok("disconnected"), _) => Seen::Dark,
+    let connectors = connectors(folder, name).into_iter();
+    let seen =
+        connectors.map(|connector| match (connector.told("status").as_deref(), connector.told("dpms").as_deref()) {
+            (Some("connected"), Some("On")) => Seen::Lit,
+            (Some("connected"), Some("Off" | "Standby" | "Suspend")) | (Some("disconnected"), _) => Seen::Dark,
             _ => Seen::Unknown,
-        }
-    });
+        });
     // One that is lit is enough; one that does not say may be.
     seen.max_by_key(|seen| match seen {
         Seen::Dark => 0,

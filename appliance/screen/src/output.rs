@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use clap::ValueEnum;
 use gstreamer::prelude::*;
 use gstreamer::{self as gst, ClockTime};
 use gstreamer_app::{AppSink, AppSinkCallbacks, AppSrc};
@@ -77,10 +78,9 @@ pub enum Sink {
 }
 
 /// How a picture is turned onto a monitor that hangs upright.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Turn {
     /// The monitor's own upper edge is on the left.
-    #[default]
     Clockwise,
     /// It is on the right.
     Counterclockwise,
