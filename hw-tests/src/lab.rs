@@ -27,6 +27,9 @@ const BOARD_WITHIN_S: f64 = 8.0;
 /// How often the power is cut.
 const N_CUTS: usize = 3;
 
+/// How often the monitor is photographed before it counts as wrong.
+const N_PHOTOGRAPHS: usize = 60;
+
 /// Below so much light, of 255, a point is black.
 const BLACK: u8 = 8;
 
@@ -124,6 +127,11 @@ fn in_room(desk: &Value) -> Option<&str> {
     desk["rooms"][0]["now"][0]["label"].as_str()
 }
 
+/// Whether a device is there, or is not, by the daemon's status.
+fn stands(device: &'static str, there: bool) -> impl Fn(&Value) -> bool {
+    move |status| (status["devices"][device]["standing"] == "there") == there
+}
+
 /// A ticket comes out of a USB printer by its serial number, and after its plug was pulled.
 fn printer(guest: &mut Guest) -> Result<()> {
     guest.must("lab-printer in")?;
@@ -150,7 +158,7 @@ fn printer(guest: &mut Guest) -> Result<()> {
 
 /// A number that is typed on a keypad is called; nobody else hears the keys.
 fn keypad(guest: &mut Guest) -> Result<()> {
-    let there = |there: bool| move |status: &Value| (status["devices"]["keypad1"]["standing"] == "there") == there;
+    let there = |there| stands("keypad1", there);
     // What is typed comes to whoever reads the console, unless somebody has the keypad alone.
     guest.must("systemctl stop getty@tty1 machiai")?;
     guest.must(
@@ -180,7 +188,7 @@ fn keypad(guest: &mut Guest) -> Result<()> {
 
 /// A press of a button calls, and the lamp says so; also after the cable was pulled.
 fn button_box(guest: &mut Guest) -> Result<()> {
-    let there = |there: bool| move |status: &Value| (status["devices"]["box1"]["standing"] == "there") == there;
+    let there = |there| stands("box1", there);
     let protocol = Protocol::named("framed-box").context("no protocol")?;
     let buttons = protocol.buttons.as_ref().context("a box without buttons")?;
     let frame = |key, nth| Some(protocol.frame.around(&buttons.word(key, nth)?));
@@ -322,6 +330,3 @@ fn seen(guest: &mut Guest, file: &Path, is_so: impl Fn(&Picture) -> bool) -> Res
     }
     anyhow::bail!("the monitor does not show {}: of its light {last:?}", file.display())
 }
-
-/// How often the monitor is photographed before it counts as wrong.
-const N_PHOTOGRAPHS: usize = 60;

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -42,49 +42,34 @@ impl Guest {
         let drive = format!("file={},if=virtio,format=raw,snapshot=on", disk.display());
         let console = format!("file:{}", folder.path().join("console").display());
         let mut qemu = Command::new("qemu-system-x86_64");
-        qemu.args([
-            "-machine",
-            "q35,i8042=off",
-            "-accel",
-            "tcg,thread=multi",
-            "-cpu",
-            "max",
-            "-smp",
-            "2",
-            "-m",
-            "2048",
-        ]);
-        qemu.args([
-            "-nodefaults",
-            "-display",
-            "none",
-            "-serial",
-            &console,
-            "-rtc",
-            "base=1970-01-01",
-            "-drive",
-            &drive,
-        ]);
-        qemu.arg("-kernel").arg(&images.kernel).arg("-initrd").arg(&images.initrd);
-        qemu.args(["-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0"]);
-        qemu.args([
-            "-device",
-            "virtio-rng-pci",
-            "-device",
-            "virtio-vga,xres=1920,yres=1080",
-            "-device",
-            "qemu-xhci,id=usb",
-        ]);
-        qemu.args(["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=line,name=lab"]);
-        for name in ["line", "control", "box"] {
-            qemu.args(["-chardev", &socket(name)]);
+        qemu.args(["-nodefaults", "-display", "none"])
+            .arg("-kernel")
+            .arg(&images.kernel)
+            .arg("-initrd")
+            .arg(&images.initrd);
+        for (option, value) in [
+            ("-machine", "q35,i8042=off"),
+            ("-accel", "tcg,thread=multi"),
+            ("-cpu", "max"),
+            ("-smp", "2"),
+            ("-m", "2048"),
+            ("-rtc", "base=1970-01-01"),
+            ("-append", "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=0"),
+            ("-serial", console.as_str()),
+            ("-drive", drive.as_str()),
+            ("-chardev", socket("line").as_str()),
+            ("-chardev", socket("control").as_str()),
+            ("-chardev", socket("box").as_str()),
+            ("-mon", "chardev=control,mode=control"),
+            ("-device", "virtio-rng-pci"),
+            ("-device", "virtio-vga,xres=1920,yres=1080"),
+            ("-device", "virtio-serial-pci"),
+            ("-device", "virtserialport,chardev=line,name=lab"),
+            ("-device", "qemu-xhci,id=usb"),
+            ("-device", "usb-serial,id=box,chardev=box,serial=lab,bus=usb.0"),
+        ] {
+            qemu.args([option, value]);
         }
-        qemu.args([
-            "-mon",
-            "chardev=control,mode=control",
-            "-device",
-            "usb-serial,id=box,chardev=box,serial=lab,bus=usb.0",
-        ]);
         let mut qemu = qemu.stdin(Stdio::null()).spawn().context("no qemu-system-x86_64")?;
         let opened = connect(&folder.path().join("line"), &mut qemu)
             .and_then(|line| Ok((line, connect(&folder.path().join("control"), &mut qemu)?)));
@@ -243,7 +228,7 @@ fn next(from: &mut BufReader<UnixStream>) -> Result<String> {
 }
 
 /// Opens a way to a machine that is starting.
-fn connect(at: &PathBuf, qemu: &mut Child) -> Result<UnixStream> {
+fn connect(at: &Path, qemu: &mut Child) -> Result<UnixStream> {
     let watch = Stopwatch::start();
     loop {
         if let Ok(stream) = UnixStream::connect(at) {
