@@ -279,16 +279,20 @@ function records(kind, all, old) {
   at.dataset.kind = kind;
   return at;
 }
-// What a tariff would give: the box tries it on calls that are made up, as often as it changes.
+// What a tariff would give: the box tries it on calls that are made up, as often as it changes. What it answered is kept
+// for a form that is drawn again, which would grow under somebody's finger if it asked first.
+const answers = new Map();
 function tried(record, isNew) {
   const at = make('div', { className: 'tried', ariaLive: 'polite' });
   let [asked, waits] = ['', null];
   const time = (ms) => Math.round(ms / 60000);
   const stretch = (of) => make('span', { text: say('connected', { from: time(of.from_ms), to: time(of.to_ms) }) });
   const row = (it) => make('li', {}, make('b', {}, ...it.stretches.map(stretch)), make('span', { text: it.how[lang] }), make('strong', { text: say('yen', { n: it.yen.toLocaleString('en') }) }));
-  const show = async (wanted) => {
+  const show = (all) => at.replaceChildren(make('h3', { text: say('tried') }), make('ul', {}, ...all.map(row)));
+  const seek = async (wanted) => {
     const { isOk, said } = await ask(`calls/example?${wanted}`);
-    if (isOk && wanted === asked) at.replaceChildren(make('h3', { text: say('tried') }), make('ul', {}, ...said.map(row)));
+    if (isOk) answers.set(wanted, said);
+    if (isOk && wanted === asked) show(said);
   };
   const follow = (all) => {
     const { tariff } = record;
@@ -302,7 +306,8 @@ function tried(record, isNew) {
     if (wanted === asked || all.querySelector('input:invalid')) return;
     asked = wanted;
     clearTimeout(waits);
-    waits = setTimeout(() => show(wanted), at.hasChildNodes() ? TRY_AFTER_MS : 0);
+    if (answers.has(wanted)) show(answers.get(wanted));
+    else waits = setTimeout(() => seek(wanted), at.hasChildNodes() ? TRY_AFTER_MS : 0);
   };
   return { at, follow };
 }
