@@ -88,11 +88,13 @@ fuzz: build-packages screen-packages fuzz-packages ## throw anything at every pa
 	done
 
 # The packages lie in target/debian. A build of its own: what is shipped is optimised.
-deb: build-packages deb-packages deb-tool ## make the Debian packages, machiai and machiai-hub
+deb: build-packages deb-packages deb-tool ## make the Debian packages: machiai, machiai-hub, machiai-hw-tests
 	@$(CARGO) build --quiet --locked --release -p machiai -p machiai-screen -p machiai-hub --bins
+	@$(CARGO) build --quiet --locked --release -p machiai-hw-tests --bin machiai-hw-tests
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --example handbook -- target/handbook
 	@$(CARGO) deb --quiet --locked --no-build -p machiai
 	@$(CARGO) deb --quiet --locked --no-build -p machiai-hub
+	@$(CARGO) deb --quiet --locked --no-build -p machiai-hw-tests
 
 # Draws the README's two pictures again after a change of the templates.
 pictures: build-packages

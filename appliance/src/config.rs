@@ -336,7 +336,6 @@ impl Config {
             ("lan", self.lan == other.lan),
             ("lan_names", self.lan_names == other.lan_names),
             ("screen_socket", self.screen_socket == other.screen_socket),
-            ("devices", self.devices == other.devices),
             ("assets", self.assets == other.assets),
             ("ballast_mib", self.ballast_mib == other.ballast_mib),
             ("rehearsal", self.rehearsal == other.rehearsal),
@@ -349,6 +348,12 @@ impl Config {
     pub fn links_otherwise(&self, other: &Self) -> bool {
         let channel = |config: &Self| (config.hub.clone(), config.hub_proxy.clone(), config.hub_kbit_s);
         channel(self) != channel(other)
+    }
+
+    /// Whether other devices would be attended to, or the same by other protocols.
+    #[must_use]
+    pub fn attends_otherwise(&self, other: &Self) -> bool {
+        self.devices != other.devices || other.devices.read_files()
     }
 
     fn checked(self) -> Result<Self, ConfigError> {

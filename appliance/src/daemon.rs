@@ -137,13 +137,16 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     let showing = tokio::spawn(screen::serve(screens, Arc::clone(&app)));
     let painting = tokio::spawn(board::paint(Arc::clone(&app)));
     let printing = tokio::spawn(paper::run(Arc::clone(&app), printing_before));
-    let attending = attend(&app, config);
     let housekeeping = tokio::spawn(house::keep(Arc::clone(&app), config.clone()));
     let supporting = tokio::spawn(support::serve(Arc::clone(&app)));
     let telling = tokio::spawn(health::tell(Arc::clone(&app), config.clone()));
     let feeling = tokio::spawn(pulse::feel(Arc::clone(&app), address));
-    let mut parts =
-        Reloaded { content: keep_content(&app, config), linking: link(&app, config), config: config.clone() };
+    let mut parts = Reloaded {
+        content: keep_content(&app, config),
+        linking: link(&app, config),
+        attending: Attending::start(&app, config),
+        config: config.clone(),
+    };
 
     // Ready.
     tracing::info!(%address, "ready");
@@ -168,7 +171,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     end("the pulse", feeling).await;
     stop_link(parts.linking).await;
     stop_content(parts.content).await;
-    stop_attending(attending).await;
+    parts.attending.stop(&app).await;
     stop_printing(printing).await;
     if !close(&app.gate).await {
         tracing::error!("journal did not stop as it should; the next start verifies it");
@@ -340,6 +343,7 @@ fn say_set_up_code(app: &App, config: &Config) {
 struct Reloaded {
     content: Option<Keeping>,
     linking: Option<Linking>,
+    attending: Attending,
     /// What they were made of, and what all else was.
     config: Config,
 }
@@ -361,11 +365,14 @@ impl Reloaded {
         if !fixed.is_empty() {
             tracing::warn!(keys = fixed.join(", "), "configuration has changes that wait for a restart");
         }
-        let (links_otherwise, keeps_otherwise) =
-            (self.config.links_otherwise(&new), self.config.content != new.content);
+        let (links_otherwise, keeps_otherwise, attends_otherwise) = (
+            self.config.links_otherwise(&new),
+            self.config.content != new.content,
+            self.config.attends_otherwise(&new),
+        );
         // What waits for a restart stays as it is until then.
         (self.config.hub, self.config.hub_proxy, self.config.hub_kbit_s) = (new.hub, new.hub_proxy, new.hub_kbit_s);
-        (self.config.content, self.config.support) = (new.content, new.support);
+        (self.config.content, self.config.support, self.config.devices) = (new.content, new.support, new.devices);
         app.follow(&self.config);
         if links_otherwise {
             stop_link(self.linking.take()).await;
@@ -377,7 +384,12 @@ impl Reloaded {
             stop_content(self.content.take()).await;
             self.content = keep_content(app, &self.config);
         }
-        tracing::info!(links_otherwise, keeps_otherwise, "configuration read again");
+        if attends_otherwise {
+            // No port is opened while somebody holds it.
+            std::mem::take(&mut self.attending).stop(app).await;
+            self.attending = Attending::start(app, &self.config);
+        }
+        tracing::info!(links_otherwise, keeps_otherwise, attends_otherwise, "configuration read again");
     }
 }
 
@@ -406,24 +418,37 @@ async fn end(what: &str, task: tokio::task::JoinHandle<impl Sized>) {
     }
 }
 
-/// Attends to the devices on lines of their own, a thread each.
-fn attend(app: &Shared, config: &Config) -> Vec<JoinHandle<()>> {
-    let devices = &config.devices;
-    let buttons = devices.buttons.iter().map(|it| buttons::attend(app, it));
-    let displays = devices.displays.iter().map(|it| numbers::show(app, it));
-    let keypads = devices.keypads.iter().map(|it| arrivals::attend_keypad(app, it));
-    let readers = devices.readers.iter().map(|it| arrivals::attend_reader(app, it));
-    let started = buttons.chain(displays).chain(keypads).chain(readers);
-    let told = |cause: &std::io::Error| tracing::error!(error = %cause, "a device has no thread, and is not heard");
-    started.filter_map(|started| started.inspect_err(told).ok()).collect()
+/// Who attends to the devices on lines of their own, a thread each.
+#[derive(Default)]
+struct Attending {
+    stop: CancellationToken,
+    threads: Vec<JoinHandle<()>>,
 }
 
-async fn stop_attending(threads: Vec<JoinHandle<()>>) {
-    let ended = move || threads.into_iter().filter_map(|thread| thread.join().err()).count();
-    match tokio::time::timeout(STOP_FOR, tokio::task::spawn_blocking(ended)).await {
-        Ok(Ok(0)) => {}
-        Ok(_) => tracing::error!("a device's thread had ended by itself"),
-        Err(_) => tracing::error!("a device did not let go in time"),
+impl Attending {
+    fn start(app: &Shared, config: &Config) -> Self {
+        let (devices, stop) = (&config.devices, app.stop.child_token());
+        let of = (app, &stop);
+        let buttons = devices.buttons.iter().map(|it| buttons::attend(of, it));
+        let displays = devices.displays.iter().map(|it| numbers::show(of, it));
+        let keypads = devices.keypads.iter().map(|it| arrivals::attend_keypad(of, it));
+        let readers = devices.readers.iter().map(|it| arrivals::attend_reader(of, it));
+        let started = buttons.chain(displays).chain(keypads).chain(readers);
+        let told = |cause: &std::io::Error| tracing::error!(error = %cause, "a device has no thread, and is not heard");
+        let threads = started.filter_map(|started| started.inspect_err(told).ok()).collect();
+        Self { stop, threads }
+    }
+
+    async fn stop(self, app: &App) {
+        self.stop.cancel();
+        let threads = self.threads;
+        let ended = move || threads.into_iter().filter_map(|thread| thread.join().err()).count();
+        match tokio::time::timeout(STOP_FOR, tokio::task::spawn_blocking(ended)).await {
+            Ok(Ok(0)) => {}
+            Ok(_) => tracing::error!("a device's thread had ended by itself"),
+            Err(_) => tracing::error!("a device did not let go in time"),
+        }
+        app.devices.forget();
     }
 }
 

@@ -168,6 +168,9 @@ struct Serve {
     /// The proxy is on another machine, over a network of the hub's own: operators' pages may listen elsewhere.
     #[arg(long, requires = "operators")]
     operators_behind_proxy: bool,
+    /// Where to answer whoever watches machines, in clear: `/livez`, `/readyz` and `/metrics`, which name no clinic.
+    #[arg(long)]
+    watch: Option<SocketAddr>,
     #[command(flatten)]
     kept: Kept,
     #[command(flatten)]
@@ -371,16 +374,16 @@ async fn support(work: SupportWork) -> Result<String, Box<dyn Error>> {
 }
 
 async fn serve_sites(serve: Serve) -> Result<(), Box<dyn Error>> {
-    let Serve { listen, public, operators, operators_behind_proxy, kept, together, names } = serve;
+    let Serve { listen, public, operators, operators_behind_proxy, watch, kept, together, names } = serve;
     let stopping = stop_on_signals()?;
     make_private(&kept.state)?;
     let _held = if kept.store.is_none() { Some(hold(&kept.state)?) } else { None };
     let streams = Streams::new(kept.open().await?, now_s, LONG_POLL_FOR, stopping.clone()).among(together.nodes());
     let hub = Hub::begin(streams, new_clock()?).await?.giving(kept.blobs()?);
     let operators = operators.map(|listen| Desk { listen, is_behind_proxy: operators_behind_proxy });
-    let open = Open { listen, public, operators, state: kept.state, names, limits: Limits::USUAL };
+    let open = Open { listen, public, operators, watch, state: kept.state, names, limits: Limits::USUAL };
     let felt = hub.clone();
-    let ready = |Listening { boxes, public, operators }: Listening| {
+    let ready = |Listening { boxes, public, operators, watch }: Listening| {
         say_ready(boxes);
         // It ends with the process.
         drop(tokio::spawn(pulse::feel(boxes, felt, || notify(sd_notify::NotifyState::Watchdog))));
@@ -389,6 +392,9 @@ async fn serve_sites(serve: Serve) -> Result<(), Box<dyn Error>> {
         }
         if let Some(operators) = operators {
             tell(&format!("operators at {operators}"));
+        }
+        if let Some(watch) = watch {
+            tell(&format!("metrics at {watch}"));
         }
         notify(sd_notify::NotifyState::Ready);
     };

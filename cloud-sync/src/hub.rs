@@ -21,6 +21,7 @@ use crate::site::sealed::{Sealed, seal_of};
 use crate::site::seen::Seen;
 use crate::store::StoreError;
 use crate::stream::routes::Streams;
+use crate::watch::{self, Watched};
 
 /// The name of the secret that signs patients' cookies.
 const COOKIES: &str = "cookies";
@@ -118,6 +119,12 @@ impl Hub {
     /// Returns the routes of operators, who sign in there.
     pub(crate) fn for_operators(&self) -> Router {
         self.operators.clone().routes()
+    }
+
+    /// Returns the routes of whoever watches machines.
+    pub(crate) fn for_watchers(&self) -> Router {
+        let (store, operators) = (self.streams.store.clone(), self.operators.clone());
+        watch::routes(Watched { store, operators, announced: self.announced.clone(), seen: self.seen.clone() })
     }
 
     /// Does what is due now and then: other nodes learn who was heard of here, and this one what was said meanwhile.

@@ -27,4 +27,5 @@ pub mod store;
 pub mod stream;
 pub mod support;
 mod wake;
+mod watch;
 mod words;

@@ -15,3 +15,4 @@ mod signs;
 pub mod totp;
 
 pub(crate) use routes::Operators;
+pub(crate) use signs::Tally;

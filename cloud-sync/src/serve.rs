@@ -115,6 +115,8 @@ pub struct Open {
     pub public: Option<SocketAddr>,
     /// Where it listens for operators, in clear, for a proxy in front of it.
     pub operators: Option<Desk>,
+    /// Where it listens for whoever watches machines, in clear.
+    pub watch: Option<SocketAddr>,
     /// The folder of its authority.
     pub state: PathBuf,
     /// Names and addresses by which boxes reach it; without any, this machine's own.
@@ -141,10 +143,12 @@ pub struct Listening {
     pub public: Option<SocketAddr>,
     /// For operators.
     pub operators: Option<SocketAddr>,
+    /// For whoever watches machines.
+    pub watch: Option<SocketAddr>,
 }
 
-/// Serves the sites' boxes over TLS, each by the certificate that it was enrolled with, and patients and operators in
-/// clear, until told to stop.
+/// Serves the sites' boxes over TLS, each by the certificate that it was enrolled with, and patients, operators and
+/// whoever watches machines in clear, until told to stop.
 ///
 /// # Errors
 /// [`ServeError`].
@@ -161,16 +165,18 @@ pub async fn sites(
     let address = listener.local_addr().map_err(failed)?;
     let public = listen_if(open.public).await?;
     let operators = listen_if(open.operators.map(Desk::checked).transpose()?).await?;
+    let watch = listen_if(open.watch).await?;
     let door = Door::new(hub.clone(), authority, open.limits);
     let names = if open.names.is_empty() { own_names(address) } else { open.names };
     let tls = Tls::new(&door, names).map_err(ServeError::Authority)?;
     let at = |listener: &Option<(std::net::TcpListener, SocketAddr)>| listener.as_ref().map(|(_, at)| *at);
-    ready(Listening { boxes: address, public: at(&public), operators: at(&operators) });
+    ready(Listening { boxes: address, public: at(&public), operators: at(&operators), watch: at(&watch) });
     let for_boxes = async { door::serve(listener, (door, tls), stopping.clone()).await.map_err(failed) };
     let for_all = answer_if(public, hub.for_all(), &stopping);
     let for_operators = answer_if(operators, hub.for_operators(), &stopping);
+    let for_watchers = answer_if(watch, hub.for_watchers(), &stopping);
     let serving = Box::pin(async {
-        let served = tokio::try_join!(for_boxes, for_all, for_operators);
+        let served = tokio::try_join!(for_boxes, for_all, for_operators, for_watchers);
         // Where nobody is served any more, nobody is to be woken.
         stopping.cancel();
         served.map(drop)

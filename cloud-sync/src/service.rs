@@ -62,7 +62,8 @@ impl Announced {
         self.said.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn pausing(&self) -> Option<Pausing> {
+    /// Returns the pause that runs, if one does.
+    pub(crate) fn pausing(&self) -> Option<Pausing> {
         let (said, now) = (self.said.read().unwrap_or_else(PoisonError::into_inner), self.clock.now());
         let until = said.pause(now)?.until_ms;
         let after_s = until.since(now).saturating_add(999) / 1_000;

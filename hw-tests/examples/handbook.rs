@@ -10,8 +10,12 @@ use clap_complete::Shell;
 
 fn main() -> anyhow::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).context("name the folder to write to")?);
-    let programs =
-        [machiai::cli::Cli::command(), machiai_screen::cli::Cli::command(), machiai_hub::cli::Cli::command()];
+    let programs = [
+        machiai::cli::Cli::command(),
+        machiai_screen::cli::Cli::command(),
+        machiai_hub::cli::Cli::command(),
+        machiai_hw_tests::accept::cli::Cli::command(),
+    ];
     programs.into_iter().try_for_each(|program| write(program, &folder))
 }
 

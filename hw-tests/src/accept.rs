@@ -3,6 +3,7 @@
 //! A scene passes only when the device did what it must and the person said that it did. What was not named is skipped,
 //! by name. The same scenes run on emulators in the tests, with a person who looks at the emulator.
 
+pub mod cli;
 mod numbers;
 mod paper;
 pub mod person;

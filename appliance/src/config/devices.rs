@@ -126,6 +126,14 @@ impl Devices {
         buttons.chain(displays).chain(keypads).chain(readers)
     }
 
+    /// Whether a protocol stands in a file of its own, which may have changed although its path did not.
+    pub(super) fn read_files(&self) -> bool {
+        let buttons = self.buttons.iter().map(|it| &it.protocol);
+        let displays = self.displays.iter().map(|it| &it.protocol);
+        let readers = self.readers.iter().filter_map(|it| it.protocol.as_ref());
+        buttons.chain(displays).chain(readers).any(|protocol| protocol.starts_with('/'))
+    }
+
     /// Checks them, protocols included.
     pub(super) fn check(&self) -> Result<(), DeviceError> {
         let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());

@@ -174,7 +174,8 @@ fn devices_are_named_once_with_a_path_and_a_protocol_of_their_own_kind() {
     let names: Vec<&str> = config.devices.all().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["box1", "number1", "keypad1", "reader1"]);
     let other = with(&DEVICES.replace("room1", "room2")).unwrap();
-    assert_eq!(config.fixed_differences(&other), ["devices"]);
+    assert_eq!(config.fixed_differences(&other), Vec::<&str>::new());
+    assert!(config.attends_otherwise(&other) && !config.attends_otherwise(&config.clone()));
     for (from, to, why) in [
         ("/dev/serial/by-id/one", "ttyUSB0", "needs a path"),
         ("by-id/two", "by-id/one", "named twice"),

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use machiai_core::ids::DeviceId;
+use tokio_util::sync::CancellationToken;
 
 use super::known::Standing;
 use crate::app::App;
@@ -16,15 +17,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long a thread waits for a device to say something before it looks whether it is to stop.
 pub(crate) const HEARD_WITHIN: Duration = Duration::from_millis(200);
 
-/// Opens a device whenever it is there and lets `serve` speak with it until it goes, until the app stops.
+/// Opens a device whenever it is there and lets `serve` speak with it until it goes, until it is to be let go.
 pub(crate) fn keep_open(
-    app: &App,
+    (app, stop): (&App, &CancellationToken),
     device: &DeviceId,
     open: impl Fn() -> io::Result<Node>,
     mut serve: impl FnMut(&mut Node) -> io::Result<()>,
 ) {
     let mut was_away = false;
-    while !app.stop.is_cancelled() {
+    while !stop.is_cancelled() {
         let gone = open().and_then(|mut node| {
             app.devices.note(device, |known| known.standing = Standing::There);
             tracing::info!(%device, "device is open");

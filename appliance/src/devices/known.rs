@@ -74,6 +74,11 @@ impl Devices {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(device.clone(), known);
     }
 
+    /// Forgets all of them: others are to be expected.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Notes something of a device.
     pub(crate) fn note(&self, device: &DeviceId, note: impl FnOnce(&mut Known)) {
         if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(device) {

@@ -11,6 +11,7 @@ use machiai_core::queue::Clinic;
 use machiai_core::queue::visit::Visit;
 use machiai_core::refusal::{Refusal, RefusalCode};
 use machiai_wire::token::{digest_of, is_token};
+use tokio_util::sync::CancellationToken;
 
 use super::buttons::{carry_out, told};
 use crate::app::{App, Shared};
@@ -26,38 +27,44 @@ use crate::node::{Node, Stopwatch};
 /// How long a reader may take to hear its answer.
 const ANSWERED_WITHIN: Duration = Duration::from_millis(200);
 
-/// Attends to a keypad until the app stops, on a thread of its own.
+/// Attends to a keypad until it is to be let go, on a thread of its own.
 ///
 /// # Errors
 /// The system gives no thread.
-pub(crate) fn attend_keypad(app: &Shared, keypad: &Keypad) -> io::Result<std::thread::JoinHandle<()>> {
-    let (app, own) = (Shared::clone(app), keypad.clone());
+pub(crate) fn attend_keypad(
+    (app, stop): (&Shared, &CancellationToken),
+    keypad: &Keypad,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let (app, stop, own) = (Shared::clone(app), stop.clone(), keypad.clone());
     app.devices.expect(&own.name, Kind::Keypad);
     let attend = move || {
         keep_open(
-            &app,
+            (&app, &stop),
             &own.name,
             || Node::input(&own.path),
-            |node| type_on(&app, node, |line| entered(&app, &own, line)),
+            |node| type_on(&stop, node, |line| entered(&app, &own, line)),
         );
     };
     std::thread::Builder::new().name("keypad".to_owned()).spawn(attend)
 }
 
-/// Attends to a reader until the app stops, on a thread of its own.
+/// Attends to a reader until it is to be let go, on a thread of its own.
 ///
 /// # Errors
 /// The system gives no thread.
-pub(crate) fn attend_reader(app: &Shared, reader: &Reader) -> io::Result<std::thread::JoinHandle<()>> {
-    let (app, own) = (Shared::clone(app), reader.clone());
+pub(crate) fn attend_reader(
+    (app, stop): (&Shared, &CancellationToken),
+    reader: &Reader,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let (app, stop, own) = (Shared::clone(app), stop.clone(), reader.clone());
     app.devices.expect(&own.name, Kind::Reader);
     let attend = move || match &own.protocol {
         None => keep_open(
-            &app,
+            (&app, &stop),
             &own.name,
             || Node::input(&own.path),
             |node| {
-                type_on(&app, node, |line| {
+                type_on(&stop, node, |line| {
                     arrived(&app, &own.name, line);
                 })
             },
@@ -65,26 +72,31 @@ pub(crate) fn attend_reader(app: &Shared, reader: &Reader) -> io::Result<std::th
         Some(protocol) => {
             let protocol = || Protocol::named(protocol).map_err(io::Error::other);
             let open = || Node::serial(&own.path, protocol()?.serial);
-            keep_open(&app, &own.name, open, |node| read_on(&app, &own.name, node, &protocol()?));
+            keep_open((&app, &stop), &own.name, open, |node| read_on((&app, &stop), &own.name, node, &protocol()?));
         }
     };
     std::thread::Builder::new().name("reader".to_owned()).spawn(attend)
 }
 
-/// Takes what is typed on an input device until it goes or the app stops.
-fn type_on(app: &App, node: &mut Node, mut act: impl FnMut(&str)) -> io::Result<()> {
+/// Takes what is typed on an input device until it goes or is to be let go.
+fn type_on(stop: &CancellationToken, node: &mut Node, mut act: impl FnMut(&str)) -> io::Result<()> {
     let (clock, mut typed, mut portion) = (Stopwatch::start(), Typed::default(), [0; 1_024]);
-    while !app.stop.is_cancelled() {
+    while !stop.is_cancelled() {
         let n = node.read(&mut portion, HEARD_WITHIN)?;
         typed.take(portion.get(..n).unwrap_or_default(), clock.ms()).iter().for_each(|line| act(line));
     }
     Ok(())
 }
 
-/// Takes what a reader says on a serial line until it goes or the app stops, and tells it what came of that.
-fn read_on(app: &App, reader: &DeviceId, node: &mut Node, protocol: &Protocol) -> io::Result<()> {
+/// Takes what a reader says on a serial line until it goes or is to be let go, and tells it what came of that.
+fn read_on(
+    (app, stop): (&App, &CancellationToken),
+    reader: &DeviceId,
+    node: &mut Node,
+    protocol: &Protocol,
+) -> io::Result<()> {
     let (clock, mut frames, mut portion) = (Stopwatch::start(), Frames::new(protocol.frame.clone()), [0; 256]);
-    while !app.stop.is_cancelled() {
+    while !stop.is_cancelled() {
         let n = node.read(&mut portion, HEARD_WITHIN)?;
         let came = frames.take(portion.get(..n).unwrap_or_default(), clock.ms());
         for came in came {

@@ -11,6 +11,7 @@ use machiai_core::ids::{DeviceId, VisitId};
 use machiai_core::queue::Clinic;
 use machiai_core::refusal::{Refusal, RefusalCode};
 use machiai_journal::JournalError;
+use tokio_util::sync::CancellationToken;
 
 use super::body::digest;
 use crate::app::{App, Shared};
@@ -30,20 +31,23 @@ const ANSWERED_WITHIN: Duration = Duration::from_millis(200);
 /// How often a command is asked again of which the journal cannot tell whether it was kept.
 const TRIES: usize = 3;
 
-/// Attends to a box until the app stops, on a thread of its own.
+/// Attends to a box until it is to be let go, on a thread of its own.
 ///
 /// # Errors
 /// The system gives no thread.
-pub(crate) fn attend(app: &Shared, button_box: &ButtonBox) -> io::Result<std::thread::JoinHandle<()>> {
-    let (app, own) = (Shared::clone(app), button_box.clone());
+pub(crate) fn attend(
+    (app, stop): (&Shared, &CancellationToken),
+    button_box: &ButtonBox,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let (app, stop, own) = (Shared::clone(app), stop.clone(), button_box.clone());
     app.devices.expect(&own.name, Kind::Buttons);
     let attend = move || {
         // It was read when the configuration was checked; a file that was changed since is told like a box that is away.
         let protocol = || Protocol::named(&own.protocol).map_err(io::Error::other);
         let open = || Node::serial(&own.path, protocol()?.serial);
-        keep_open(&app, &own.name, open, |node| match protocol()? {
+        keep_open((&app, &stop), &own.name, open, |node| match protocol()? {
             Protocol { buttons: None, .. } => Err(io::ErrorKind::InvalidData.into()),
-            protocol => Attending::of(&app, &own, protocol).listen(node),
+            protocol => Attending::of(&app, &own, protocol).listen(node, &stop),
         });
     };
     std::thread::Builder::new().name("buttons".to_owned()).spawn(attend)
@@ -75,10 +79,10 @@ impl<'a> Attending<'a> {
         Self { app, own, frames, bounce: Bounce::new(debounce_ms, stuck_ms), protocol, last: Last::Nothing }
     }
 
-    /// Listens until the box goes or the app stops.
-    fn listen(mut self, node: &mut Node) -> io::Result<()> {
+    /// Listens until the box goes or is to be let go.
+    fn listen(mut self, node: &mut Node, stop: &CancellationToken) -> io::Result<()> {
         let (clock, mut portion) = (Stopwatch::start(), [0; 256]);
-        while !self.app.stop.is_cancelled() {
+        while !stop.is_cancelled() {
             let n = node.read(&mut portion, HEARD_WITHIN)?;
             // Told when it is heard, not when it was sent: what lay in the line while the box was busy is one touch.
             let came = self.frames.take(portion.get(..n).unwrap_or_default(), clock.ms());

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use machiai_core::queue::Clinic;
 use machiai_core::queue::visit::{State, Visit};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Shared};
 use crate::config::devices::NumberDisplay;
@@ -18,26 +19,34 @@ use crate::node::{Node, Stopwatch};
 /// How long a display may take to be told.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
-/// Shows a number on a display until the app stops, on a thread of its own; then it is blank.
+/// Shows a number on a display until it is to be let go, on a thread of its own; then it is blank.
 ///
 /// # Errors
 /// The system gives no thread.
-pub(crate) fn show(app: &Shared, display: &NumberDisplay) -> io::Result<std::thread::JoinHandle<()>> {
-    let (app, own) = (Shared::clone(app), display.clone());
+pub(crate) fn show(
+    (app, stop): (&Shared, &CancellationToken),
+    display: &NumberDisplay,
+) -> io::Result<std::thread::JoinHandle<()>> {
+    let (app, stop, own) = (Shared::clone(app), stop.clone(), display.clone());
     app.devices.expect(&own.name, Kind::Display);
     let show = move || {
         let protocol = || Protocol::named(&own.protocol).map_err(io::Error::other);
         let open = || Node::serial(&own.path, protocol()?.serial);
-        keep_open(&app, &own.name, open, |node| tell(&app, &own, node, &protocol()?));
+        keep_open((&app, &stop), &own.name, open, |node| tell((&app, &stop), &own, node, &protocol()?));
     };
     std::thread::Builder::new().name("display".to_owned()).spawn(show)
 }
 
-/// Tells a display what to show whenever that changes or is due, until it goes or the app stops.
-fn tell(app: &App, own: &NumberDisplay, node: &mut Node, protocol: &Protocol) -> io::Result<()> {
+/// Tells a display what to show whenever that changes or is due, until it goes or is to be let go.
+fn tell(
+    (app, stop): (&App, &CancellationToken),
+    own: &NumberDisplay,
+    node: &mut Node,
+    protocol: &Protocol,
+) -> io::Result<()> {
     let rewrite_ms = protocol.display.as_ref().map_or(u64::MAX, |display| display.rewrite_ms);
     let (clock, mut told, mut portion) = (Stopwatch::start(), None, [0; 64]);
-    while !app.stop.is_cancelled() {
+    while !stop.is_cancelled() {
         let wanted = picture_now(app, own);
         let is_due = told.as_ref().is_none_or(|(picture, at_ms): &(Picture, u64)| {
             *picture != wanted || clock.ms().saturating_sub(*at_ms) >= rewrite_ms

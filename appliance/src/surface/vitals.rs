@@ -12,6 +12,7 @@ use axum::{Json, Router};
 use machiai_core::envelope::Trust;
 use machiai_core::health::{HealthReported, PrinterHealth, ScreenHealth};
 use machiai_core::queue::visit::State as VisitState;
+use machiai_wire::exposition::{MEDIA_TYPE, Samples, count, measure, one, size, truth};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Via;
@@ -19,9 +20,6 @@ use crate::app::{App, Shared};
 use crate::causes::with_causes;
 use crate::devices::known::{Known, Standing};
 use crate::{health, pulse};
-
-/// Prometheus's text format.
-const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the routes of the box itself; there are none on the clinic's network.
 pub(crate) fn routes(via: Via) -> Router<Shared> {
@@ -93,11 +91,8 @@ pub(crate) async fn healthz(State(app): State<Shared>, Query(wanted): Query<Want
 #[utoipa::path(get, path = "/metrics", tag = "watching",
     responses((status = 200, content_type = "text/plain", body = String)))]
 pub(crate) async fn metrics(State(app): State<Shared>) -> Response {
-    ([(header::CONTENT_TYPE, EXPOSITION)], exposed(&app)).into_response()
+    ([(header::CONTENT_TYPE, MEDIA_TYPE)], exposed(&app)).into_response()
 }
-
-/// Samples of one measure: their labels and their values.
-type Samples = Vec<(Vec<(&'static str, String)>, f64)>;
 
 /// Writes all measures.
 fn exposed(app: &App) -> String {
@@ -167,64 +162,6 @@ fn exposed(app: &App) -> String {
     page
 }
 
-/// Writes one measure, as `machiai_<name>`; nothing where there is no sample of it.
-fn measure(name: &str, help: &str, samples: &Samples) -> String {
-    if samples.is_empty() {
-        return String::new();
-    }
-    let mut text = format!("# HELP machiai_{name} {help}\n# TYPE machiai_{name} gauge\n");
-    for (labels, value) in samples {
-        let labels: Vec<String> = labels.iter().map(|(name, of)| format!("{name}=\"{}\"", escaped(of))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        text.push_str(&format!("machiai_{name}{labels} {value}\n"));
-    }
-    text
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-fn one(value: f64) -> Samples {
-    vec![(Vec::new(), value)]
-}
-
-fn truth(stands: bool) -> f64 {
-    if stands { 1.0 } else { 0.0 }
-}
-
-/// A count as a measure, exact as far as a box counts.
-fn count(n: u64) -> f64 {
-    let half = |n: u64| f64::from(u32::try_from(n & u64::from(u32::MAX)).unwrap_or(u32::MAX));
-    half(n >> 32) * 4_294_967_296.0 + half(n)
-}
-
-fn size(n: usize) -> f64 {
-    count(u64::try_from(n).unwrap_or(u64::MAX))
-}
-
 fn seconds(at_ms: i64) -> f64 {
     count(u64::try_from(at_ms / 1_000).unwrap_or(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_measure_is_written_as_prometheus_reads_it() {
-        let samples = vec![(vec![("printer", "a\"b\\c\nd".to_owned())], 1.0)];
-        let text = measure("printer_up", "Whether.", &samples);
-        let expected = "# HELP machiai_printer_up Whether.\n# TYPE machiai_printer_up gauge\n\
-             machiai_printer_up{printer=\"a\\\"b\\\\c\\nd\"} 1\n";
-        assert_eq!(text, expected);
-        assert!(measure("boards", "Boards.", &one(3.0)).ends_with("\nmachiai_boards 3\n"));
-        assert_eq!(measure("nothing", "Nothing.", &Vec::new()), "");
-    }
-
-    #[test]
-    fn a_count_is_exact_as_far_as_a_box_counts() {
-        assert_eq!([count(0), count(4_294_967_295)], [0.0, 4_294_967_295.0]);
-        assert_eq!(count(4_294_967_296 * 3 + 7), 12_884_901_895.0);
-    }
 }

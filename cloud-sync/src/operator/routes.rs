@@ -21,7 +21,7 @@ use super::day;
 use super::form;
 use super::pages::{About, Looked, Pages, STYLE, SiteView};
 use super::session::{Came, Gate, NowS, Session, Typed, is_foreign, is_own_form, no_cookie};
-use super::signs::{SiteSigns, judge};
+use super::signs::{SiteSigns, Tally, judge};
 use crate::calls::invoice;
 use crate::publish::orders::{MAX_DOCUMENT_BYTES, parse_document};
 use crate::publish::{PublishError, Publisher, outlook};
@@ -177,6 +177,19 @@ impl Operators {
         judge(row, seen_ms.map(|seen_ms| self.0.seen.age_s(seen_ms)), (self.0.now_s)())
     }
 
+    /// Judges all sites.
+    async fn all_signs(&self) -> Result<Vec<SiteSigns>, StoreError> {
+        Ok(self.0.store.fleet(None).await?.iter().map(|row| self.signs(row)).collect())
+    }
+
+    /// Counts the sites by how they do.
+    ///
+    /// # Errors
+    /// [`StoreError`]: ask again.
+    pub(crate) async fn tally(&self) -> Result<Tally, StoreError> {
+        Ok(Tally::of(&self.all_signs().await?))
+    }
+
     /// Writes into the audit what is to be done, before it is.
     async fn note(&self, session: &Session, (what, site): (&str, SiteId), detail: String) -> Result<(), StoreError> {
         let (at_s, operator) = ((self.0.now_s)(), session.operator.clone());
@@ -289,8 +302,7 @@ async fn fleet(
     sent: HeaderMap,
 ) -> Result<Response, NoPage> {
     let session = operators.session(&sent, &asked).await?;
-    let rows = operators.0.store.fleet(None).await?;
-    let sites: Vec<SiteSigns> = rows.iter().map(|row| operators.signs(row)).collect();
+    let sites = operators.all_signs().await?;
     let about = About { lang: asked.lang(), session: &session, path: "/fleet" };
     let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let looked = Looked { show: given(asked.show), q: given(asked.q) };

@@ -98,6 +98,28 @@ impl SiteSigns {
     }
 }
 
+/// How many sites do how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Sites of each [`Grade`], by its code.
+    pub(crate) by_grade: Vec<(&'static str, usize)>,
+    /// Sites of which something is a trouble, by the column that says so; what has no column is `other`.
+    pub(crate) in_trouble: Vec<(&'static str, usize)>,
+}
+
+impl Tally {
+    /// Counts sites that were judged. One of which several things are wrong counts for each of them.
+    pub(super) fn of(sites: &[SiteSigns]) -> Self {
+        let by_grade = Grade::ALL.map(|grade| (grade.code(), sites.iter().filter(|site| site.grade == grade).count()));
+        let is_bad = |signs: &[Sign]| signs.iter().any(|sign| sign.grade == Grade::Trouble);
+        let in_column =
+            |nth: usize| sites.iter().filter(|site| site.columns.get(nth).is_some_and(|all| is_bad(all))).count();
+        let columns = COLUMNS.iter().enumerate().map(|(nth, column)| (*column, in_column(nth)));
+        let n_others = sites.iter().filter(|site| is_bad(&site.others)).count();
+        Self { by_grade: by_grade.to_vec(), in_trouble: columns.chain([("other", n_others)]).collect() }
+    }
+}
+
 /// Judges a site; `age_s` is how many seconds ago it was heard of, `now_s` in seconds since 1970.
 pub(super) fn judge(row: &FleetRow, age_s: Option<u64>, now_s: u64) -> SiteSigns {
     let name = row.clinic.as_deref().and_then(|line| {

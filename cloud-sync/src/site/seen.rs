@@ -81,6 +81,11 @@ impl Seen {
         noted.last_ms.get(&site).copied().max(Some(kept_ms).filter(|kept_ms| *kept_ms > 0))
     }
 
+    /// Returns how many sites have a line open to this node.
+    pub(crate) fn n_open(&self) -> usize {
+        self.lock().open.len()
+    }
+
     /// Returns how many seconds ago something was.
     pub(crate) fn age_s(&self, at_ms: i64) -> u64 {
         u64::try_from(self.clock.now().since(AtMs(at_ms)).max(0) / 1_000).unwrap_or(0)

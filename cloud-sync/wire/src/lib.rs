@@ -1,5 +1,6 @@
 //! What crosses the network between a clinic's box and the hub: a pinned profile of the open Durable Streams protocol,
-//! which `PROFILE.md` beside this crate writes down, and what the two sides say to each other over it.
+//! which `PROFILE.md` beside this crate writes down, what the two sides say to each other over it, and what both say to
+//! whoever watches machines.
 //!
 //! This crate is pure. It names no clock, file, socket, thread or random map: bytes and `now` come in as arguments, and
 //! what is to be done goes out as values, so that months of bad network can be lived through in seconds.
@@ -12,6 +13,7 @@ pub mod box_side;
 pub mod chain;
 pub mod content;
 pub mod enrol;
+pub mod exposition;
 pub mod http;
 pub mod hub_side;
 pub mod json;

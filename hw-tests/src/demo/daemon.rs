@@ -153,6 +153,15 @@ impl Daemon {
         Ok(())
     }
 
+    /// Has it read its configuration again.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn reload(&self) -> Result<()> {
+        let child = self.child.as_ref().context("the daemon has been stopped before")?;
+        kill_process(Pid::from_child(child), Signal::HUP).context("cannot tell the daemon")
+    }
+
     /// Kills it, as a crash would.
     ///
     /// # Errors

@@ -72,11 +72,12 @@ impl Serve {
             listen: free,
             public: Some(free),
             operators: Some(desk),
+            watch: None,
             state: self.state,
             names: Vec::new(),
             limits: Limits::USUAL,
         };
-        let ready = |Listening { boxes, public, operators }: Listening| {
+        let ready = |Listening { boxes, public, operators, .. }: Listening| {
             let (public, operators) = (public.unwrap_or(free), operators.unwrap_or(free));
             // Whoever waits for it finds out when it never comes.
             drop(writeln!(io::stderr(), "{LISTENS}{boxes} {public} {operators}"));

@@ -4,6 +4,7 @@ mod arrivals;
 mod boxes;
 mod displays;
 mod recorded;
+mod reloaded;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,9 +36,15 @@ impl Clinic {
     fn with(devices: &str) -> Self {
         let folder = TempDir::new().unwrap();
         std::fs::create_dir(folder.path().join("conf.d")).unwrap();
-        let devices = devices.replace("{folder}", &folder.path().to_string_lossy());
-        write(&folder.path().join("conf.d/devices.toml"), devices).unwrap();
-        Self { folder }
+        let clinic = Self { folder };
+        clinic.name(devices);
+        clinic
+    }
+
+    /// Has the configuration name these devices alone.
+    fn name(&self, devices: &str) {
+        let devices = devices.replace("{folder}", &self.folder.path().to_string_lossy());
+        write(&self.path("conf.d/devices.toml"), devices).unwrap();
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -64,7 +64,7 @@ impl Node {
                 let tries = Rate { per_minute: 1_000_000, at_once: 1_000_000 };
                 let limits = Limits { connections_of_one: Limits::USUAL.connections, tries, ..Limits::USUAL };
                 let (state, names) = (self.state, Vec::new());
-                let open = Open { listen: free, public: None, operators: None, state, names, limits };
+                let open = Open { listen: free, public: None, operators: None, watch: None, state, names, limits };
                 let ready = |at: Listening| listens(at.boxes);
                 sites(open, hub.clone(), stopping.clone(), ready).await.context("the hub ended")
             }

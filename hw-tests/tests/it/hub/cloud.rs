@@ -40,11 +40,13 @@ pub(super) struct Cloud {
     /// Where it listens for everybody else, and for operators.
     pub(super) public: SocketAddr,
     pub(super) desk: SocketAddr,
+    /// Where it answers whoever watches machines.
+    pub(super) watch: SocketAddr,
     pub(super) store: Store,
     pub(super) blobs: Blobs,
     pub(super) now_s: Arc<AtomicU64>,
     folder: TempDir,
-    _home: Home,
+    pub(super) home: Home,
     stopping: CancellationToken,
     serving: JoinHandle<Result<(), ServeError>>,
 }
@@ -79,15 +81,16 @@ impl Cloud {
         let (tell, told) = oneshot::channel();
         let desk = SocketAddr::from(([127, 0, 0, 1], 0));
         let operators = Some(Desk { listen: desk, is_behind_proxy: false });
-        let open = Open { listen, public: Some(listen), operators, state, names, limits };
+        let open = Open { listen, public: Some(listen), operators, watch: Some(desk), state, names, limits };
         let hub = Hub::begin(streams, Clock::new(BootId::from_bytes([0x4b; 16]), reading())).await.unwrap();
         let in_folder = || Blobs::open(&format!("file:{}", folder.path().join("blobs").display())).unwrap();
         let blobs = blobs.unwrap_or_else(in_folder);
         let hub = hub.giving(blobs.clone());
         let serving = tokio::spawn(sites(open, hub, stopping.clone(), |at| tell.send(at).unwrap()));
-        let Listening { boxes, public, operators } = told.await.unwrap();
+        let Listening { boxes, public, operators, watch } = told.await.unwrap();
         let (address, public, desk) = (boxes.to_string(), public.unwrap(), operators.unwrap());
-        Self { address, public, desk, store, blobs, now_s, folder, _home: home, stopping, serving }
+        let watch = watch.unwrap();
+        Self { address, public, desk, watch, store, blobs, now_s, folder, home, stopping, serving }
     }
 
     /// Draws a code.

@@ -2,6 +2,7 @@
 
 mod fleet;
 mod seen;
+mod watched;
 
 use std::sync::atomic::Ordering;
 

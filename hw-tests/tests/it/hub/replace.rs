@@ -45,11 +45,11 @@ fn given(facts: &BTreeSet<String>) -> Vec<String> {
 }
 
 #[rstest]
-#[case::past_a_gap(false)]
-#[case::from_the_last_number_on_paper(true)]
+#[case::past_a_gap(false, Home::folder())]
+#[case::from_the_last_number_on_paper(true, Home::server())]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_box_that_died_is_replaced_and_loses_nothing_when_it_wakes(#[case] is_typed: bool) {
-    let mut scene = Scene::set(Home::folder(), 1).await;
+async fn a_box_that_died_is_replaced_and_loses_nothing_when_it_wakes(#[case] is_typed: bool, #[case] home: Home) {
+    let mut scene = Scene::set(home, 1).await;
     scene.enrol().await;
     scene.press("reception", &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
     for expected in ["101", "102", "103", "104"] {

@@ -35,10 +35,10 @@ struct Office {
 }
 
 impl Office {
-    async fn open() -> Self {
+    async fn open(home: Home) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = SigningKey::draw(&folder.path().join("yamada.pem")).unwrap();
-        let mut scene = Scene::set(Home::folder(), 1).await;
+        let mut scene = Scene::set(home, 1).await;
         scene.enrol().await;
         scene.until_even().await;
         let (publisher, _) = scene.hub.publisher(&scene.api).await.unwrap();
@@ -155,7 +155,7 @@ fn test_page() -> Act {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_asked_at_the_desk_done_once_and_told_back() {
-    let mut office = Office::open().await;
+    let mut office = Office::open(Home::server()).await;
     let printer = Emulator::start(Setup::new(Line::Tcp, 576)).unwrap();
     office.scene.connect(&printer).await;
     let order = office.order(Purpose::Printer, test_page()).await;
@@ -221,7 +221,7 @@ async fn an_order_is_asked_at_the_desk_done_once_and_told_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_forged_late_not_on_the_list_or_outside_its_purpose_is_refused_and_told() {
-    let mut office = Office::open().await;
+    let mut office = Office::open(Home::folder()).await;
     let elsewhere = tempfile::tempdir().unwrap();
     let nobodys = SigningKey::draw(&elsewhere.path().join("nobody.pem")).unwrap();
     let order = office.order(Purpose::Checkup, Act::Doctor {}).await;
@@ -260,7 +260,7 @@ async fn what_is_forged_late_not_on_the_list_or_outside_its_purpose_is_refused_a
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_done_without_the_clinics_yes_and_a_yes_can_be_taken_back() {
-    let mut office = Office::open().await;
+    let mut office = Office::open(Home::folder()).await;
     // No answer until its time is over.
     let mut unanswered = office.order(Purpose::Checkup, Act::Diagnostics {}).await;
     unanswered.not_after_ms = unanswered.not_before_ms.plus_ms(10 * 60_000);
@@ -310,7 +310,7 @@ async fn nothing_is_done_without_the_clinics_yes_and_a_yes_can_be_taken_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_act_does_what_was_ordered_or_says_why_not() {
-    let mut office = Office::open().await;
+    let mut office = Office::open(Home::folder()).await;
     let printer = Emulator::start(Setup::new(Line::Tcp, 576)).unwrap();
     office.scene.connect(&printer).await;
     let screen = tokio::spawn(pretend_screen(office.scene.daemon.state().join("screen.sock")));

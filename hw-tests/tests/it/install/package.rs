@@ -46,11 +46,12 @@ fn tool(program: &Path, arguments: &[&str]) {
 fn packages(folder: &Path) {
     let tests = std::env::current_exe().unwrap();
     let built = tests.parent().and_then(Path::parent).unwrap();
-    for program in ["machiai", "machiai-screen", "machiai-hub", "examples/handbook"] {
+    for program in ["machiai", "machiai-screen", "machiai-hub", "machiai-hw-tests", "examples/handbook"] {
         assert!(built.join(program).exists(), "no {program}, type: cargo build --locked --workspace --bins --examples");
     }
     tool(&built.join("examples/handbook"), &["target/handbook"]);
-    for (package, version) in [("machiai", "0.1.0-1"), ("machiai", "0.1.1-1"), ("machiai-hub", "0.1.0-1")] {
+    let of_each = ["machiai", "machiai-hub", "machiai-hw-tests"].map(|package| (package, "0.1.0-1"));
+    for (package, version) in of_each.into_iter().chain([("machiai", "0.1.1-1")]) {
         let to = folder.join(format!("{package}-{version}.deb"));
         let how =
             ["deb", "--quiet", "--locked", "--offline", "--no-build", "--fast", "--profile", "dev", "-p", package];
@@ -68,9 +69,11 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     put(&scene.path().join("ask"), ASK);
     still(&scene.path().join("still.png"));
     let machine = Machine::boot(scene.path());
-    for (package, pages) in
-        [("machiai", "machiai machiai-doctor machiai-screen-run"), ("machiai-hub", "machiai-hub-serve")]
-    {
+    for (package, pages) in [
+        ("machiai", "machiai machiai-doctor machiai-screen-run"),
+        ("machiai-hub", "machiai-hub-serve"),
+        ("machiai-hw-tests", "machiai-hw-tests-run"),
+    ] {
         let contents = machine.must(&format!("dpkg --contents /scene/{package}-0.1.0-1.deb"));
         for page in pages.split(' ') {
             assert!(contents.contains(&format!("/man1/{page}.1")), "no page {page}: {contents}");
@@ -87,6 +90,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     a_still_is_prepared_by_a_user_of_its_own(&machine);
     upgraded_it_keeps_everything(&machine);
     the_hub_serves(&machine);
+    a_site_is_walked_through(&machine);
     purged_it_asks(&machine);
 }
 
@@ -253,7 +257,20 @@ fn upgraded_it_keeps_everything(machine: &Machine) {
 fn the_hub_serves(machine: &Machine) {
     machine.must("dpkg --install /scene/machiai-hub-0.1.0-1.deb");
     assert_eq!(machine.must("systemctl is-active machiai-hub.service"), "active");
+    machine.must("machiai-hub support key /etc/machiai/support.pem");
     machine.must("dpkg --purge machiai-hub && test -s /var/lib/machiai-hub/hub.db");
+}
+
+/// With a printer that is a file, whose paper nobody sees: the walk says so, and the report is signed.
+fn a_site_is_walked_through(machine: &Machine) {
+    machine.must("dpkg --install /scene/machiai-hw-tests-0.1.0-1.deb");
+    let key = "/etc/machiai/support.pem";
+    let walk = format!("machiai-hw-tests run --site 1001 --printer file:/run/paper --key {key} --out /run/report.json");
+    let (is_accepted, said) = machine.run(&format!("touch /run/paper; yes n | {walk}"));
+    tell(&said);
+    assert!(!is_accepted && said.contains("FAILED  ticket_is_printed"), "{said}");
+    assert!(said.contains("skipped buttons_are_heard: no such device was named"), "{said}");
+    machine.must("test -s /run/paper -a -s /run/report.json && dpkg --purge machiai-hw-tests");
 }
 
 fn purged_it_asks(machine: &Machine) {

@@ -216,6 +216,28 @@ fn no_file_names_a_path_of_the_machine_it_was_written_on() {
     check(names_this_machine, "README.md", &format!("See {}/README.md.\n", root().display()));
 }
 
+/// Lists the measures that a text asks for, without what all their names begin with.
+fn measures(text: &str) -> BTreeSet<&str> {
+    let ends = |byte: char| !(byte.is_ascii_lowercase() || byte == '_');
+    let names = text.split("machiai_").skip(1).filter_map(|rest| rest.split(ends).next());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn what_alerts_and_boards_ask_for_is_told() {
+    let expression = "time() - machiai_sync_up{a=\"b\"} > machiai_disk_free_percent";
+    assert_eq!(measures(expression), BTreeSet::from(["sync_up", "disk_free_percent"]));
+    let told = text_of("appliance/src/surface/vitals.rs") + &text_of("cloud-sync/src/watch.rs");
+    let asked: Vec<String> = paths().into_iter().filter(|path| path.starts_with("systemd/monitoring/")).collect();
+    assert_eq!(asked.len(), 4);
+    for path in asked {
+        let text = text_of(&path);
+        let unknown: Vec<&str> =
+            measures(&text).into_iter().filter(|name| !told.contains(&format!("\"{name}\""))).collect();
+        assert_eq!(unknown, Vec::<&str>::new(), "{path} asks for what nobody tells");
+    }
+}
+
 /// Returns the words of a text that stand between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))

@@ -55,7 +55,7 @@ pub(super) fn named(name: &str) -> Fact {
     Fact::SiteSet(Site { name, address: None, patient_url: None, era_years: false })
 }
 
-fn told(printer: PrinterHealth) -> Fact {
+pub(super) fn told(printer: PrinterHealth) -> Fact {
     Fact::HealthReported(health(printer))
 }
 
