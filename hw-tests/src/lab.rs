@@ -30,6 +30,9 @@ const N_CUTS: usize = 3;
 /// How often the monitor is photographed before it counts as wrong.
 const N_PHOTOGRAPHS: usize = 60;
 
+/// What lies over the whole board changes so much of it at the least: everything but the ground that both may have.
+const OVER_ALL: f64 = 0.5;
+
 /// Below so much light, of 255, a point is black.
 const BLACK: u8 = 8;
 
@@ -214,7 +217,7 @@ fn monitor(guest: &mut Guest, pictures: &Path) -> Result<()> {
     let board = seen(guest, &pictures.join("board.png"), Picture::is_drawn)?;
     ticket(guest)?;
     press(guest, "rooms/room1/call", "{}")?;
-    seen(guest, &pictures.join("call.png"), |call| call.is_drawn() && call.differs(&board) > 0.1)?;
+    seen(guest, &pictures.join("call.png"), |call| call.is_drawn() && call.differs(&board) > OVER_ALL)?;
     press(guest, "rooms/room1/enter", "{}")?;
     press(guest, "rooms/room1/finish", "{}")?;
     guest.must("echo 'MACHIAI_SCREEN_OPTIONS=--portrait' > /etc/machiai/screen-monitor1.env")?;
@@ -295,10 +298,10 @@ impl Picture {
         share(self.rgb.chunks_exact(3).map(|point| point.iter().any(|of| *of > BLACK)))
     }
 
-    /// Whether something is drawn on it, and it is not of one colour.
+    /// Whether something is drawn on all of it: it is not of one colour, and no console.
     fn is_drawn(&self) -> bool {
         let first = self.rgb.get(..3).unwrap_or_default();
-        (0.01..0.9).contains(&share(self.rgb.chunks_exact(3).map(|point| point != first)))
+        self.lit() > 0.5 && share(self.rgb.chunks_exact(3).map(|point| point != first)) > 0.01
     }
 
     /// Returns the share of it that is not as in another one.
@@ -329,4 +332,29 @@ fn seen(guest: &mut Guest, file: &Path, is_so: impl Fn(&Picture) -> bool) -> Res
         guest.must("sleep 0.5")?;
     }
     anyhow::bail!("the monitor does not show {}: of its light {last:?}", file.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(points: &[[u8; 3]]) -> Picture {
+        Picture { rgb: points.concat() }
+    }
+
+    #[test]
+    fn a_board_and_a_call_are_drawn_and_an_empty_monitor_and_a_console_are_not() {
+        let (paper, ink, yellow, black) = ([240, 240, 235], [23, 33, 43], [255, 209, 102], [0, 0, 0]);
+        let mut board = [paper; 100];
+        board[40..60].fill(ink);
+        // Its first point is one of few.
+        let mut call = [ink; 100];
+        call[..5].fill(yellow);
+        let mut console = [black; 100];
+        console[10..30].fill(paper);
+        let [board, call, console] = [board, call, console].map(|points| picture(&points));
+        assert!(board.is_drawn() && call.is_drawn() && !console.is_drawn());
+        assert!(!picture(&[paper; 100]).is_drawn() && !picture(&[black; 100]).is_drawn());
+        assert!(call.differs(&board) > OVER_ALL && board.differs(&board) < OVER_ALL);
+    }
 }

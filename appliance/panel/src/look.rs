@@ -25,6 +25,9 @@ impl Layout {
         }
     }
 
+    /// How wide the frame is that lies along the edges of a call over the whole board (`call-*.svg`).
+    pub const CALL_FRAME_PX: u32 = 24;
+
     /// Returns width and height of the drawing.
     #[must_use]
     pub const fn size_px(self) -> (u32, u32) {

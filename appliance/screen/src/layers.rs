@@ -18,6 +18,12 @@ pub(crate) const N_LAYERS: usize = 5;
 /// How long two neighbours are mixed: nine frames.
 const FADE: ClockTime = ClockTime::from_mseconds(300);
 
+/// The frame around a call breathes: how long a breath takes, how often, and how much is seen at the least (LOOKS, the
+/// call moment).
+const BREATH: ClockTime = ClockTime::from_mseconds(2_000);
+const N_BREATHS: u64 = 3;
+const BREATHED_OUT: f64 = 0.35;
+
 /// One of the two places that films have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slot {
@@ -53,11 +59,22 @@ struct State {
     upper: Layer,
     call: Layer,
     cover: Layer,
+    /// Since when the call is seen that was seen last.
+    call_since: Option<ClockTime>,
     /// Since when a call, or a cover, waits for its picture: the one that is there belongs to the one before.
     awaits_call: Option<ClockTime>,
     awaits_cover: Option<ClockTime>,
     /// The item that was joined last.
     last: Item,
+}
+
+/// How much is seen in a frame, from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares {
+    /// Of each layer.
+    pub(crate) layers: [f64; N_LAYERS],
+    /// Of the frame around the call, where the call is seen; what is not is the call's ground.
+    pub(crate) call_frame: f64,
 }
 
 /// The moments of the pictures that the call and the cover have, if they have any.
@@ -71,14 +88,16 @@ impl Layers {
     pub(crate) fn new() -> Self {
         let [lower, upper, call, cover] = Default::default();
         let last = Item { slot: Slot::Upper, is_still: false, is_seen: false };
-        Self(Mutex::new(State { lower, upper, call, cover, awaits_call: None, awaits_cover: None, last }))
+        let (call_since, awaits_call, awaits_cover) = (None, None, None);
+        Self(Mutex::new(State { lower, upper, call, cover, call_since, awaits_call, awaits_cover, last }))
     }
 
-    /// Returns how much of each is seen in the frame of a moment, from 0 to 1; moments must not go back.
-    pub(crate) fn at(&self, at: ClockTime, pictures: Pictures) -> [f64; N_LAYERS] {
+    /// Returns how much is seen in the frame of a moment; moments must not go back.
+    pub(crate) fn at(&self, at: ClockTime, pictures: Pictures) -> Shares {
         self.with(|state| {
             state.take(at, pictures);
-            [1.0, state.lower.at(at), state.upper.at(at), state.call.at(at), state.cover.at(at)]
+            let layers = [1.0, state.lower.at(at), state.upper.at(at), state.call.at(at), state.cover.at(at)];
+            Shares { layers, call_frame: state.call_since.map_or(1.0, |since| breathed(at.saturating_sub(since))) }
         })
     }
 
@@ -133,6 +152,7 @@ impl State {
         if has_come(self.awaits_call, pictures.call) {
             self.awaits_call = None;
             self.call = Layer { alpha: 1.0, changes: VecDeque::new() };
+            self.call_since = Some(at);
         }
         if has_come(self.awaits_cover, pictures.cover) {
             self.awaits_cover = None;
@@ -162,6 +182,16 @@ impl State {
         }
         slot
     }
+}
+
+/// Returns how much of what breathes is seen so long after it began to.
+fn breathed(since: ClockTime) -> f64 {
+    if since >= BREATH.saturating_mul(N_BREATHS) {
+        return 1.0;
+    }
+    let gone = ClockTime::from_nseconds(since.nseconds() % BREATH.nseconds());
+    let out = (1.0 - (share(gone, BREATH) * core::f64::consts::TAU).cos()) / 2.0;
+    1.0 - (1.0 - BREATHED_OUT) * out
 }
 
 /// One layer, unseen at first, and how it is going to change.
@@ -224,7 +254,7 @@ mod tests {
 
     #[track_caller]
     fn is(layers: &Layers, (at, pictures): (u64, Pictures), layer: usize, expected: f64) {
-        let alpha = layers.at(ms(at), pictures)[layer];
+        let alpha = layers.at(ms(at), pictures).layers[layer];
         assert!((alpha - expected).abs() < 0.001, "{alpha} at {at} ms, not {expected}");
     }
 
@@ -251,12 +281,30 @@ mod tests {
     }
 
     #[test]
+    fn the_frame_around_a_call_breathes_three_times_and_anew_with_the_next_one() {
+        let layers = Layers::new();
+        let frame = |at, picture| layers.at(ms(at), of(picture, None)).call_frame;
+        assert!((frame(50, None) - 1.0).abs() < 0.001);
+        layers.show_call(ms(100));
+        for (at, expected) in [(100, 1.0), (600, 0.675), (1_100, 0.35), (1_600, 0.675), (2_100, 1.0), (5_100, 0.35)] {
+            let seen = frame(at, Some(100));
+            assert!((seen - expected).abs() < 0.001, "{seen} at {at} ms, not {expected}");
+        }
+        for at in [6_100, 6_600, 7_100, 60_000] {
+            assert!((frame(at, Some(100)) - 1.0).abs() < 0.001, "it breathes after {at} ms");
+        }
+        layers.show_call(ms(61_000));
+        assert!((frame(61_000, Some(61_000)) - 1.0).abs() < 0.001);
+        assert!((frame(62_000, Some(61_000)) - 0.35).abs() < 0.001);
+    }
+
+    #[test]
     fn a_cover_comes_with_its_own_picture_and_goes_at_once() {
         let layers = Layers::new();
         layers.cover(ms(100), true);
         is(&layers, (200, of(None, None)), COVER, 0.0);
         is(&layers, (1_000, of(None, Some(99))), COVER, 0.0);
-        assert!(layers.at(ms(1_033), of(None, Some(130)))[COVER] > 0.0);
+        assert!(layers.at(ms(1_033), of(None, Some(130))).layers[COVER] > 0.0);
         is(&layers, (2_000, of(None, Some(130))), COVER, 1.0);
         layers.cover(ms(3_000), false);
         is(&layers, (4_000, of(None, Some(130))), COVER, 0.0);

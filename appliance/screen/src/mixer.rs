@@ -21,11 +21,18 @@ use gstreamer_video::subclass::prelude::*;
 use gstreamer_video::{VideoAggregatorConvertPad, VideoAggregatorPad, VideoCapsBuilder, VideoFormat, VideoFrameRef};
 
 use crate::canvas::Canvas;
-use crate::layers::{Layers, N_LAYERS, Pictures};
-use planes::{Place, Plane, lay};
+use crate::layers::{Layers, N_LAYERS, Pictures, Shares};
+use machiai_panel::Layout;
+use planes::{Place, Plane, lay, tint};
 
 /// The element's name in a description of a pipeline.
 pub(crate) const NAME: &str = "machiaimixer";
+
+/// The layer of calls.
+const CALL: usize = 3;
+
+/// The frame along a call's edges, in samples of luma.
+const FRAME_WIDE: usize = Layout::CALL_FRAME_PX as usize;
 
 /// Luma and chroma of what lies under all: white.
 const GROUND: [u8; 3] = [235, 128, 128];
@@ -80,6 +87,8 @@ struct Last {
     /// None while one is composed.
     frame: Option<gst::Buffer>,
     of: [Given; N_LAYERS],
+    /// How much of the frame around the call was seen, from 0 to 1.
+    call_frame: f64,
     /// Whether it goes out again.
     again: bool,
 }
@@ -110,6 +119,8 @@ struct Seen<'a> {
     place: Place,
     /// Of 256.
     share: u16,
+    /// How much of the frame along its edges has given way to its ground, of 256.
+    frame_gone: u16,
 }
 
 impl Inner {
@@ -117,23 +128,28 @@ impl Inner {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how much of each layer is seen, where the frame is not like the one before.
-    fn changed(&self, setting: &Setting, token: &AggregateFramesToken, at: ClockTime) -> Option<[f64; N_LAYERS]> {
+    /// Returns how much is seen, where the frame is not like the one before.
+    fn changed(&self, setting: &Setting, token: &AggregateFramesToken, at: ClockTime) -> Option<Shares> {
         let [_, _, _, call, cover] = setting.pads.each_ref().map(|pad| pad.current_buffer(token)?.pts());
-        let alphas = setting.layers.at(at, Pictures { call, cover });
+        let mut shares = setting.layers.at(at, Pictures { call, cover });
+        if shares.layers[CALL] <= 0.0 {
+            shares.call_frame = 1.0;
+        }
         let mut of: [Given; N_LAYERS] = Default::default();
-        for ((given, pad), alpha) in of.iter_mut().zip(&setting.pads).zip(alphas) {
+        for ((given, pad), alpha) in of.iter_mut().zip(&setting.pads).zip(shares.layers) {
             // What is not seen may change as it likes.
             let picture = if alpha > 0.0 { pad.current_buffer(token) } else { None };
             *given = Given { picture, alpha };
         }
         let mut last = self.last();
-        last.again = last.frame.is_some() && last.of.iter().zip(&of).all(|(before, now)| before.is_as(now));
+        let is_as_before = last.of.iter().zip(&of).all(|(before, now)| before.is_as(now))
+            && last.call_frame.total_cmp(&shares.call_frame).is_eq();
+        last.again = last.frame.is_some() && is_as_before;
         if last.again {
             return None;
         }
-        *last = Last { frame: None, of, again: false };
-        Some(alphas)
+        *last = Last { frame: None, of, call_frame: shares.call_frame, again: false };
+        Some(shares)
     }
 
     /// Lays what is seen onto a frame.
@@ -157,9 +173,16 @@ impl Inner {
                 let hidden = hiding.map(|hiding| of_plane(hiding.place));
                 let (onto_stride, stride) =
                     (stride(onto.plane_stride(), plane)?, stride(one.picture.plane_stride(), plane)?);
-                let onto = Plane { samples: onto.plane_data_mut(plane).ok()?, stride: onto_stride };
+                let mut onto = Plane { samples: onto.plane_data_mut(plane).ok()?, stride: onto_stride };
                 let of = Plane { samples: one.picture.plane_data(plane).ok()?, stride };
-                lay(onto, of, of_plane(one.place), hidden, one.share);
+                let wide = if plane == 0 { FRAME_WIDE } else { FRAME_WIDE / 2 };
+                // The ground begins where the frame ends.
+                let ground = of.samples.get(2 * wide * stride + 2 * wide).copied();
+                lay(&mut onto, of, of_plane(one.place), hidden, one.share);
+                if let Some(ground) = ground.filter(|_| one.frame_gone > 0) {
+                    let strips = of_plane(one.place).frame(wide);
+                    strips.into_iter().for_each(|strip| tint(&mut onto, ground, strip, one.frame_gone));
+                }
             }
         }
         Some(())
@@ -259,14 +282,16 @@ impl VideoAggregatorImpl for Inner {
         outbuf: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let setting = self.setting.get().ok_or(gst::FlowError::NotNegotiated)?;
-        let Some(alphas) = self.changed(setting, token, outbuf.pts().unwrap_or(ClockTime::ZERO)) else {
+        let Some(Shares { layers, call_frame }) = self.changed(setting, token, outbuf.pts().unwrap_or(ClockTime::ZERO))
+        else {
             return Ok(gst::FlowSuccess::Ok);
         };
         let mut seen = Vec::new();
-        for ((pad, place), alpha) in setting.pads.iter().zip(setting.places).zip(alphas) {
+        for (nth, ((pad, place), alpha)) in setting.pads.iter().zip(setting.places).zip(layers).enumerate() {
             let share = share_of(alpha);
+            let frame_gone = if nth == CALL { share_of(alpha * (1.0 - call_frame)) } else { 0 };
             if let Some(picture) = pad.prepared_frame(token).filter(|_| share > 0) {
-                seen.push(Seen { picture, place, share });
+                seen.push(Seen { picture, place, share, frame_gone });
             }
         }
         self.compose(outbuf, seen, setting.whole).ok_or(gst::FlowError::Error)?;

@@ -27,6 +27,18 @@ impl Place {
         is_wide && self.y <= other.y && self.y + self.height >= other.y + other.height
     }
 
+    /// Returns the strips along its four edges.
+    pub(super) const fn frame(self, wide: usize) -> [Self; 4] {
+        let Self { x, y, width, height } = self;
+        let (across, between) = (height.saturating_sub(2 * wide), width.saturating_sub(wide));
+        [
+            Self { x, y, width, height: wide },
+            Self { x, y: y + height.saturating_sub(wide), width, height: wide },
+            Self { x, y: y + wide, width: wide, height: across },
+            Self { x: x + between, y: y + wide, width: wide, height: across },
+        ]
+    }
+
     /// Returns what of a row, from this place's left, does not lie in another place.
     fn beside(self, row: usize, hidden: Option<Self>) -> [Range<usize>; 2] {
         let of_row = |hidden: &Self| (hidden.y..hidden.y + hidden.height).contains(&(self.y + row));
@@ -48,7 +60,7 @@ pub(super) struct Plane<T> {
 }
 
 /// Lays a picture onto another one, but where it will be hidden; `share` of 256 of it is seen.
-pub(super) fn lay(onto: Plane<&mut [u8]>, of: Plane<&[u8]>, place: Place, hidden: Option<Place>, share: u16) {
+pub(super) fn lay(onto: &mut Plane<&mut [u8]>, of: Plane<&[u8]>, place: Place, hidden: Option<Place>, share: u16) {
     // No rows at all where a stride cannot be.
     let rows = onto.samples.chunks_mut(onto.stride.max(1)).skip(place.y).zip(of.samples.chunks(of.stride.max(1)));
     for (nth, (onto, of)) in rows.take(place.height).enumerate() {
@@ -67,9 +79,23 @@ fn lay_row(onto: &mut [u8], of: &[u8], share: u16) {
         return;
     }
     for (onto, of) in onto.iter_mut().zip(of) {
-        let [mixed, _] = (u16::from(*onto) * (256 - share) + u16::from(*of) * share).to_be_bytes();
-        *onto = mixed;
+        *onto = mixed(*onto, *of, share);
     }
+}
+
+/// Mixes what lies in a place with one value; `share` of 256 of that is seen.
+pub(super) fn tint(onto: &mut Plane<&mut [u8]>, value: u8, place: Place, share: u16) {
+    for onto in onto.samples.chunks_mut(onto.stride.max(1)).skip(place.y).take(place.height) {
+        for onto in onto.iter_mut().skip(place.x).take(place.width) {
+            *onto = mixed(*onto, value, share);
+        }
+    }
+}
+
+/// Mixes a sample with one that lies over it, of which `share` of 256 is seen.
+const fn mixed(under: u8, over: u8, share: u16) -> u8 {
+    let [mixed, _] = (under as u16 * (256 - share) + over as u16 * share).to_be_bytes();
+    mixed
 }
 
 #[cfg(test)]
@@ -82,7 +108,7 @@ mod tests {
     fn laid(of: &[u8], place: Place, hidden: Option<Place>, share: u16) -> Vec<u8> {
         let mut onto = vec![100; 12];
         let stride = place.width;
-        lay(Plane { samples: &mut onto, stride: 4 }, Plane { samples: of, stride }, place, hidden, share);
+        lay(&mut Plane { samples: &mut onto, stride: 4 }, Plane { samples: of, stride }, place, hidden, share);
         onto
     }
 
@@ -98,6 +124,17 @@ mod tests {
         assert_eq!(laid(&[200; 12], WHOLE, None, 128), [150; 12]);
         assert_eq!(laid(&[200; 12], WHOLE, None, 0), [100; 12]);
         assert_eq!(laid(&[255; 12], WHOLE, Some(PART), 255)[..6], [254, 254, 254, 254, 254, 100]);
+    }
+
+    #[test]
+    fn a_frame_along_the_edges_is_tinted_and_nothing_within_it() {
+        let mut samples = [100; 16];
+        let whole = Place { x: 0, y: 0, width: 4, height: 4 };
+        for strip in whole.frame(1) {
+            tint(&mut Plane { samples: &mut samples, stride: 4 }, 200, strip, 128);
+        }
+        let (edge, within) = ([150; 4], [150, 100, 100, 150]);
+        assert_eq!(samples.chunks(4).collect::<Vec<_>>(), [&edge, &within, &within, &edge]);
     }
 
     #[test]
