@@ -13,7 +13,7 @@ use crate::causes::with_causes;
 use crate::config::{Config, ConfigError};
 use crate::daemon::{self, DaemonError};
 use crate::devices::record::Recording;
-use crate::link::enrol::EnrolError;
+use crate::link::enrol::{Begins, EnrolError};
 use crate::link::hub_clock::hub_clock;
 use crate::link::identity::Stands;
 use crate::settings::{Settings, SettingsError};
@@ -449,18 +449,27 @@ fn set_up_code(config: &Config) -> Result<(), CliError> {
 
 fn enrol(config: &Config, code: &str, replaces: bool) -> Result<(), CliError> {
     daemon::make_folder(&config.state).map_err(CliError::Daemon)?;
-    let stands = if replaces { Stands::Fills } else { Stands::Serves };
-    if replaces && has_a_clinic(config)? {
-        let why = "this box has a clinic's settings of its own: whatever takes another one's place begins empty";
-        return Err(CliError::Refused(why.to_owned()));
-    }
+    let begins = match (replaces, has_a_clinic(config)?) {
+        (true, true) => {
+            let why = "this box has a clinic's settings of its own: whatever takes another one's place begins empty";
+            return Err(CliError::Refused(why.to_owned()));
+        }
+        (true, false) => Begins::InPlace,
+        (false, true) => Begins::WithItsClinic,
+        (false, false) => Begins::Empty,
+    };
     let clock = hub_clock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let enrolled = runtime.block_on(crate::link::enrol::enrol(config, (code, stands), &clock));
+    let enrolled = runtime.block_on(crate::link::enrol::enrol(config, (code, begins), &clock));
     let identity = enrolled.map_err(CliError::Enrol)?;
     let until = identity.not_after().in_tokyo().date();
     let mut told = format!("enrolled as {}\ncertificate until {until}\n", identity.name());
-    if replaces {
+    if identity.stands() == Stands::Fills {
+        if !replaces {
+            told.push_str(
+                "The hub has this site's facts, and this box has none: it takes the place of the one before.\n",
+            );
+        }
         told.push_str(
             "The day comes back from the hub while the daemon runs; `machiai status` says how far it is.\n\
              Passwords and paired devices do not: `machiai setup-code` and `machiai pair` make them anew.\n",

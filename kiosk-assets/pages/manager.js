@@ -55,7 +55,7 @@ const SHAPES = {
     ['windows', before([...window_('desk'), ...window_('remote')])],
     ['turns', [['minutes', int(1, 240)], ['interleave', { kind: 'pair' }], ['breaks', { kind: 'rows', shape: [['from', TIME], ['to', TIME]], fresh: () => ({ from: '12:00', to: '13:00' }) }]]],
   ],
-  rooms: [['name', [['room', ID], ...NAMES, ['short', { kind: 'text' }], ['lines', { kind: 'lines', required: true }], ['order', int(0, 999)], ['arrow', choice('none', 'left', 'right', 'up', 'back')]]]],
+  rooms: [['name', [['room', ID], ...NAMES, ['short', { kind: 'text' }], ['lines', { kind: 'lines', required: true }], ['order', int(0, 999)], ['arrow', choice('none', 'left', 'right', 'up', 'back')], ['say', { kind: 'said' }]]]],
   sessions: [['', [['session', ID], ['from', TIME], ['to', TIME], ...NAMES]]],
   week: [['', [['days', { kind: 'days' }], ['nth', { kind: 'nth' }], ['sessions', { kind: 'sessions' }]]]],
   closures: [['', [['from', DAY], ['to', DAY], ...WHY]]],
@@ -187,6 +187,19 @@ const KINDS = {
   firsts(record, path, of, text) {
     const inside = doc.hours.sessions.map((it) => KINDS.int(record.first ??= {}, it.session, maybe(1, 9999), name(it.name)));
     return inside.length ? grouped(text, ...inside) : '';
+  },
+  // A text that may be none: the Japanese stands for it.
+  said(record, path, of, text) {
+    const all = ['ja', 'en'].map((key) => {
+      const at = make('input', { name: `${path}.${key}`, type: 'text', maxLength: 60, value: read(record, path)?.[key] ?? '', autocomplete: 'off' });
+      at.oninput = () => {
+        const [ja, en] = all.map((it) => it.value);
+        all[0].required = en !== '';
+        put(record, path, ja === '' && en === '' ? null : { ...read(record, path), ja, en: en || null });
+      };
+      return at;
+    });
+    return grouped(text, make('div', { className: 'fields' }, ...all.map((at) => labelled(field(at.name), at))));
   },
   pair(record, path, of, text) {
     const numbers = ['booked', 'walk_in'].map((key) => {
@@ -390,6 +403,7 @@ function worded(value, path) {
   const last = path.at(-1), lineNames = Object.fromEntries([...base.lines, ...doc.lines].map((it) => [it.line, name(it.name)]));
   if (value === null || value === '' || (Array.isArray(value) && !value.length)) return say('none');
   if (typeof value === 'boolean') return say(value ? 'yes' : 'no');
+  if (last === 'say') return [value.ja, value.en].filter(Boolean).join('　');
   if (typeof value === 'number' && last === 'opens_min') return String(-value);
   if (last === 'tax_permille') return `${value / 10}%`;
   if (CHOICES.includes(last)) return words[lang].c[value] ?? value;

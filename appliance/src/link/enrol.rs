@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machiai_core::ids::SiteId;
-use machiai_wire::enrol::{BadCode, Code, ENROL_PATH, Enrol, Enrolled, Renew, renew_path};
+use machiai_wire::enrol::{Admitted, BadCode, Code, ENROL_PATH, Enrol, Enrolled, Renew, renew_path};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::hub_clock::HubClock;
@@ -77,23 +78,47 @@ struct No {
     detail: String,
 }
 
+/// What a box is before it is enrolled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begins {
+    /// It takes another one's place, as whoever types the code says.
+    InPlace,
+    /// It has a clinic of its own.
+    WithItsClinic,
+    /// It knows nothing yet.
+    Empty,
+}
+
+impl Begins {
+    /// Returns where it stands once it is enrolled for a site of which the hub holds a box's facts or not: whatever is
+    /// empty there begins with them, so that no number is given that the box before gave.
+    const fn stands(self, has_facts: bool) -> Stands {
+        match (self, has_facts) {
+            (Self::InPlace, _) | (Self::Empty, true) => Stands::Fills,
+            (Self::WithItsClinic, _) | (Self::Empty, false) => Stands::Serves,
+        }
+    }
+}
+
 /// Enrols the box of a configuration, and keeps who it is then and where it stands.
 ///
 /// # Errors
 /// [`EnrolError`]; nothing is kept then, and whoever the box was it still is.
-pub async fn enrol(config: &Config, (typed, stands): (&str, Stands), clock: &HubClock) -> Result<Identity, EnrolError> {
+pub async fn enrol(config: &Config, (typed, begins): (&str, Begins), clock: &HubClock) -> Result<Identity, EnrolError> {
     let code: Code = typed.parse().map_err(EnrolError::Code)?;
     let own = config.site_id();
     if code.site != own {
         return Err(EnrolError::OtherSite { of: code.site, own });
     }
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
-    let identity = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?.standing(stands);
+    let (identity, has_facts) = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?;
+    let identity = identity.standing(begins.stands(has_facts));
     identity.keep(&config.state).map_err(EnrolError::Given)?;
     Ok(identity)
 }
 
-/// Makes a key and has the hub that drew a code certify it, through a proxy if there is one; nothing is kept.
+/// Makes a key and has the hub that drew a code certify it, through a proxy if there is one; nothing is kept. Returns
+/// beside it whether the hub holds facts of a box of the site.
 ///
 /// # Errors
 /// [`EnrolError`].
@@ -101,19 +126,20 @@ pub async fn identity_for(
     (hub, proxy): (&str, Option<&str>),
     code: &Code,
     clock: &HubClock,
-) -> Result<Identity, EnrolError> {
+) -> Result<(Identity, bool), EnrolError> {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
     let trusted = Arc::new(ByFingerprint::new(code.fingerprint, ring));
     let tls = tls(clock).map_err(EnrolError::Given)?.dangerous().with_custom_certificate_verifier(trusted);
     let client = client(tls.with_no_client_auth(), proxy).map_err(EnrolError::Given)?;
     let (key, csr) = key()?;
-    let given = ask(&client, (hub, ENROL_PATH), &Enrol { code: code.to_string(), csr }).await?;
-    let identity = Identity::new(key, given).map_err(EnrolError::Given)?;
+    let sent = Enrol { code: code.to_string(), csr };
+    let Admitted { enrolled, has_facts } = ask(&client, (hub, ENROL_PATH), &sent).await?;
+    let identity = Identity::new(key, enrolled).map_err(EnrolError::Given)?;
     if identity.authority() != Some(code.fingerprint) || identity.name().site != code.site {
         let what = "is another site's or another hub's";
         return Err(EnrolError::Given(IdentityError::Wrong { what }));
     }
-    Ok(identity)
+    Ok((identity, has_facts))
 }
 
 /// Renews the box's certificate, for a new key, and keeps it.
@@ -124,7 +150,7 @@ pub async fn renew(config: &Config, before: &Identity, clock: &HubClock) -> Resu
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
     let client = before.client(clock, config.hub_proxy.as_deref()).map_err(EnrolError::Given)?;
     let (key, csr) = key()?;
-    let given = ask(&client, (hub, &renew_path(before.name().site)), &Renew { csr }).await?;
+    let given: Enrolled = ask(&client, (hub, &renew_path(before.name().site)), &Renew { csr }).await?;
     let identity = Identity::new(key, given).map_err(EnrolError::Given)?.standing(before.stands());
     if identity.authority() != before.authority() || identity.name() != before.name() {
         return Err(EnrolError::Given(IdentityError::Wrong { what: "is not the one that follows" }));
@@ -143,11 +169,11 @@ fn key() -> Result<(KeyPair, String), EnrolError> {
     Ok((key, request))
 }
 
-async fn ask(
+async fn ask<T: DeserializeOwned>(
     client: &reqwest::Client,
     (hub, path): (&str, &str),
     body: &impl Serialize,
-) -> Result<Enrolled, EnrolError> {
+) -> Result<T, EnrolError> {
     let failed = |source| EnrolError::Hub { hub: hub.to_owned(), source };
     let address = format!("{}{path}", hub.trim_end_matches('/'));
     let mut answer = client.post(address).timeout(ANSWER_FOR).json(body).send().await.map_err(failed)?;

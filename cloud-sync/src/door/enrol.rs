@@ -6,7 +6,7 @@ use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Extension, Path, State};
 use machiai_core::ids::SiteId;
-use machiai_wire::enrol::{BoxId, BoxName, Code, Enrol, Enrolled, Renew};
+use machiai_wire::enrol::{Admitted, BoxId, BoxName, Code, Enrol, Enrolled, Renew};
 use serde::de::DeserializeOwned;
 
 use super::Door;
@@ -15,6 +15,7 @@ use super::denied::Denied;
 use super::guard::renewable;
 use super::peer::Peer;
 use crate::chance;
+use crate::site::up_of;
 use crate::store::devices::{CodeUse, NewCertificate};
 use crate::stream::answers::Refused;
 
@@ -27,7 +28,7 @@ pub(super) async fn enrol(
     State(door): State<Door>,
     Extension(peer): Extension<Peer>,
     body: Body,
-) -> Result<Json<Enrolled>, Denied> {
+) -> Result<Json<Admitted>, Denied> {
     let tried = door.gauge.take_try(peer.network(), door.gauge.now_ms());
     tried.map_err(|after_s| Denied::TooMany { after_s })?;
     let sent: Enrol = read(body).await?;
@@ -40,6 +41,8 @@ pub(super) async fn enrol(
     let id = chance::bytes().map_err(|cause| Denied::Authority(AuthorityError::Chance(cause)))?;
     let now_s = door.now_s();
     let certificate = next_certificate(now_s).map_err(Denied::Authority)?;
+    let sent_before = door.streams().store.about(&up_of(code.site)).await?;
+    let has_facts = sent_before.is_some_and(|about| about.tail.after > 0);
     let generation = match door.streams().store.use_code(code.hash(), now_s, certificate).await? {
         CodeUse::Enrolled(generation) => generation,
         CodeUse::Unknown => return Err(Denied::UnknownCode),
@@ -49,7 +52,7 @@ pub(super) async fn enrol(
     };
     let name = BoxName { site: code.site, generation, id: BoxId(u128::from_le_bytes(id)) };
     tracing::info!(site = %name.site, %generation, "a box is enrolled");
-    door.sign(&request, name, certificate)
+    Ok(Json(Admitted { enrolled: door.sign(&request, name, certificate)?, has_facts }))
 }
 
 /// Gives a box its next certificate.
@@ -66,13 +69,13 @@ pub(super) async fn renew(
     let request = Request::read(&csr).map_err(|_bad| Denied::BadRequest)?;
     let certificate = next_certificate(now_s).map_err(Denied::Authority)?;
     door.streams().store.keep_certificate((site, before.name.generation), certificate).await?;
-    door.sign(&request, before.name, certificate)
+    door.sign(&request, before.name, certificate).map(Json)
 }
 
 impl Door {
-    fn sign(&self, request: &Request, name: BoxName, certificate: NewCertificate) -> Result<Json<Enrolled>, Denied> {
+    fn sign(&self, request: &Request, name: BoxName, certificate: NewCertificate) -> Result<Enrolled, Denied> {
         let certificate = self.authority.sign(request, name, &certificate).map_err(Denied::Authority)?;
-        Ok(Json(Enrolled { certificate, authority: self.authority.pem().to_owned() }))
+        Ok(Enrolled { certificate, authority: self.authority.pem().to_owned() })
     }
 }
 

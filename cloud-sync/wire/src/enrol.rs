@@ -74,13 +74,24 @@ pub struct Renew {
     pub csr: String,
 }
 
-/// What a hub answers to both.
+/// What a hub gives for both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrolled {
     /// The box's certificate, PEM.
     pub certificate: String,
     /// The certificate of the hub's authority, PEM.
     pub authority: String,
+}
+
+/// What a hub answers to a box that it enrols.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// Who the box is from now on.
+    #[serde(flatten)]
+    pub enrolled: Enrolled,
+    /// Whether the hub holds facts that a box of the site wrote: an empty one must not begin as if nothing had been.
+    #[serde(default)]
+    pub has_facts: bool,
 }
 
 /// How often a site's box was replaced, from 1: a box of an earlier one is fenced.

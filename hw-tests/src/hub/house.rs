@@ -129,6 +129,15 @@ impl House {
         daemon.ask(&["enrol", &code.to_string()]).await.map(drop)
     }
 
+    /// Shuts the site's box out, and enrols another one as if there had been none.
+    ///
+    /// # Errors
+    /// It says why not.
+    pub async fn enrol_after_revoking(&self, daemon: &Daemon) -> Result<()> {
+        let code = self.serve(0, 0).enrol_code_after_revoking().await?;
+        daemon.ask(&["enrol", &code.to_string()]).await.map(drop)
+    }
+
     /// Has a box take the place of the one that the site has, by the command that staff type.
     ///
     /// # Errors

@@ -121,6 +121,16 @@ impl Serve {
         let of = (SiteId(self.site), Replaces::TheBox);
         draw_code((&self.open().await?, &self.state), of, now_s()).await.context("no enrolment code")
     }
+
+    /// Revokes the certificates of the site's box, and draws a code for one that takes nobody's place.
+    ///
+    /// # Errors
+    /// The store or the authority cannot be used.
+    pub async fn enrol_code_after_revoking(&self) -> Result<Code> {
+        let (store, site) = (self.open().await?, SiteId(self.site));
+        store.revoke(site).await.context("cannot revoke")?;
+        draw_code((&store, &self.state), (site, Replaces::Nothing), now_s()).await.context("no enrolment code")
+    }
 }
 
 /// A running node; it is killed when dropped.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use machiai::link::on_this_machine;
+use machiai_hw_tests::browser::Browser;
 use machiai_hw_tests::demo::api::{Api, Press};
 use machiai_hw_tests::demo::daemon::{Daemon, Program, Setting};
 use machiai_hw_tests::demo::stopwatch::Stopwatch;
@@ -308,6 +309,39 @@ async fn a_picture_that_the_clinic_brings_is_the_photo_of_a_notice() {
     let is_paper = |x: usize| pixels.rgba[(400 * 1280 + x) * 4..][..3].iter().all(|part| *part > 225);
     assert!((850..1210).filter(|x| is_paper(*x)).count() < 60, "no photo is seen");
     assert!((1240..1280).all(is_paper), "it is not within the margin");
+    chosen_on_the_page(&daemon, &folder).await;
+    let set = facts(&daemon, "ContentSet").await;
+    let written = set.iter().find(|set| set["title"] == "夏休みのお知らせ").unwrap();
+    assert_eq!(written["scene"]["photo"], hash_of(&photo));
+}
+
+/// Has somebody write a notice on the page with the photo that was brought, which the preview shows.
+async fn chosen_on_the_page(daemon: &Daemon, pictures: &Path) {
+    let browser = Browser::start().await.unwrap();
+    browser.size(1280, 800).await.unwrap();
+    browser.open(&format!("{}/desk/program?lang=ja", daemon.address())).await.unwrap();
+    browser.until("!!document.querySelector('#write')?.offsetHeight").await.unwrap();
+    browser.press("#write").await.unwrap();
+    for (field, text) in [("headline_ja", "夏休みのお知らせ"), ("ja", "8月13日から16日まで休診いたします。")]
+    {
+        browser.write(&format!("#saying [name={field}]"), text).await.unwrap();
+    }
+    let preview = "document.querySelector('#preview img')";
+    let shows = |photo: bool| {
+        format!(
+            "!{preview}.hidden && {preview}.naturalWidth > 0 && {preview}.src.includes('data-part%3D%22photo') === {photo}"
+        )
+    };
+    browser.until(&shows(false)).await.unwrap();
+    let choose = "const at = document.querySelector('#saying [name=photo]');\
+        at.value = [...at.options].find((option) => option.textContent.includes('院長')).value;\
+        at.dispatchEvent(new Event('input', { bubbles: true }))";
+    browser.run(choose).await.unwrap();
+    browser.until(&shows(true)).await.unwrap();
+    browser.picture(&pictures.join("page.png")).await.unwrap();
+    browser.press("#saying .go").await.unwrap();
+    browser.until("document.querySelector('#airing[open] h2').textContent === '夏休みのお知らせ'").await.unwrap();
+    assert_eq!(browser.complaints().await.unwrap(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,7 +92,7 @@ impl Fleet {
                     let hub = hub.clone();
                     enrolling.spawn(async move {
                         let clock = HubClock::new(now_s);
-                        let identity = identity_for((&hub, None), &code, &clock).await?;
+                        let (identity, _) = identity_for((&hub, None), &code, &clock).await?;
                         Ok::<_, anyhow::Error>(Idle { site: code.site, client: identity.client(&clock, None)? })
                     });
                 }

@@ -83,7 +83,29 @@ async fn a_rule_is_looked_at_kept_and_taken_back() {
     scene.keep().await;
     let rules = scene.settings().await["rules"].clone();
     assert_eq!((rules["family_most"].as_u64(), rules["booked_grace_min"].as_u64()), (Some(4), Some(20)));
+    a_voice_is_told_how_to_say_a_room(&scene).await;
     scene.is_quiet().await;
+}
+
+async fn a_voice_is_told_how_to_say_a_room(scene: &Scene) {
+    scene.go("rooms").await;
+    scene.run("document.querySelector('[data-kind=rooms] > details').open = true").await;
+    scene.fill("rooms", "say.en", "Consultation room one").await;
+    scene.press("#check").await;
+    assert_eq!(scene.run("return document.activeElement.name").await, "say.ja", "it is said in Japanese first");
+    scene.fill("rooms", "say.ja", "だいいちしんさつしつ").await;
+    scene.picture("said").await;
+    let said = scene.preview().await;
+    assert!(said.contains("だいいちしんさつしつ"), "{said}");
+    scene.keep().await;
+    let said = json!({"ja": "だいいちしんさつしつ", "en": "Consultation room one"});
+    assert_eq!(scene.settings().await["rooms"][0]["say"], said);
+    for name in ["say.en", "say.ja"] {
+        scene.fill("rooms", name, "").await;
+    }
+    scene.preview().await;
+    scene.keep().await;
+    assert_eq!(scene.settings().await["rooms"][0]["say"], Value::Null);
 }
 
 #[tokio::test(flavor = "multi_thread")]

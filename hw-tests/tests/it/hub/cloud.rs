@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use machiai::config::Config;
-use machiai::link::enrol::{EnrolError, enrol};
+use machiai::link::enrol::{Begins, EnrolError, enrol};
 use machiai::link::hub_clock::HubClock;
-use machiai::link::identity::{Identity, Stands};
+use machiai::link::identity::Identity;
 use machiai_core::ids::{BootId, SiteId};
 use machiai_hub::blobs::Blobs;
 use machiai_hub::clock::Clock;
@@ -143,7 +143,7 @@ impl Box {
     }
 
     pub(super) async fn enrol(&self, code: &str) -> Result<Identity, EnrolError> {
-        enrol(&self.config, (code, Stands::Serves), &self.clock).await
+        enrol(&self.config, (code, Begins::WithItsClinic), &self.clock).await
     }
 
     pub(super) fn identity(&self) -> Identity {

@@ -162,6 +162,37 @@ async fn a_new_box_whose_line_breaks_takes_nothing_until_the_day_is_there() {
     assert!(format!("{refused:#}").contains("begins empty"), "{refused:#}");
 }
 
+#[rstest]
+#[case::after_the_one_before_was_revoked(true)]
+#[case::with_a_code_that_replaces(false)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_box_of_a_site_that_had_one_takes_its_place_whatever_was_typed(#[case] is_revoked: bool) {
+    let mut scene = Scene::set(Home::folder(), 1).await;
+    scene.enrol().await;
+    scene.press("reception", &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
+    for expected in ["101", "102", "103"] {
+        assert_eq!(number(&scene.api).await, expected);
+    }
+    scene.until_even().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (new, api) = scene.another(folder.path()).await;
+    scene.daemon.kill().unwrap();
+    // Nobody says `--replace`.
+    if is_revoked {
+        scene.hub.enrol_after_revoking(&new).await.unwrap();
+    } else {
+        scene.hub.enrol(&new).await.unwrap();
+    }
+    let is_there = async || {
+        let desk = api.get("desk").await.ok()?;
+        (!has_trouble(&api, "day_coming").await && desk["lines"][0]["reception"] == "open").then_some(desk)
+    };
+    let desk = soon("the day is back", is_there).await.unwrap();
+    assert!(desk["lines"][0]["unsure"].as_u64().unwrap() >= 103, "{desk}");
+    let goes_on: u32 = number(&api).await.parse().unwrap();
+    assert!(goes_on > 150, "{goes_on} may have been given by the one before");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_box_that_came_back_from_a_backup_gives_no_number_again_and_is_no_twin_of_itself() {
     let mut scene = Scene::set(Home::folder(), 1).await;
