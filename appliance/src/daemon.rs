@@ -15,7 +15,7 @@ use machiai_journal::store::Batch;
 use machiai_journal::{Journal, OpenError, Parts, SecretChange, Store, StoreError};
 use machiai_panel::{FontPaths, Panel, PanelError};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{acts, setup};
@@ -148,14 +148,15 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
         config: config.clone(),
     };
 
-    // Ready.
+    // Ready, also to be told to stop: whoever hears that it is ready may do so at once.
+    let told = Told::listen()?;
     tracing::info!(%address, "ready");
     say_set_up_code(&app, config);
     ready(address);
     service::ready();
 
     // Wait.
-    let outcome = wait(&app, &journal_ended, &mut parts).await;
+    let outcome = wait(&app, (&journal_ended, told), &mut parts).await;
 
     // Stop: no new requests, then the printers, then the journal, last.
     service::stopping();
@@ -393,17 +394,34 @@ impl Reloaded {
     }
 }
 
-async fn wait(app: &Shared, journal_ended: &CancellationToken, parts: &mut Reloaded) -> Result<(), DaemonError> {
-    let handler = |kind| signal(kind).map_err(|source| DaemonError::Start { what: "signal handler", source });
-    let (mut terminate, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
-    let mut hangup = handler(SignalKind::hangup())?;
+/// The signals by which it is told to stop, or to read its configuration again.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self, DaemonError> {
+        let listen = |kind| signal(kind).map_err(|source| DaemonError::Start { what: "signal handler", source });
+        let [terminate, interrupt, hangup] =
+            [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(listen);
+        Ok(Self { terminate: terminate?, interrupt: interrupt?, hangup: hangup? })
+    }
+}
+
+async fn wait(
+    app: &Shared,
+    (journal_ended, mut told): (&CancellationToken, Told),
+    parts: &mut Reloaded,
+) -> Result<(), DaemonError> {
     loop {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            _ = told.terminate.recv() => return Ok(()),
+            _ = told.interrupt.recv() => return Ok(()),
             () = app.stop.cancelled() => return Ok(()),
             () = journal_ended.cancelled() => return Err(DaemonError::JournalEnded),
-            _ = hangup.recv() => {
+            _ = told.hangup.recv() => {
                 service::reloading();
                 parts.reload(app).await;
                 service::ready();
@@ -474,5 +492,20 @@ async fn stop_printing(printing: tokio::task::JoinHandle<Paperwork>) {
         if tokio::time::timeout(STOP_FOR, stopped).await.is_err() {
             tracing::error!("a printer did not finish in time: its ticket is unconfirmed at the next start");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_hears_that_it_is_ready_may_stop_it_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("site = 1001\nlisten = \"127.0.0.1:0\"\nballast_mib = 0\nstate = {:?}\n", folder.path());
+        let config = Config::of(&folder.path().join("machiai.toml"), &text).unwrap();
+        let own = rustix::process::getpid();
+        let stop = |_| rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
+        run(&config, stop).await.unwrap();
     }
 }
