@@ -25,7 +25,7 @@ use images::Images;
 const BOARD_WITHIN_S: f64 = 8.0;
 
 /// How often the power is cut.
-const N_CUTS: usize = 3;
+const N_CUTS: usize = 5;
 
 /// How often the monitor is photographed before it counts as wrong.
 const N_PHOTOGRAPHS: usize = 60;
@@ -81,10 +81,19 @@ fn shown(what: &str) {
     out(&format!("shown  {what}\n"));
 }
 
-/// Waits until a machine has started; returns how long that took, in seconds since its kernel's start.
+/// Waits until a machine has started; returns how long that took, in seconds since the kernel was done.
+///
+/// What the kernel takes by itself has nothing to do with the package, and is anything from 7 to 100 s where its
+/// instructions are translated on a machine that others use too.
 fn settled(guest: &mut Guest) -> Result<f64> {
     guest.until("systemctl is-system-running --wait", |state| state == "running")?;
-    seconds(&guest.must("systemctl show --value -p ActiveEnterTimestampMonotonic multi-user.target")?)
+    let up_s = seconds(&guest.must("systemctl show --value -p ActiveEnterTimestampMonotonic multi-user.target")?)?;
+    Ok(up_s - kernel_done(guest)?)
+}
+
+/// Returns when the kernel was done, in seconds since it started.
+fn kernel_done(guest: &mut Guest) -> Result<f64> {
+    seconds(&guest.must("systemctl show --value -p UserspaceTimestampMonotonic")?)
 }
 
 /// Reads microseconds.
@@ -244,11 +253,13 @@ fn power(guest: &mut Guest, bare_s: f64, report: &mut Report) -> Result<()> {
     let (mut started, mut right) = ([0.0; N_CUTS], [0.0; N_CUTS]);
     for (started_s, right_s) in started.iter_mut().zip(&mut right) {
         guest.cut_power()?;
-        *right_s =
+        let since_boot_s: f64 =
             guest.until("cat /run/lab-board", |said| !said.is_empty())?.parse().context("no time of the board")?;
         settled(guest)?;
-        *started_s =
-            seconds(&guest.must("systemctl show --value -p ExecMainStartTimestampMonotonic machiai.service")?)?;
+        let kernel_done_s = kernel_done(guest)?;
+        *right_s = since_boot_s - kernel_done_s;
+        let started = "systemctl show --value -p ExecMainStartTimestampMonotonic machiai.service";
+        *started_s = seconds(&guest.must(started)?)? - kernel_done_s;
         out(&format!("cut    the service starts after {started_s:.1} s, the board is right after {right_s:.1} s\n"));
         if *right_s - bare_s > BOARD_WITHIN_S {
             let why = "systemd-analyze --no-pager critical-chain machiai.service; systemd-analyze --no-pager blame | head -n 6";
@@ -265,7 +276,7 @@ fn power(guest: &mut Guest, bare_s: f64, report: &mut Report) -> Result<()> {
     let (after_s, right_s) = (median(after), median(right));
     let how = format!(
         "medians of {N_CUTS} power cuts; no network, RTC at 1970 (the system says {year}); the board is right {right_s:.1} s \
-         after the machine's start, which without the package is up after {bare_s:.1} s"
+         after the kernel is done, and the machine without the package is up {bare_s:.1} s after that"
     );
     report.add("a right board after the service starts", (after_s, "s"), AtMost(BOARD_WITHIN_S), how.clone());
     report.add("a right board over the same machine without it", (right_s - bare_s, "s"), AtMost(BOARD_WITHIN_S), how);
