@@ -128,7 +128,13 @@ impl Disk {
     /// Returns the journal's way to this disk.
     #[must_use]
     pub fn for_journal(&self) -> machiai_journal::Disk {
-        machiai_journal::Disk::behind(self.vfs.name(), Arc::new(self.clone()))
+        machiai_journal::Disk::behind(self.vfs(), Arc::new(self.clone()))
+    }
+
+    /// Returns the name by which SQLite finds it.
+    #[must_use]
+    pub fn vfs(&self) -> &str {
+        self.vfs.name()
     }
 
     /// Puts another content on the disk, as after a power cut; no file may be open.

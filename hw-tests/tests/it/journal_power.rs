@@ -12,6 +12,7 @@ use machiai_hw_tests::power::platter::{Keep, Platter};
 use machiai_journal::files::Files;
 use machiai_journal::store::Batch;
 use machiai_journal::{LeaseChange, Open, OpenError, Position, Reader, Store, backup, restore, verify};
+use rusqlite::{Connection, OpenFlags};
 
 /// Cuts of ordinary work, which is most of what a journal does; a quarter of them in each of four tests.
 const N_CUTS: u64 = 20_000;
@@ -257,6 +258,41 @@ fn a_power_cut_while_restoring_leaves_the_old_journal_or_the_backup() {
         if is_kept { Ok(()) } else { Err(format!("the replaced journal is gone: {names:?}")) }
     };
     assert_none_failed(&cut(&recording, plan(N_RARE_CUTS, 6), &check));
+}
+
+/// A journal of one number as the first version kept it, which knew nothing of calls that run.
+fn of_an_earlier_version() -> Platter {
+    let run = |disk: &Disk, promises: &mut Promises| {
+        work(disk, promises, Store::open(open_at(disk, 1)).unwrap(), &[1]);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let db = Connection::open_with_flags_and_vfs(path("journal.db"), flags, disk.vfs()).unwrap();
+        db.execute_batch(
+            "BEGIN; DROP TABLE leases; DELETE FROM refinery_schema_history WHERE version > 1; PRAGMA user_version = 1;
+             COMMIT;",
+        )
+        .unwrap();
+    };
+    Recording::of(Platter::default(), run).unwrap().end()
+}
+
+#[test]
+fn a_power_cut_while_the_journal_is_brought_up_to_date_loses_nothing_and_it_is_brought_on() {
+    let run = |disk: &Disk, promises: &mut Promises| {
+        promises.note(disk, 1);
+        work(disk, promises, Store::open(open_at(disk, 2)).unwrap(), &[1, 2]);
+    };
+    let recording = Recording::of(of_an_earlier_version(), run).unwrap();
+    let has_leases = |disk: &Disk| {
+        let reader = Reader::open(&disk.for_journal(), &path("journal.db")).map_err(|error| format!("{error:?}"))?;
+        reader.leases().map(drop).map_err(|error| format!("{error:?}"))
+    };
+    let check = |disk: &Disk, n_promised: u64, seed: u64| {
+        goes_on(disk, n_promised, seed)?;
+        has_leases(disk)
+    };
+    assert_none_failed(&cut(&recording, plan(N_RARE_CUTS, 6), &check));
+    let before = Disk::new(of_an_earlier_version(), 1).unwrap();
+    assert!(has_leases(&before).is_err(), "it was up to date already");
 }
 
 #[test]
