@@ -74,6 +74,8 @@ pub(crate) enum Trouble {
     JournalRestored,
     /// The disk is full: commands are refused.
     DiskFull,
+    /// The disk takes nothing any more, for another reason: commands are refused.
+    DiskRefuses,
     /// The space kept back for a full disk is used up: make room.
     BallastGone,
     /// The clock cannot be trusted.
@@ -107,10 +109,11 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
+        Self::DiskRefuses,
         Self::BallastGone,
         Self::ClockLost,
         Self::TemplateFault,
@@ -232,6 +235,7 @@ impl App {
             (Trouble::DayComing, self.gate.aside() == Some(Aside::DayComing)),
             (Trouble::BoxReplaced, self.gate.aside() == Some(Aside::Replaced)),
             (Trouble::DiskFull, health.is_some_and(|health| health.is_full)),
+            (Trouble::DiskRefuses, health.is_some_and(|health| health.is_refused)),
             (Trouble::BallastGone, health.is_some_and(|health| !health.has_ballast)),
             (Trouble::MonitorGone, self.screens.lack_one()),
             (Trouble::SoundGone, self.screens.lack_sound()),

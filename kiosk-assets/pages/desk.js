@@ -494,7 +494,7 @@ function checksNow() {
   const has = (code) => status?.troubles.includes(code);
   const checks = [
     ['printer', !view.unprinted.length && settings?.printers.length > 0], ['board', root || (status?.n_boards > 0 && !has('board_not_drawn'))],
-    ['time', !has('clock_lost')], ['records', !['journal_damaged', 'disk_full', 'ballast_gone', 'backup_failed'].some(has)],
+    ['time', !has('clock_lost')], ['records', !['journal_damaged', 'disk_full', 'disk_refuses', 'ballast_gone', 'backup_failed'].some(has)],
   ];
   return checks.map(([key, is]) => `${is ? '✓' : '✕'} ${say(is ? `k_${key}` : `x_${key}`)}`).join('\n');
 }

@@ -48,12 +48,15 @@ pub struct Health {
     pub has_ballast: bool,
     /// Whether the last command that wrote found the disk full.
     pub is_full: bool,
+    /// Whether the disk took nothing of it for another reason.
+    pub is_refused: bool,
 }
 
 #[derive(Debug, Default)]
 struct Gauges {
     lacks_ballast: AtomicBool,
     is_full: AtomicBool,
+    is_refused: AtomicBool,
 }
 
 /// What waits before the journal.
@@ -122,6 +125,7 @@ impl<R: Rules> Journal<R> {
         Health {
             has_ballast: !self.gauges.lacks_ballast.load(Ordering::Relaxed),
             is_full: self.gauges.is_full.load(Ordering::Relaxed),
+            is_refused: self.gauges.is_refused.load(Ordering::Relaxed),
         }
     }
 
@@ -163,6 +167,7 @@ fn write<R: Rules, S: Stamper>(mut turns: Turns<R, S>, waiting: &Receiver<Waitin
         }
         gauges.lacks_ballast.store(!turns.has_ballast(), Ordering::Relaxed);
         gauges.is_full.store(turns.is_full(), Ordering::Relaxed);
+        gauges.is_refused.store(turns.is_refused(), Ordering::Relaxed);
     }
     turns.finish();
 }

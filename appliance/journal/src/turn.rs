@@ -26,6 +26,7 @@ pub struct Turns<R, S> {
     must_refold: bool,
     is_damaged: bool,
     is_full: bool,
+    is_refused: bool,
     lacks_ballast: bool,
     n_commits: u64,
 }
@@ -63,6 +64,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
             must_refold: false,
             is_damaged: false,
             is_full: false,
+            is_refused: false,
             lacks_ballast: false,
             n_commits: 0,
         }
@@ -91,6 +93,11 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     /// Whether the last turn that wrote found the disk full.
     pub const fn is_full(&self) -> bool {
         self.is_full
+    }
+
+    /// Whether the disk took nothing in the last turn that wrote, and not for lack of room: it may be read-only by now.
+    pub const fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// Whether a full disk would still get the ballast's space back; a new journal has it from the first quiet moment.
@@ -152,6 +159,12 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
 
     /// Makes a batch and keeps it; made again on a state folded anew where a failure left certain that nothing was kept.
     fn persist<T>(&mut self, make: &mut Make<'_, Self, T>) -> Result<T, JournalError> {
+        let persisted = self.try_again(make);
+        self.is_refused |= matches!(persisted, Err(JournalError::NotKept(_) | JournalError::Unknown(_)));
+        persisted
+    }
+
+    fn try_again<T>(&mut self, make: &mut Make<'_, Self, T>) -> Result<T, JournalError> {
         match self.attempt(make) {
             Err(JournalError::DiskFull) if self.free_ballast() => {
                 tracing::error!("disk is full: freed the ballast and go on");
@@ -176,6 +189,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         }
         let kept = self.store.append(&batch).map(drop);
         self.is_full = kept.as_ref().is_err_and(StoreError::is_full);
+        self.is_refused &= kept.is_err();
         if let Err(error) = kept {
             self.must_refold = true;
             self.learn(&batch, error)?;

@@ -54,7 +54,11 @@ pub(crate) async fn lack(app: &App) -> Option<String> {
     if let Err(stall) = pulse::writer(app, pulse::PATIENCE).await {
         return Some(with_causes(&stall));
     }
-    app.gate.health().is_none_or(|health| health.is_full).then(|| "the disk is full".to_owned())
+    match app.gate.health() {
+        Some(health) if !health.is_full && !health.is_refused => None,
+        Some(health) if health.is_refused => Some("the disk takes nothing any more".to_owned()),
+        Some(_) | None => Some("the disk is full".to_owned()),
+    }
 }
 
 /// Whether everything is wanted.

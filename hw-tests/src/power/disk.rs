@@ -22,6 +22,8 @@ pub struct Faults {
     pub failing_sync: Option<u64>,
     /// The write that fails, counted from 1.
     pub failing_write: Option<u64>,
+    /// Whether nothing at all can be written, as by a system that has taken fright.
+    pub is_read_only: bool,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +63,7 @@ impl Machine {
 
     pub(super) fn write(&mut self, file: FileNo, at: usize, bytes: &[u8]) -> Result<(), Refusal> {
         self.n_writes += 1;
-        if self.faults.failing_write == Some(self.n_writes) {
+        if self.faults.is_read_only || self.faults.failing_write == Some(self.n_writes) {
             return Err(Refusal::Failed);
         }
         let more = at.saturating_add(bytes.len()).saturating_sub(self.platter.bytes(file).len());
@@ -74,7 +76,7 @@ impl Machine {
 
     pub(super) fn sync(&mut self, file: FileNo) -> Result<(), Refusal> {
         self.n_syncs += 1;
-        if self.faults.failing_sync == Some(self.n_syncs) {
+        if self.faults.is_read_only || self.faults.failing_sync == Some(self.n_syncs) {
             self.make(Change::FailSync(file));
             return Err(Refusal::Failed);
         }

@@ -222,3 +222,27 @@ fn a_full_disk_frees_the_ballast_for_two_thousand_facts_then_refuses_then_recove
     turns.idle();
     assert!(turns.has_ballast(), "made anew when there is room");
 }
+
+#[test]
+fn a_disk_that_takes_nothing_any_more_is_told_and_works_again_as_soon_as_it_does() {
+    let disk = Disk::new(Platter::default(), 3).unwrap();
+    let mut turns = desk_on(&disk, 1);
+    assert!(ask(&mut turns, &[give(200)])[0].is_ok());
+    assert!(!turns.is_refused());
+    disk.set_faults(Faults { is_read_only: true, ..Faults::default() });
+    for _ in 0..3 {
+        let answers = ask(&mut turns, &[give(200), give(200)]);
+        let is_honest = |answer: &Result<u64, JournalError>| {
+            matches!(answer, Err(JournalError::NotKept(_) | JournalError::Unknown(_)))
+        };
+        assert!(answers.iter().all(is_honest), "{answers:?}");
+        assert!(turns.is_refused() && !turns.is_full() && !turns.is_damaged());
+        turns.after_answers();
+        turns.idle();
+    }
+    disk.set_faults(Faults::default());
+    let given = *ask(&mut turns, &[give(200)])[0].as_ref().unwrap();
+    assert!(!turns.is_refused());
+    assert_eq!(turns.rules().n_given(), given);
+    assert!((2..=4).contains(&given), "{given}: what was unknown may have been kept, and nothing twice");
+}
