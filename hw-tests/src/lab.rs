@@ -83,7 +83,7 @@ fn shown(what: &str) {
 
 /// Waits until a machine has started; returns how long that took, in seconds since the kernel was done.
 ///
-/// What the kernel takes by itself has nothing to do with the package, and is anything from 7 to 100 s where its
+/// What the kernel takes by itself has nothing to do with the package, and varied from 7 to 20 s in five starts where its
 /// instructions are translated on a machine that others use too.
 fn settled(guest: &mut Guest) -> Result<f64> {
     guest.until("systemctl is-system-running --wait", |state| state == "running")?;
