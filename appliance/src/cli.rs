@@ -449,15 +449,12 @@ fn set_up_code(config: &Config) -> Result<(), CliError> {
 
 fn enrol(config: &Config, code: &str, replaces: bool) -> Result<(), CliError> {
     daemon::make_folder(&config.state).map_err(CliError::Daemon)?;
-    let begins = match (replaces, has_a_clinic(config)?) {
-        (true, true) => {
-            let why = "this box has a clinic's settings of its own: whatever takes another one's place begins empty";
-            return Err(CliError::Refused(why.to_owned()));
-        }
-        (true, false) => Begins::InPlace,
-        (false, true) => Begins::WithItsClinic,
-        (false, false) => Begins::Empty,
-    };
+    if replaces && has_a_clinic(config)? {
+        let why = "this box has a clinic's settings of its own, and whatever takes another one's place by --replace \
+                   begins empty: enrol it without, and it waits for what the hub has";
+        return Err(CliError::Refused(why.to_owned()));
+    }
+    let begins = if replaces { Begins::InPlace } else { Begins::AsItIs };
     let clock = hub_clock();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
     let enrolled = runtime.block_on(crate::link::enrol::enrol(config, (code, begins), &clock));
@@ -467,7 +464,7 @@ fn enrol(config: &Config, code: &str, replaces: bool) -> Result<(), CliError> {
     if identity.stands() == Stands::Fills {
         if !replaces {
             told.push_str(
-                "The hub has this site's facts, and this box has none: it takes the place of the one before.\n",
+                "The hub has facts of this site that this box may lack: it takes the place of the one before.\n",
             );
         }
         told.push_str(

@@ -31,8 +31,15 @@ pub const TRIED_FOR: Duration = Duration::from_millis(2_500);
 /// The first piece, in bytes: half a second of the thinnest line that is served, 64 kbit/s.
 const FIRST_BYTES: u32 = 4 * 1024;
 
-/// How much larger the next piece is at most.
-const GROWS_BY: u32 = 4;
+/// From how long on a piece tells what the line carries: shorter ones may lie in a store on the way.
+const TELLS_FROM: Duration = Duration::from_millis(500);
+
+/// How much larger the next piece is at most: after one that hardly took time, and after any other, which a store on the
+/// way may have taken a part of.
+const GROWS_BY: [u32; 2] = [4, 2];
+
+/// Less than this is hardly any time.
+const HARDLY: Duration = Duration::from_millis(125);
 
 /// Returns where a site's bytes go up.
 #[must_use]
@@ -96,7 +103,8 @@ struct Piece {
     took: Duration,
 }
 
-/// A trial of one way, of pieces that grow until the time or the bytes are used up. The largest one tells.
+/// A trial of one way, of pieces that grow until the time or the bytes are used up. The fastest of those that took long
+/// enough tells, since what was lost on the way and sent again slows one down; where none did, the largest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
     /// How long a question without bytes takes: it is part of what each piece took.
@@ -104,23 +112,26 @@ pub struct Trial {
     n_bytes: u32,
     spent: Duration,
     last: Option<Piece>,
+    fastest: Option<Piece>,
 }
 
 impl Trial {
     /// Begins, on a line over which a question without bytes takes so long.
     #[must_use]
     pub const fn new(latency: Duration) -> Self {
-        Self { latency, n_bytes: 0, spent: Duration::ZERO, last: None }
+        Self { latency, n_bytes: 0, spent: Duration::ZERO, last: None, fastest: None }
     }
 
     /// Returns how many bytes to move next; none when it is over.
     #[must_use]
     pub fn next(&self) -> Option<u32> {
         let Some(last) = self.last else { return Some(FIRST_BYTES) };
-        // A piece that is expected to take all that is left might well take more.
-        let left_us = self.left().as_micros().saturating_mul(3).checked_div(4)?;
+        // A piece that is expected to take most of what is left might well take more.
+        let left_us = self.left().as_micros().checked_div(2)?;
         let fits = u128::from(last.n_bytes).saturating_mul(left_us).checked_div(last.took.as_micros().max(1))?;
-        let most = last.n_bytes.saturating_mul(GROWS_BY).min(MOST_PIECE_BYTES);
+        let [quick, slow] = GROWS_BY;
+        let grows_by = if last.took.saturating_sub(self.latency) < HARDLY { quick } else { slow };
+        let most = last.n_bytes.saturating_mul(grows_by).min(MOST_PIECE_BYTES);
         let most = most.min(MOST_BYTES.saturating_sub(self.n_bytes));
         let next = u32::try_from(fits).unwrap_or(u32::MAX).min(most);
         // A smaller piece tells no more than the last one.
@@ -137,7 +148,11 @@ impl Trial {
     pub fn took(&mut self, n_bytes: u32, took: Duration) {
         self.n_bytes = self.n_bytes.saturating_add(n_bytes);
         self.spent = self.spent.saturating_add(took);
-        self.last = Some(Piece { n_bytes, took });
+        let piece = Piece { n_bytes, took };
+        self.last = Some(piece);
+        if took >= TELLS_FROM && self.fastest.is_none_or(|fastest| self.of(piece) > self.of(fastest)) {
+            self.fastest = Some(piece);
+        }
     }
 
     /// Takes in that a piece was given up: where it was the first one, the line carries less than that.
@@ -150,7 +165,11 @@ impl Trial {
     /// Returns what the line carries this way, in kilobits a second.
     #[must_use]
     pub fn kbit_s(&self) -> u32 {
-        let Some(Piece { n_bytes, took }) = self.last else { return 0 };
+        self.fastest.or(self.last).map_or(0, |piece| self.of(piece))
+    }
+
+    /// Returns what one piece says that the line carries.
+    fn of(&self, Piece { n_bytes, took }: Piece) -> u32 {
         // Where the bytes hardly add to the way there and back, the line carries at least what is said.
         let moved = took.checked_sub(self.latency).unwrap_or_default().max(took.checked_div(4).unwrap_or_default());
         let kbit_us = u128::from(n_bytes).saturating_mul(8_000);
@@ -196,6 +215,19 @@ mod tests {
                 assert!((least..=kbit_s * 11 / 10).contains(&u64::from(found)), "{kbit_s} at {latency_ms}: {found}");
             }
         }
+    }
+
+    #[test]
+    fn a_piece_that_had_to_be_sent_again_tells_no_less() {
+        let mut trial = Trial::new(Duration::from_millis(1));
+        trial.took(4_096, Duration::from_millis(513));
+        trial.took(11_563, Duration::from_millis(1_950));
+        assert_eq!(trial.kbit_s(), 64);
+        // A piece that went into a store on the way tells nothing while a longer one does.
+        let mut trial = Trial::new(Duration::from_millis(1));
+        trial.took(4_096, Duration::from_millis(30));
+        trial.took(16_384, Duration::from_millis(2_049));
+        assert_eq!(trial.kbit_s(), 64);
     }
 
     #[test]

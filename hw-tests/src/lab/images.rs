@@ -28,6 +28,10 @@ const TOLD: &[(&str, &str)] = &[
     ("etc/udev/rules.d/59-machiai-keypads.rules", include_str!("../../data/lab/59-machiai-keypads.rules")),
 ];
 
+/// Makes a newer one of the package, of which nothing differs but its version.
+const NEWER: &str = "cd /srv && dpkg-deb --raw-extract machiai.deb newer && sed -i '/^Version:/s/$/+newer/' newer/DEBIAN/control && \
+                     dpkg-deb -Zgzip --build newer newer.deb && rm -r newer";
+
 /// The disks, and what is started from them.
 pub(super) struct Images {
     pub(super) kernel: PathBuf,
@@ -74,6 +78,7 @@ impl Images {
             let apt = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update && apt-get -qq install -y \
                        --no-install-recommends -o Dpkg::Options::=--force-confold /srv/machiai.deb && apt-get -qq clean";
             shell(install, &tree, apt)?;
+            shell(install, &tree, NEWER)?;
             disk(&tree, &with)?;
             fs::remove_dir_all(&tree).context("cannot remove the tree of a disk")?;
         }

@@ -143,7 +143,7 @@ impl Box {
     }
 
     pub(super) async fn enrol(&self, code: &str) -> Result<Identity, EnrolError> {
-        enrol(&self.config, (code, Begins::WithItsClinic), &self.clock).await
+        enrol(&self.config, (code, Begins::AsItIs), &self.clock).await
     }
 
     pub(super) fn identity(&self) -> Identity {

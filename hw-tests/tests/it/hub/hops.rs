@@ -207,9 +207,11 @@ fn a_thin_line_is_measured_each_way_within_a_quarter_and_not_filled_for_long() {
     let scene = "a_thin_line_is_measured_each_way_within_a_quarter_and_not_filled_for_long";
     in_clinic(scene, Limits::USUAL, async |cloud, clinic| {
         for (up_kbit_s, down_kbit_s) in [(64_u32, 64_u32), (2_000, 8_000)] {
-            clinic
-                .within("tc", &format!("qdisc replace dev box0 root tbf rate {up_kbit_s}kbit burst 4kb latency 400ms"));
-            tool("tc", &format!("qdisc replace dev world0 root tbf rate {down_kbit_s}kbit burst 4kb latency 400ms"));
+            // A line hands over one packet at a time.
+            let thin =
+                |link, kbit_s| format!("qdisc replace dev {link} root tbf rate {kbit_s}kbit burst 1600b latency 400ms");
+            clinic.within("tc", &thin("box0", up_kbit_s));
+            tool("tc", &thin("world0", down_kbit_s));
             let [sent_before, came_before] = n_bytes();
             let tried = clinic.tries(HUB.1, clinic.port);
             let [sent, came] = n_bytes();

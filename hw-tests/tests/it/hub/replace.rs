@@ -124,6 +124,14 @@ async fn a_box_that_died_is_replaced_and_loses_nothing_when_it_wakes(#[case] is_
     scene.restart().await;
     assert_eq!(take(&scene.api).await.answer["code"], "box_replaced");
     assert!(new.ask(&["journal", "verify"]).await.unwrap().contains("whole"));
+
+    // Mended it may come back, and takes nothing before it knows what the other one gave.
+    scene.hub.boxes.mend();
+    let given_last: u32 = number(&api).await.parse().unwrap();
+    scene.hub.enrol(&scene.daemon).await.unwrap();
+    let goes_on = async || take(&scene.api).await.is_done().then_some(());
+    soon("it serves again", goes_on).await.unwrap();
+    assert!(number(&scene.api).await.parse::<u32>().unwrap() > given_last + 50);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -163,10 +171,14 @@ async fn a_new_box_whose_line_breaks_takes_nothing_until_the_day_is_there() {
 }
 
 #[rstest]
-#[case::after_the_one_before_was_revoked(true)]
-#[case::with_a_code_that_replaces(false)]
+#[case::after_the_one_before_was_revoked(true, false)]
+#[case::with_a_code_that_replaces(false, false)]
+#[case::with_settings_of_its_own(false, true)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_box_of_a_site_that_had_one_takes_its_place_whatever_was_typed(#[case] is_revoked: bool) {
+async fn a_new_box_of_a_site_that_had_one_takes_its_place_whatever_was_typed(
+    #[case] is_revoked: bool,
+    #[case] has_settings: bool,
+) {
     let mut scene = Scene::set(Home::folder(), 1).await;
     scene.enrol().await;
     scene.press("reception", &format!("lines/{SITE}-1/open"), json!({"session": "morning"})).await;
@@ -176,6 +188,10 @@ async fn an_empty_box_of_a_site_that_had_one_takes_its_place_whatever_was_typed(
     scene.until_even().await;
     let folder = tempfile::tempdir().unwrap();
     let (new, api) = scene.another(folder.path()).await;
+    if has_settings {
+        let settings = scene.daemon.ask(&["settings", "export"]).await.unwrap();
+        new.ask(&["settings", "import", &scene.home_file("clinic.toml", &settings)]).await.unwrap();
+    }
     scene.daemon.kill().unwrap();
     // Nobody says `--replace`.
     if is_revoked {
