@@ -189,7 +189,10 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
         }
         let kept = self.store.append(&batch).map(drop);
         self.is_full = kept.as_ref().is_err_and(StoreError::is_full);
-        self.is_refused &= kept.is_err();
+        if self.is_refused && kept.is_ok() {
+            tracing::warn!("the disk takes facts again");
+            self.is_refused = false;
+        }
         if let Err(error) = kept {
             self.must_refold = true;
             self.learn(&batch, error)?;
@@ -232,7 +235,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
             Ok(false) => Err(self.not_kept(error)),
             Err(unknown) if unknown.is_damage() => Err(self.not_kept(unknown)),
             Err(unknown) => {
-                tracing::error!(error = told(&unknown), "cannot learn what was kept");
+                self.complain(&unknown, "cannot learn what was kept");
                 Err(JournalError::Unknown(Arc::new(unknown)))
             }
         }
@@ -247,7 +250,7 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
     fn not_kept(&mut self, error: StoreError) -> JournalError {
         let (is_damage, is_full) = (error.is_damage(), error.is_full());
         let error = Arc::new(error);
-        tracing::error!(error = told(error.as_ref()), "nothing of the batch was kept");
+        self.complain(&error, "nothing of the batch was kept");
         match (is_damage, is_full) {
             (true, _) => {
                 self.found_damage();
@@ -260,10 +263,19 @@ impl<R: Rules, S: Stamper> Turns<R, S> {
 
     fn log(&mut self, outcome: Result<(), StoreError>) {
         if let Err(error) = outcome {
-            tracing::warn!(error = told(&error), "cannot tidy the journal, will try again");
+            self.complain(&error, "cannot tidy the journal, will try again");
             if error.is_damage() {
                 self.found_damage();
             }
+        }
+    }
+
+    /// Says what fails; no more aloud while the disk refuses, which is asked every second, for days maybe.
+    fn complain(&self, error: &StoreError, what: &'static str) {
+        if self.is_refused && !error.is_damage() {
+            tracing::debug!(error = told(error), "{what}");
+        } else {
+            tracing::error!(error = told(error), "{what}");
         }
     }
 
