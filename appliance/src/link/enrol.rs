@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machiai_core::ids::SiteId;
-use machiai_wire::enrol::{Admitted, BadCode, BoxName, Code, ENROL_PATH, Enrol, Enrolled, Renew, renew_path};
+use machiai_wire::enrol::{Admitted, BadCode, Code, ENROL_PATH, Enrol, Enrolled, Renew, renew_path};
 use rcgen::{CertificateParams, DistinguishedName, KeyPair};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -88,19 +88,13 @@ pub enum Begins {
 }
 
 impl Begins {
-    /// Returns where it stands once it is enrolled, after who it was before, for a site of which the hub holds a box's
-    /// facts or not.
+    /// Returns where it stands once it is enrolled for a site of which the hub holds a box's facts or not.
     ///
-    /// Whichever box the facts are not known to come from waits for them, so that no number is given that another gave:
-    /// also one that has settings already, was fenced, or whose filling was cut short. A box that was the site's and gets
-    /// another certificate of its own generation goes on at once.
-    fn stands(self, before: Option<&Identity>, (now, has_facts): (BoxName, bool)) -> Stands {
-        let goes_on = before.is_some_and(|before| {
-            let name = before.name();
-            before.stands() == Stands::Serves && (name.site, name.generation) == (now.site, now.generation)
-        });
+    /// Whatever the box holds by itself, the facts may be another one's: it waits for them, so that no number is given that
+    /// another gave.
+    const fn stands(self, has_facts: bool) -> Stands {
         match self {
-            Self::AsItIs if goes_on || !has_facts => Stands::Serves,
+            Self::AsItIs if !has_facts => Stands::Serves,
             Self::InPlace | Self::AsItIs => Stands::Fills,
         }
     }
@@ -118,10 +112,7 @@ pub async fn enrol(config: &Config, (typed, begins): (&str, Begins), clock: &Hub
     }
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
     let (identity, has_facts) = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?;
-    // What cannot be read any more is a reason to enrol it anew.
-    let before = Identity::read(&config.state).ok().flatten();
-    let stands = begins.stands(before.as_ref(), (identity.name(), has_facts));
-    let identity = identity.standing(stands);
+    let identity = identity.standing(begins.stands(has_facts));
     identity.keep(&config.state).map_err(EnrolError::Given)?;
     Ok(identity)
 }

@@ -56,9 +56,11 @@ pub(super) async fn guard_left(
     request: Request,
     next: Next,
 ) -> Result<Response, Denied> {
-    let (certificate, judged) = door.known(site, &peer).await?;
-    match judged {
-        Ok(()) | Err(Denied::Fenced) => {}
+    let (certificate, stands) = door.known(site, &peer).await?;
+    match judge(stands, certificate.name.generation) {
+        Ok(()) => {}
+        Err(Denied::Fenced) if !stands.is_revoked => {}
+        Err(Denied::Fenced) => return Err(Denied::Revoked),
         Err(denied) => return Err(denied),
     }
     renewable(&certificate, door.now_s())?;
@@ -95,12 +97,12 @@ impl Door {
     /// # Errors
     /// [`Denied`] when it may not even renew.
     pub(super) async fn admit(&self, site: SiteId, peer: &Peer) -> Result<Certificate, Denied> {
-        let (certificate, judged) = self.known(site, peer).await?;
-        judged.map(|()| certificate)
+        let (certificate, stands) = self.known(site, peer).await?;
+        judge(stands, certificate.name.generation).map(|()| certificate)
     }
 
-    /// Returns the certificate of whoever asks something of a site, and whether it counts there.
-    async fn known(&self, site: SiteId, peer: &Peer) -> Result<(Certificate, Result<(), Denied>), Denied> {
+    /// Returns the certificate of whoever asks something of a site, and how it stands there.
+    async fn known(&self, site: SiteId, peer: &Peer) -> Result<(Certificate, Admission), Denied> {
         let certificate = peer.certificate().ok_or(Denied::NoCertificate)?;
         let name = certificate.name;
         if name.site != site {
@@ -111,12 +113,11 @@ impl Door {
         taken.map_err(|after_s| Denied::TooMany { after_s })?;
         let store = &self.streams().store;
         let stands = store.admission(site, certificate.serial).await?.ok_or(Refused::NoStream)?;
-        let judged = judge(stands, name.generation);
-        if judged.is_ok() && name.generation > stands.generation {
+        if !stands.is_revoked && name.generation > stands.generation {
             tracing::warn!(%site, generation = %name.generation, "the store is older than a box's certificate");
             store.raise(site, name.generation).await?;
         }
-        Ok((certificate, judged))
+        Ok((certificate, stands))
     }
 }
 
@@ -127,8 +128,9 @@ pub(super) const fn renewable(certificate: &Certificate, now_s: u64) -> Result<(
 
 /// Says whether a certificate of a generation counts.
 fn judge(stands: Admission, generation: Generation) -> Result<(), Denied> {
-    if stands.is_revoked {
-        return Err(Denied::Revoked);
+    // A revoked box, too, is told first that another has its place: it stands aside then.
+    if generation < stands.generation {
+        return Err(Denied::Fenced);
     }
-    if generation < stands.generation { Err(Denied::Fenced) } else { Ok(()) }
+    if stands.is_revoked { Err(Denied::Revoked) } else { Ok(()) }
 }

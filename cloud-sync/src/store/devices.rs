@@ -76,9 +76,32 @@ impl Drawn {
         if self.until_s < now_s { Some(CodeUse::Old) } else { None }
     }
 
-    /// Returns the generation that it enrols a box for, at a site that stands at another.
-    pub(super) const fn enrols(&self, current: Generation) -> Generation {
-        if self.replaces { Generation(current.0.saturating_add(1)) } else { current }
+    /// Returns what comes of it at a site that stands at a generation, of which boxes have certificates or had: one that
+    /// follows another is of the next, also where that one was revoked, so that only one ever has the site's place.
+    pub(super) const fn enrols(&self, current: Generation, boxes: Boxes) -> CodeUse {
+        match (self.replaces, boxes) {
+            (false, Boxes::None) => CodeUse::Enrolled(current),
+            (false, Boxes::Good) => CodeUse::HasABox,
+            (true, _) | (false, Boxes::Revoked) => CodeUse::Enrolled(Generation(current.0.saturating_add(1))),
+        }
+    }
+}
+
+/// Of whom certificates of a site's generation are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Boxes {
+    /// There are none.
+    None,
+    /// One counts.
+    Good,
+    /// None counts any more.
+    Revoked,
+}
+
+impl Boxes {
+    /// Of what a store knows: whether each is revoked, the good ones first.
+    pub(super) fn of(first_is_revoked: Option<bool>) -> Self {
+        first_is_revoked.map_or(Self::None, |is_revoked| if is_revoked { Self::Revoked } else { Self::Good })
     }
 }
 

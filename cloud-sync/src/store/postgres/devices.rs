@@ -9,7 +9,9 @@ use machiai_wire::enrol::Generation;
 
 use super::server::{Answer, Tried as _, Value, begin, begin_to_read, change, commit, number, row, signed};
 use super::{Postgres, StoreError};
-use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, Drawn, NewCertificate, NewCode, Replaces, Serial};
+use crate::store::devices::{
+    Admission, Boxes, CODES_REMEMBERED_S, CodeUse, Drawn, NewCertificate, NewCode, Replaces, Serial,
+};
 
 impl Postgres {
     pub(crate) async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
@@ -117,22 +119,20 @@ async fn use_code(
         return Ok(refused);
     }
     let current = lock(tx, code.site).await?.ok_or(StoreError::Lacks { what: "an enrolment code's site" })?;
-    let enrolled = code.enrols(current);
-    if code.replaces {
-        raise(tx, code.site, enrolled).await?;
-    } else if has_a_box(tx, (code.site, current)).await? {
-        return Ok(CodeUse::HasABox);
-    }
+    let came = code.enrols(current, boxes(tx, (code.site, current)).await?);
+    let CodeUse::Enrolled(enrolled) = came else { return Ok(came) };
+    raise(tx, code.site, enrolled).await?;
     let sql = "UPDATE codes SET used_s = $2 WHERE hash = $1";
     change(tx, sql, &[&hash.as_slice(), &signed(now_s)]).await.tried(step)?;
     keep_certificate(tx, (code.site, enrolled), certificate).await?;
-    Ok(CodeUse::Enrolled(enrolled))
+    Ok(came)
 }
 
-async fn has_a_box(tx: &Transaction<'_>, (site, generation): (SiteId, Generation)) -> Result<bool, StoreError> {
-    let sql = "SELECT FROM certificates WHERE site = $1 AND generation = $2 AND NOT is_revoked LIMIT 1";
-    let found = row(tx, sql, &[&numbered(site), &i64::from(generation.0)]).await;
-    found.map(|found| found.is_some()).tried("look whether a site has a box")
+async fn boxes(tx: &Transaction<'_>, (site, generation): (SiteId, Generation)) -> Result<Boxes, StoreError> {
+    let step = "look whether a site has a box";
+    let sql = "SELECT is_revoked FROM certificates WHERE site = $1 AND generation = $2 ORDER BY is_revoked LIMIT 1";
+    let found = row(tx, sql, &[&numbered(site), &i64::from(generation.0)]).await.tried(step)?;
+    found.map(|row| row.try_get(0).tried(step)).transpose().map(Boxes::of)
 }
 
 async fn keep_certificate(

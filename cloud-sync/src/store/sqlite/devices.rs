@@ -5,7 +5,9 @@ use machiai_wire::enrol::Generation;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Sqlite, StoreError, Tried as _};
-use crate::store::devices::{Admission, CODES_REMEMBERED_S, CodeUse, Drawn, NewCertificate, NewCode, Replaces, Serial};
+use crate::store::devices::{
+    Admission, Boxes, CODES_REMEMBERED_S, CodeUse, Drawn, NewCertificate, NewCode, Replaces, Serial,
+};
 
 impl Sqlite {
     pub(crate) async fn keep_code(&self, code: NewCode) -> Result<bool, StoreError> {
@@ -77,21 +79,19 @@ fn use_code(db: &Connection, hash: [u8; 32], now_s: u64, certificate: NewCertifi
         return Ok(refused);
     }
     let current = generation(db, code.site)?.ok_or(StoreError::Lacks { what: "an enrolment code's site" })?;
-    let enrolled = code.enrols(current);
-    if code.replaces {
-        raise(db, code.site, enrolled)?;
-    } else if has_a_box(db, (code.site, current))? {
-        return Ok(CodeUse::HasABox);
-    }
+    let came = code.enrols(current, boxes(db, (code.site, current))?);
+    let CodeUse::Enrolled(enrolled) = came else { return Ok(came) };
+    raise(db, code.site, enrolled)?;
     db.execute("UPDATE codes SET used_s = ?2 WHERE hash = ?1", params![hash, now_s]).tried(step)?;
     keep_certificate(db, (code.site, enrolled), certificate)?;
-    Ok(CodeUse::Enrolled(enrolled))
+    Ok(came)
 }
 
-fn has_a_box(db: &Connection, (site, generation): (SiteId, Generation)) -> Result<bool, StoreError> {
+fn boxes(db: &Connection, (site, generation): (SiteId, Generation)) -> Result<Boxes, StoreError> {
     let step = "look whether a site has a box";
-    let sql = "SELECT 1 FROM certificates WHERE site = ?1 AND generation = ?2 AND is_revoked = 0";
-    db.prepare_cached(sql).tried(step)?.exists(params![site.0, generation.0]).tried(step)
+    let sql = "SELECT is_revoked FROM certificates WHERE site = ?1 AND generation = ?2 ORDER BY is_revoked LIMIT 1";
+    let mut statement = db.prepare_cached(sql).tried(step)?;
+    statement.query_row(params![site.0, generation.0], |row| row.get(0)).optional().tried(step).map(Boxes::of)
 }
 
 fn keep_certificate(
@@ -158,7 +158,9 @@ mod tests {
         store.keep_code(code(2, Replaces::Nothing)).await.unwrap();
         assert_eq!(use_it(2, 100, 2).await, CodeUse::HasABox);
         assert_eq!(store.revoke(SITE).await.unwrap(), Some(1));
-        assert_eq!(use_it(2, 100, 2).await, CodeUse::Enrolled(Generation(1)), "a code that was refused is not used up");
+        assert_eq!(use_it(2, 100, 2).await, CodeUse::Enrolled(Generation(2)), "a code that was refused is not used up");
+        let before = store.admission(SITE, [1; 16]).await.unwrap();
+        assert_eq!(before, Some(Admission { generation: Generation(2), is_revoked: true }), "its place is taken");
         let elsewhere = NewCode { site: SiteId(7), ..code(3, Replaces::Nothing) };
         assert!(!store.keep_code(elsewhere).await.unwrap(), "a site that is not known has no codes");
     }

@@ -171,6 +171,11 @@ async fn a_box_that_was_replaced_is_fenced_and_a_revoked_one_shut_out(#[case] ho
     assert_eq!(cloud.store.revoke(SiteId(1001)).await.unwrap(), Some(1));
     assert_fenced(new.ask(1001).await, "revoked");
     assert_denied(renew(&new.config, &new.identity(), &new.clock).await, reason::REVOKED);
+    // Whichever comes after it has the place alone, and what a revoked one says is worth nothing.
+    let third = cloud.enrol(1001, Replaces::Nothing).await;
+    assert_eq!(third.identity().name().generation, Generation(3));
+    assert_replaced(new.ask(1001).await);
+    assert_fenced(new.ask_left(1001, question()).await, "revoked");
     cloud.stop().await;
 }
 

@@ -207,6 +207,10 @@ async fn a_new_box_of_a_site_that_had_one_takes_its_place_whatever_was_typed(
     assert!(desk["lines"][0]["unsure"].as_u64().unwrap() >= 103, "{desk}");
     let goes_on: u32 = number(&api).await.parse().unwrap();
     assert!(goes_on > 150, "{goes_on} may have been given by the one before");
+    // Two do not give numbers of one clinic.
+    scene.restart().await;
+    let stands_aside = async || (take(&scene.api).await.answer["code"] == "box_replaced").then_some(());
+    soon("the one before hears that it was replaced", stands_aside).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
