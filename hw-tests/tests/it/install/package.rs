@@ -51,7 +51,7 @@ fn packages(folder: &Path) {
     }
     tool(&built.join("examples/handbook"), &["target/handbook"]);
     let of_each = ["machiai", "machiai-hub", "machiai-hw-tests"].map(|package| (package, "0.1.0-1"));
-    for (package, version) in of_each.into_iter().chain([("machiai", "0.1.1-1")]) {
+    for (package, version) in of_each.into_iter().chain([("machiai", "0.1.1-1"), ("machiai-hub", "0.1.1-1")]) {
         let to = folder.join(format!("{package}-{version}.deb"));
         let how =
             ["deb", "--quiet", "--locked", "--offline", "--no-build", "--fast", "--profile", "dev", "-p", package];
@@ -89,6 +89,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     a_monitor_is_shown_and_sees_no_journal(&machine);
     a_still_is_prepared_by_a_user_of_its_own(&machine);
     upgraded_it_keeps_everything(&machine);
+    removed_and_installed_again_it_shows_what_it_did(&machine);
     the_hub_serves(&machine);
     a_site_is_walked_through(&machine);
     purged_it_asks(&machine);
@@ -247,12 +248,30 @@ fn upgraded_it_keeps_everything(machine: &Machine) {
     assert_ne!(machine.of_daemon("MainPID"), pid, "the new version does not run");
     assert_eq!(machine.must("machiai settings export"), before);
     machine.must("systemctl is-active machiai.service machiai-screen@monitor1.service");
-    let (is_done, said) = machine.run("dpkg --install /scene/machiai-0.1.0-1.deb");
+    refuses_the_one_before(machine, "machiai", &["machiai", "machiai-screen@monitor1"]);
+}
+
+/// What runs goes on meanwhile.
+fn refuses_the_one_before(machine: &Machine, package: &str, units: &[&str]) {
+    let running = || {
+        let pid = |unit: &&str| machine.must(&format!("systemctl show --value -p ActiveState -p MainPID {unit}"));
+        units.iter().map(pid).collect::<Vec<_>>()
+    };
+    let before = running();
+    assert!(before.iter().all(|state| state.contains("active") && !state.contains("inactive")), "{before:?}");
+    let (is_done, said) = machine.run(&format!("dpkg --install /scene/{package}-0.1.0-1.deb"));
     assert!(!is_done && said.contains("is older than"), "{said}");
-    machine.must(
-        "dpkg-query --show --showformat='${Status} ${Version}' machiai | grep -qx 'install ok installed 0.1.1-1'",
-    );
-    assert_eq!(machine.of_daemon("ActiveState"), "active");
+    let stands = machine.must(&format!("dpkg-query --show --showformat='${{Status}} ${{Version}}' {package}"));
+    assert_eq!(stands, "install ok installed 0.1.1-1");
+    assert_eq!(running(), before, "it was started anew");
+}
+
+fn removed_and_installed_again_it_shows_what_it_did(machine: &Machine) {
+    machine.must("systemctl enable machiai-screen@monitor1.service");
+    machine.must("dpkg --remove machiai && test -s /var/lib/machiai/journal.db");
+    machine.must("! systemctl is-active machiai.service machiai-screen@monitor1.service");
+    machine.must("dpkg --install /scene/machiai-0.1.1-1.deb");
+    machine.must("systemctl is-active machiai.service machiai-screen@monitor1.service");
 }
 
 /// As the units beside the programs; systemd has the last word on those that are installed.
@@ -266,6 +285,8 @@ fn the_hub_serves(machine: &Machine) {
     assert_eq!(machine.must("systemctl is-active machiai-hub.service"), "active");
     is_exposed_at_most(machine, "machiai-hub.service", 15);
     machine.must("machiai-hub support key /etc/machiai/support.pem");
+    machine.must("dpkg --install /scene/machiai-hub-0.1.1-1.deb");
+    refuses_the_one_before(machine, "machiai-hub", &["machiai-hub"]);
     machine.must("dpkg --purge machiai-hub && test -s /var/lib/machiai-hub/hub.db");
 }
 
