@@ -119,6 +119,14 @@ impl Access {
     }
 }
 
+/// Whether anybody may come in over the network: a device is paired, or a place is open to one.
+pub(crate) fn expects_devices(app: &crate::app::App) -> bool {
+    let now = app.gate.clock.now().0;
+    let opening = app.access.opening.lock().unwrap_or_else(PoisonError::into_inner);
+    opening.as_ref().is_some_and(|opening| now < opening.until)
+        || app.gate.read(|clinic| !clinic.standing.devices.is_empty())
+}
+
 /// Passwords that may wait to be hashed: a clinic's staff who sign in at the same moment.
 const MOST_WAITING: usize = 16;
 

@@ -104,12 +104,14 @@ pub(crate) enum Trouble {
     DeviceAway,
     /// A key of a button box hangs.
     KeyStuck,
+    /// The clinic's network cannot be served: its address is taken, or not there.
+    NetworkShut,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -128,6 +130,7 @@ impl Trouble {
         Self::BoxReplaced,
         Self::DeviceAway,
         Self::KeyStuck,
+        Self::NetworkShut,
     ];
 }
 

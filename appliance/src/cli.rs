@@ -16,6 +16,7 @@ use crate::devices::record::Recording;
 use crate::link::enrol::{Begins, EnrolError};
 use crate::link::hub_clock::hub_clock;
 use crate::link::identity::Stands;
+use crate::service;
 use crate::settings::{Settings, SettingsError};
 
 /// The waiting-room appliance.
@@ -380,12 +381,27 @@ fn run(path: &Path) -> Result<(), CliError> {
     // One thread serves pages, for handing a task to another costs more than the task; the journal and each printer
     // have their own.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let mut was_ready = false;
     let ready = |address: std::net::SocketAddr| {
+        was_ready = true;
         // The line that scripts wait for; nobody is harmed when it cannot be written.
         drop(writeln!(std::io::stdout(), "ready http://{address}/"));
     };
-    runtime.map_err(CliError::Runtime)?.block_on(daemon::run(&config, ready)).map_err(CliError::Daemon)
+    let runtime = runtime.map_err(CliError::Runtime)?;
+    let done = runtime.block_on(daemon::run(&config, ready));
+    if let Err(cause) = &done
+        && !was_ready
+        && service::is_there()
+    {
+        // Whoever killed it has it back at once; what cannot start is not tried five times a second for a night.
+        service::does(&with_causes(cause));
+        runtime.block_on(async { tokio::time::sleep(REST_AFTER_NO_START).await });
+    }
+    done.map_err(CliError::Daemon)
 }
+
+/// How long a start that failed rests before the service manager tries another.
+const REST_AFTER_NO_START: std::time::Duration = std::time::Duration::from_secs(5);
 
 fn import(config: &Config, file: &Path) -> Result<(), CliError> {
     let text = std::fs::read_to_string(file).map_err(|source| CliError::File { path: file.to_owned(), source })?;

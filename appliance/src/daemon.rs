@@ -113,6 +113,10 @@ pub enum DaemonError {
 /// # Errors
 /// [`DaemonError`], worded for the clinic's IT.
 pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), DaemonError> {
+    // Nothing is opened, and no opening written down, where nobody could ask anything.
+    let listener = listen(config.listen)?;
+    let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
+
     // Open and repair: the journal verifies itself, the clinic is folded, a fact says how this opening came about.
     let journal_ended = CancellationToken::new();
     let ended = journal_ended.clone();
@@ -127,8 +131,6 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     house::keep_calls(&app).await;
 
     // Wire.
-    let listener = listen(config.listen)?;
-    let address = listener.local_addr().map_err(|source| DaemonError::Listen { address: config.listen, source })?;
     let door = open_lan(&app, config)?;
     let socket = config.screen_socket();
     let screens = screen::listen(&socket).map_err(|source| DaemonError::Screens { socket, source })?;

@@ -20,7 +20,7 @@ use crate::{intake, quality, rehearsal, surface};
 pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024;
 
 /// Connections that may wait to be taken: a waiting room's boards and tablets reconnecting at once.
-const BACKLOG: u32 = 4_096;
+pub(crate) const BACKLOG: u32 = 4_096;
 
 /// How long open requests may take after the stop.
 pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(3);
@@ -30,10 +30,18 @@ pub(crate) const DRAIN_FOR: Duration = Duration::from_secs(3);
 /// # Errors
 /// The address is taken, or not this machine's.
 pub(crate) fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
+    bind(at)?.listen(BACKLOG)
+}
+
+/// Takes an address, at which nobody is heard before the socket listens, too.
+///
+/// # Errors
+/// The address is taken, or not this machine's.
+pub(crate) fn bind(at: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.bind(at)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 /// Serves until the app stops.

@@ -1,5 +1,8 @@
 //! The clinic's network: one listener that speaks TLS alone, with a certificate of the site's own authority.
 //!
+//! It listens only while a device is paired or a place is open to one. An address that cannot be taken, since a cable or
+//! an address lacks, is a trouble and tried again: the box itself goes on.
+//!
 //! What it serves is what the box serves, behind `access`. Plain HTTP gets no answer here.
 
 mod bounded;
@@ -14,9 +17,11 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use machiai_core::time::AtMs;
+use tokio::net::TcpSocket;
+use tokio::sync::{Notify, watch};
 
-use crate::access::Via;
-use crate::app::{App, Shared};
+use crate::access::{self, Via};
+use crate::app::{App, Shared, Trouble};
 use crate::config::{Config, is_host};
 use crate::http::{self, DRAIN_FOR};
 use bounded::Bounded;
@@ -24,6 +29,12 @@ use ca::{Authority, CaError, DAY_MS};
 
 /// How often the box looks whether its addresses changed or its certificate is a day old.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// How often the box looks whether there are devices that may come in.
+const LOOK_FOR_DEVICES_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon the door is open to a device that is to be paired.
+const OPENS_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a device may take to shake hands.
 const HANDSHAKE_FOR: Duration = Duration::from_secs(10);
@@ -43,9 +54,6 @@ pub enum LanError {
     /// The authority or its certificates cannot be made or read.
     #[error("cannot make the certificate")]
     Certificate(#[source] CaError),
-    /// The address is taken, or not this machine's.
-    #[error("cannot take the address")]
-    Taken(#[source] std::io::Error),
 }
 
 /// The box as the network knows it.
@@ -56,9 +64,21 @@ pub(crate) struct Lan {
     authority: Authority,
     extra: Vec<String>,
     names: RwLock<BTreeSet<String>>,
+    /// Told when a place is opened to a device.
+    asked: Notify,
+    /// Whether it listens now.
+    pub(crate) is_open: watch::Sender<bool>,
 }
 
 impl Lan {
+    /// Has the door open for a place that was opened to a device just now; returns whether it does.
+    pub(crate) async fn opens(&self) -> bool {
+        self.asked.notify_one();
+        let mut is_open = self.is_open.subscribe();
+        let opens = async { is_open.wait_for(|is_open| *is_open).await.is_ok() };
+        tokio::time::timeout(OPENS_WITHIN, opens).await.unwrap_or(false)
+    }
+
     /// Whether the box goes by this name or address; an IPv6 address stands in brackets.
     pub(crate) fn is_named(&self, name: &str) -> bool {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
@@ -87,26 +107,35 @@ impl Lan {
     }
 }
 
-/// A listener that does not answer yet.
+/// What is to listen.
 pub(crate) struct Door {
-    listener: std::net::TcpListener,
+    /// An address that was taken already.
+    socket: Option<TcpSocket>,
     tls: RustlsConfig,
 }
 
-/// Makes or reads the authority, and listens without answering yet.
+impl Door {
+    fn listen(&mut self, at: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+        let socket = self.socket.take().map_or_else(|| http::bind(at), Ok)?;
+        socket.listen(http::BACKLOG)?.into_std()
+    }
+}
+
+/// Makes or reads the authority, and takes the address where it can, without listening yet.
 ///
 /// # Errors
 /// [`LanError`]: the clinic's tablets could not work, so the start must not look as if they did.
 pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, Door), LanError> {
     let authority = Authority::open(&config.state, config.site).map_err(LanError::Certificate)?;
-    let listener = http::listen(at).and_then(tokio::net::TcpListener::into_std).map_err(LanError::Taken)?;
-    let address = listener.local_addr().map_err(LanError::Taken)?;
+    let socket = http::bind(at).ok();
+    let address = socket.as_ref().and_then(|socket| socket.local_addr().ok()).unwrap_or(at);
     let names = names(address.ip(), &config.lan_names);
     let (now, _) = app.gate.clock.shown();
     let tls = authority.server(&names, now).map_err(LanError::Certificate)?;
-    let lan = Lan { address, authority, extra: config.lan_names.clone(), names: RwLock::new(names) };
-    tracing::info!(%address, fingerprint = lan.authority.fingerprint(), "open to paired devices of the network");
-    Ok((lan, Door { listener, tls: RustlsConfig::from_config(tls) }))
+    let (extra, names) = (config.lan_names.clone(), RwLock::new(names));
+    let lan = Lan { address, authority, extra, names, asked: Notify::new(), is_open: watch::Sender::new(false) };
+    tracing::info!(%address, fingerprint = lan.authority.fingerprint(), "paired devices of the network come in here");
+    Ok((lan, Door { socket, tls: RustlsConfig::from_config(tls) }))
 }
 
 /// Serves paired devices until the app stops; does nothing where the network is not open.
@@ -114,21 +143,62 @@ pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, D
 /// # Errors
 /// The listener failed.
 pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()> {
-    let Some(Door { listener, tls }) = door else { return Ok(()) };
+    let Some((mut door, lan)) = door.zip(app.access.lan.get()) else { return Ok(()) };
+    let mut look = tokio::time::interval(LOOK_FOR_DEVICES_EVERY);
+    let mut was_shut = false;
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            _ = look.tick() => {}
+            () = lan.asked.notified() => {}
+        }
+        let opened = if access::expects_devices(&app) { door.listen(lan.address).map(Some) } else { Ok(None) };
+        app.note(Trouble::NetworkShut, opened.is_err());
+        match opened {
+            Ok(None) => {}
+            Ok(Some(listener)) => {
+                was_shut = false;
+                lan.is_open.send_replace(true);
+                let served = serve_devices(listener, &door.tls, &app).await;
+                lan.is_open.send_replace(false);
+                served?;
+            }
+            Err(cause) if was_shut => tracing::debug!(error = %cause, "the clinic's network is still not served"),
+            Err(cause) => {
+                tracing::warn!(address = %lan.address, error = %cause, "the clinic's network is not served, and tried again");
+                was_shut = true;
+            }
+        }
+    }
+}
+
+/// Serves until the app stops, or no device is expected any more.
+async fn serve_devices(listener: std::net::TcpListener, tls: &RustlsConfig, app: &Shared) -> std::io::Result<()> {
     let handle = Handle::new();
     let acceptor =
         RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(Bounded::new(handle.clone()));
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().handle(handle.clone());
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_FOR);
-    let service = http::router(Arc::clone(&app), Via::Lan).into_make_service();
+    let service = http::router(Arc::clone(app), Via::Lan).into_make_service();
     let stop = async {
-        renew(&tls, &app).await;
+        tokio::select! {
+            () = renew(tls, app) => {}
+            () = nobody_is_expected(app) => {}
+        }
         handle.graceful_shutdown(Some(DRAIN_FOR));
         std::future::pending::<()>().await;
     };
     tokio::select! {
         served = server.serve(service) => served,
         () = stop => Ok(()),
+    }
+}
+
+/// Waits until no device is paired and no place is open to one.
+async fn nobody_is_expected(app: &App) {
+    let mut look = tokio::time::interval(LOOK_FOR_DEVICES_EVERY);
+    while access::expects_devices(app) {
+        look.tick().await;
     }
 }
 

@@ -4,6 +4,11 @@
 
 use sd_notify::NotifyState;
 
+/// Whether one listens.
+pub(crate) fn is_there() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// Says that requests are answered.
 pub(crate) fn ready() {
     tell(&[NotifyState::Ready]);

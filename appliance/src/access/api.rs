@@ -178,6 +178,9 @@ pub(crate) async fn open_pairing(
     let closed = || Problem::request(app.panel.words(), StatusCode::CONFLICT, "network_closed", None);
     let lan = app.access.lan.get().ok_or_else(closed)?;
     let (code, pairing) = acts::open_pairing(&app, body.kind, &body.place)?;
+    if !lan.opens().await {
+        return Err(closed());
+    }
     Ok(Json(Opened {
         device: pairing.device,
         code,

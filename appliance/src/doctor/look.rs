@@ -79,7 +79,7 @@ async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
         Ok(None) => CertificateRead::None,
         Err(_) => CertificateRead::Unreadable,
     };
-    let lan = config.lan.map(|lan| lan.port()).filter(|_| told.is_some());
+    let lan = config.lan.map(|lan| lan.port());
     let eye = Eye::open();
     let devices = match &told {
         Some(told) => told.devices.iter().map(|(name, known)| (name.clone(), DeviceRead::of_daemon(known))).collect(),

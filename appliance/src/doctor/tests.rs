@@ -181,7 +181,7 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("port_others", Grade::Note, |it| {
         it.write("proc/net/tcp", "   0: 00000000:0016 00000000:0000 0A 0\n   1: 0100007F:0277 00000000:0000 0A 0\n");
     }),
-    ("port_shut", Grade::Broken, |it| it.world.lan = Some(8443)),
+    ("network_shut", Grade::Broken, |it| it.told().health.troubles = vec!["network_shut".into()]),
     ("proxy_gone", Grade::Broken, |it| {
         it.world.way.proxy = Some("proxy.clinic.example:3128".into());
         it.world.way.reached = Some(Err(Hop::Proxy));

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use machiai_core::people::DeviceKind;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
@@ -25,7 +26,13 @@ struct Served {
     _folder: tempfile::TempDir,
 }
 
-fn serve() -> Served {
+/// Opens a place to a device, and waits for the door to be open.
+async fn open_a_place(app: &Shared) {
+    crate::access::acts::open_pairing(app, DeviceKind::Board, &"board".parse().unwrap()).unwrap();
+    assert!(app.access.lan.get().unwrap().opens().await);
+}
+
+async fn serve() -> Served {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let text =
@@ -37,6 +44,8 @@ fn serve() -> Served {
     let at = lan.address;
     app.access.lan.set(lan).unwrap();
     let serving = tokio::spawn(lan::serve(Some(door), Arc::clone(&app)));
+    TcpStream::connect(at).expect_err("nobody is expected");
+    open_a_place(&app).await;
     Served { app, at, state, serving, _folder: folder }
 }
 
@@ -71,7 +80,7 @@ fn connected(at: SocketAddr) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_network_is_served_over_tls_of_the_sites_own_authority_and_to_nobody_in_clear() {
-    let served = serve();
+    let served = serve().await;
     let authority = served.app.access.lan.get().unwrap().authority().certificate().to_vec();
     for name in ["127.0.0.1", "machiai.local"] {
         let page = ask(served.at, authority.clone(), name, "/pair").await.unwrap();
@@ -142,7 +151,7 @@ async fn say_nothing(at: SocketAddr) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_address_that_takes_all_the_connections_it_can_leaves_room_for_the_others() {
-    let served = serve();
+    let served = serve().await;
     let authority = served.app.access.lan.get().unwrap().authority().certificate().to_vec();
     let mut silent = tokio::task::JoinSet::new();
     for _ in 0..=super::MOST_OF_ONE {

@@ -82,6 +82,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
 
     installed_it_says_what_it_lacks(&machine);
     started_it_shows_a_board(&machine);
+    the_network_is_open_to_paired_devices_alone(&machine);
     a_configuration_is_read_again(&machine);
     what_is_kept_encrypted_is_read(&machine);
     killed_or_hung_it_is_back(&machine);
@@ -129,11 +130,46 @@ fn started_it_shows_a_board(machine: &Machine) {
     for (unit, most_tenths) in [("machiai.service", 15), ("machiai-screen@monitor1.service", 5)] {
         is_exposed_at_most(machine, unit, most_tenths);
     }
-    // Nobody listens but on the machine itself.
+    nobody_listens_but_on_the_machine_itself(machine);
+    machine.must("runuser -u machiai-screen -- test ! -r /var/lib/machiai/journal.db");
+}
+
+fn nobody_listens_but_on_the_machine_itself(machine: &Machine) {
     let listening = machine.must("ss --no-header --listening --tcp --numeric");
     assert!(listening.contains("127.0.0.1:8110"), "{listening}");
     assert!(listening.lines().all(|line| line.contains(" 127.0.0.1:")), "{listening}");
-    machine.must("runuser -u machiai-screen -- test ! -r /var/lib/machiai/journal.db");
+}
+
+/// The clinic's network is served from the first place on that is opened to a tablet, and a start for which its address
+/// is not there shows the board all the same; one that nobody can ask anything says so and rests.
+fn the_network_is_open_to_paired_devices_alone(machine: &Machine) {
+    let lan = |at: &str| {
+        machine.must(&format!("printf 'lan = \"{at}:8443\"\n' > /etc/machiai/conf.d/20-lan.toml"));
+        machine.must("systemctl restart machiai.service");
+    };
+    lan("0.0.0.0");
+    nobody_listens_but_on_the_machine_itself(machine);
+    machine.must("machiai pair --kind desk --place room1");
+    let listening = machine.must("ss --no-header --listening --tcp --numeric");
+    assert!(listening.contains("0.0.0.0:8443"), "{listening}");
+    lan("192.0.2.7");
+    let (is_paired, said) = machine.run("machiai pair --kind desk --place room1");
+    assert!(!is_paired, "{said}");
+    machine.until("bash /scene/ask /api/v1/status", |status| status.contains("network_shut"));
+    assert!(machine.must("bash /scene/ask /api/v1/board.svg").starts_with("HTTP/1.1 200 "));
+    machine.must("rm /etc/machiai/conf.d/20-lan.toml && systemctl stop machiai.service");
+
+    let taker = "systemd-run --quiet --unit=taker -p StandardOutput=null";
+    machine.must(&format!("{taker} python3 -m http.server --bind 127.0.0.1 8110"));
+    machine.until("ss --no-header --listening --tcp --numeric", |listening| listening.contains("127.0.0.1:8110"));
+    let n_facts = "machiai journal export | wc -l";
+    let before = machine.must(n_facts);
+    machine.run("systemctl start --no-block machiai.service");
+    let why = machine.until("systemctl show --value -p StatusText machiai.service", |why| why.contains("8110"));
+    tell(&why);
+    assert_eq!(machine.must(n_facts), before, "an opening that served nobody is written down");
+    machine.must("systemctl stop taker");
+    machine.until("systemctl show --value -p ActiveState machiai.service", |state| state == "active");
 }
 
 fn a_configuration_is_read_again(machine: &Machine) {
