@@ -50,6 +50,8 @@ pub(crate) enum Check {
     Clock,
     /// The journal's disk.
     Disk,
+    /// The hourly copy of the journal in a second place.
+    Copies,
     /// Memory.
     Memory,
     /// Ticket printers.
@@ -68,6 +70,8 @@ pub(crate) enum Check {
     Proxy,
     /// The hub.
     Hub,
+    /// What the line to it carries.
+    Line,
     /// The box's certificate.
     Certificates,
     /// Sleep, lid and blanking.

@@ -85,6 +85,31 @@ impl Tried {
     }
 }
 
+/// What the line carried when it was last tried, for whoever looks at everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Carries {
+    up_kbit_s: u32,
+    down_kbit_s: u32,
+}
+
+impl Carries {
+    /// Of both ways, in kilobits a second.
+    #[cfg(test)]
+    pub(crate) const fn new(up_kbit_s: u32, down_kbit_s: u32) -> Self {
+        Self { up_kbit_s, down_kbit_s }
+    }
+
+    /// Whether it is what is recommended each way.
+    pub(crate) fn is_enough(self) -> bool {
+        self.up_kbit_s.min(self.down_kbit_s) >= RECOMMENDED_KBIT_S
+    }
+
+    /// Writes both ways, up first, in megabits a second.
+    pub(crate) fn mbps(self) -> [String; 2] {
+        [mbps(self.up_kbit_s), mbps(self.down_kbit_s)]
+    }
+}
+
 /// Writes megabits a second with as many figures as tell something.
 fn mbps(kbit_s: u32) -> String {
     // Cut off, not rounded: what is short of something is never written as if it were not.
@@ -112,6 +137,12 @@ impl Quality {
 
     fn prober(&self) -> Option<Prober> {
         self.prober.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns what the line carried when it was last tried and the hub was reached.
+    pub(crate) fn carries(&self) -> Option<Carries> {
+        let Figures { up_kbit_s, down_kbit_s, .. } = self.last()?.figures?;
+        Some(Carries { up_kbit_s, down_kbit_s })
     }
 
     fn last(&self) -> Option<Tried> {

@@ -53,6 +53,8 @@ fn what_a_running_daemon_cannot_follow_is_named() {
     assert_eq!(config.fixed_differences(&config.clone()), Vec::<&str>::new());
     let other = Config { hub: Some("https://hub".to_owned()), ballast_mib: 0, site: 2, ..config.clone() };
     assert_eq!(config.fixed_differences(&other), ["site", "ballast_mib"]);
+    let calls = Vendors { clinic: "doctor".to_owned(), ..Vendors::default() };
+    assert_eq!(config.fixed_differences(&Config { calls, ..config.clone() }), ["calls"]);
     assert!(config.links_otherwise(&other) && !config.links_otherwise(&config.clone()));
 }
 

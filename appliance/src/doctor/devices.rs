@@ -179,7 +179,8 @@ pub(crate) fn monitors(read: &MonitorsRead) -> Vec<Finding> {
     });
     let mut findings: Vec<Finding> = of_screens.collect();
     let connected: Vec<&Connector> = read.connectors.iter().filter(|it| it.is_connected).collect();
-    if !read.connectors.is_empty() && connected.is_empty() {
+    // A box whose boards are browsers elsewhere has none of its own.
+    if !read.screens.is_empty() && !read.connectors.is_empty() && connected.is_empty() {
         findings.push(found(Grade::Broken, "monitor_unplugged"));
     }
     let dark = connected.iter().filter(|it| it.is_dark);

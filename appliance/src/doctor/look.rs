@@ -12,8 +12,8 @@ use machiai_panel::{FontPaths, Panel};
 
 use super::devices::{DeviceRead, MonitorsRead, PrinterRead, devices, monitors, printers};
 use super::eye::Eye;
-use super::machine::{self, ClockRead, DiskRead, MemoryRead};
-use super::network::{CertificateRead, WayOut, certificate, hub, open_ports, ports, proxy};
+use super::machine::{self, ClockRead, CopyRead, DiskRead, MemoryRead};
+use super::network::{CertificateRead, WayOut, certificate, hub, line, open_ports, ports, proxy};
 use super::told::{Daemon, daemon};
 use super::{Check, Finding, Grade, Report, probe, report};
 use crate::app::Shared;
@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) now: AtMs,
     pub(crate) told: Option<Daemon>,
     pub(crate) disk: Option<DiskRead>,
+    pub(crate) copies: CopyRead,
     pub(crate) printers: BTreeMap<PrinterId, PrinterRead>,
     pub(crate) devices: BTreeMap<DeviceId, DeviceRead>,
     pub(crate) way: WayOut,
@@ -49,12 +50,14 @@ pub(crate) fn examine(world: &World) -> Vec<Finding> {
     let mut findings = daemon(told.as_ref());
     findings.extend(machine::clock(&clock));
     findings.push(machine::disk(world.disk));
+    findings.push(machine::copies(world.copies, *now));
     findings.extend(printers(&world.printers));
     findings.extend(monitors(&MonitorsRead::look(eye, screens)));
     findings.push(machine::fonts(eye));
     findings.push(machine::codecs(eye));
     findings.extend(proxy(way));
     findings.extend(hub(way, hub_told));
+    findings.extend(line(way, told.as_ref()));
     findings.push(certificate(world.certificate, way, *now));
     findings.extend(machine::power(eye));
     findings.push(machine::serial(eye));
@@ -88,12 +91,14 @@ async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
             config.devices.all().map(|(name, path)| (name.clone(), look(path))).collect()
         }
     };
+    let copies = CopyRead::look(&eye, &config.state);
     World {
         eye,
         devices,
         now,
         told,
         disk: DiskRead::look(&config.state),
+        copies,
         printers: BTreeMap::new(),
         way,
         certificate,
@@ -112,6 +117,7 @@ pub(crate) async fn within(app: &Shared) -> Vec<Finding> {
         hub: app.linked.status(),
         lacks: crate::surface::vitals::lack(app).await,
         devices: app.devices.now(),
+        line: app.quality.carries(),
     };
     let world = look(&config, (app.gate.clock.shown().0, Some(told))).await;
     examine(&World { printers, ..world })

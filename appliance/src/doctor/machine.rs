@@ -100,6 +100,45 @@ pub(crate) fn disk(read: Option<DiskRead>) -> Finding {
     judged.with("free", read.free_mib).with("size", read.size_mib)
 }
 
+/// What is read of the hourly copy of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CopyRead {
+    /// Whether one is to be made here: the package's timer is there.
+    pub(crate) is_due: bool,
+    /// When the last one was whole; none where there never was one.
+    pub(crate) last: Option<AtMs>,
+}
+
+impl CopyRead {
+    /// Reads the mark that each copy leaves in the state folder.
+    pub(crate) fn look(eye: &Eye, state: &Path) -> Self {
+        let modified = std::fs::metadata(state.join("copied")).and_then(|mark| mark.modified()).ok();
+        let since = modified.and_then(|at| at.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
+        Self {
+            is_due: ["/usr", ""]
+                .iter()
+                .any(|at| eye.is_there(&format!("{at}/lib/systemd/system/machiai-backup.timer"))),
+            last: since.and_then(|since| i64::try_from(since.as_millis()).ok()).map(AtMs),
+        }
+    }
+}
+
+/// Judges the copies, at an instant.
+pub(crate) fn copies(read: CopyRead, now: AtMs) -> Finding {
+    let found = |grade, code| Finding::new(Check::Copies, grade, code);
+    match read.last.map(|last| now.since(last) / HOUR_MS) {
+        None if read.is_due => found(Grade::Note, "copy_none"),
+        None => found(Grade::Ok, "copy_unused"),
+        Some(hours) if read.is_due && hours >= COPY_OLD_HOURS => found(Grade::Broken, "copy_old").with("n", hours),
+        Some(_) => found(Grade::Ok, "copy_ok"),
+    }
+}
+
+const HOUR_MS: i64 = 3_600_000;
+
+/// After so many hours a copy that is made every hour has failed.
+const COPY_OLD_HOURS: i64 = 3;
+
 /// What is read of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemoryRead {

@@ -6,6 +6,7 @@ use machiai_core::time::AtMs;
 
 use super::eye::Eye;
 use super::probe::Hop;
+use super::told::Daemon;
 use super::{Check, Finding, Grade};
 use crate::config::Config;
 use crate::link::told::HubStatus;
@@ -120,6 +121,20 @@ pub(crate) fn hub(way: &WayOut, told: Option<&HubStatus>) -> Vec<Finding> {
         Some(Ok(())) => found(Grade::Ok, "hub_ok"),
         None => found(Grade::Ok, "hub_untried"),
     }]
+}
+
+/// Judges what the line to the hub carries, by what was found when somebody last tried it; nothing where there is no hub.
+pub(crate) fn line(way: &WayOut, told: Option<&Daemon>) -> Option<Finding> {
+    let found = |grade, code| Finding::new(Check::Line, grade, code);
+    let finding = match told.and_then(|told| told.line) {
+        None => found(Grade::Ok, "line_untried"),
+        Some(carries) => {
+            let [up, down] = carries.mbps();
+            let judged = if carries.is_enough() { (Grade::Ok, "line_ok") } else { (Grade::Note, "line_short") };
+            found(judged.0, judged.1).with("up", up).with("down", down)
+        }
+    };
+    way.has_hub.then_some(finding)
 }
 
 fn of_hop(hop: &Hop) -> Finding {

@@ -12,13 +12,14 @@ use machiai_panel::words::Words;
 use super::devices::{DeviceRead, PrinterRead};
 use super::eye::Eye;
 use super::look::{World, examine};
-use super::machine::DiskRead;
+use super::machine::{CopyRead, DiskRead};
 use super::network::{CertificateRead, WayOut};
 use super::probe::Hop;
 use super::told::Daemon;
 use super::{Check, Finding, Grade, report};
 use crate::app::Trouble;
 use crate::link::told::{HubStatus, Wrong};
+use crate::quality::Carries;
 use crate::surface::printer::Outcome;
 
 /// A Tuesday morning in November 2026.
@@ -41,6 +42,7 @@ impl Machine {
             now: NOW,
             told: Some(daemon()),
             disk: Some(DiskRead { free_mib: 50_000, size_mib: 100_000, is_read_only: false }),
+            copies: CopyRead { is_due: true, last: Some(NOW.plus_ms(-3_600_000)) },
             printers: BTreeMap::from([("kiosk".parse().unwrap(), PrinterRead::Well)]),
             devices: BTreeMap::from([("box1".parse().unwrap(), DeviceRead::Well)]),
             way: WayOut {
@@ -124,7 +126,13 @@ fn daemon() -> Daemon {
         screens: BTreeMap::from([("monitor1".parse().unwrap(), ScreenHealth::Shown)]),
         troubles: Vec::new(),
     };
-    Daemon { health, hub: Some(hub(None)), lacks: None, devices: BTreeMap::new() }
+    Daemon {
+        health,
+        hub: Some(hub(None)),
+        lacks: None,
+        devices: BTreeMap::new(),
+        line: Some(Carries::new(20_000, 90_000)),
+    }
 }
 
 fn hub(wrong: Option<Wrong>) -> HubStatus {
@@ -181,6 +189,9 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("port_others", Grade::Note, |it| {
         it.write("proc/net/tcp", "   0: 00000000:0016 00000000:0000 0A 0\n   1: 0100007F:0277 00000000:0000 0A 0\n");
     }),
+    ("copy_none", Grade::Note, |it| it.world.copies.last = None),
+    ("copy_old", Grade::Broken, |it| it.world.copies.last = Some(NOW.plus_ms(-3 * 3_600_000))),
+    ("line_short", Grade::Note, |it| it.told().line = Some(Carries::new(20_000, 2_000))),
     ("network_shut", Grade::Broken, |it| it.told().health.troubles = vec!["network_shut".into()]),
     ("proxy_gone", Grade::Broken, |it| {
         it.world.way.proxy = Some("proxy.clinic.example:3128".into());
@@ -234,6 +245,8 @@ const WELL: &[(&str, Broken)] = &[
     ("device_untried", |it| it.device(DeviceRead::Untried)),
     ("proxy_ok", |it| it.world.way.proxy = Some("proxy.clinic.example:3128".into())),
     ("hub_none", |it| it.world.way.has_hub = false),
+    ("copy_unused", |it| it.world.copies = CopyRead { is_due: false, last: None }),
+    ("line_untried", |it| it.told().line = None),
     ("hub_untried", |it| it.world.way.reached = None),
     ("certificate_unneeded", |it| it.world.way.needs_certificate = false),
     ("ports_ok", |it| {
@@ -258,7 +271,7 @@ fn a_machine_on_which_all_is_well_has_one_good_finding_of_each_kind() {
     let findings = examine(&machine.world);
     assert_eq!(codes(&findings, Grade::Note), []);
     let checks: BTreeSet<Check> = findings.iter().map(|finding| finding.check).collect();
-    assert_eq!(checks.len(), 16, "{findings:?}");
+    assert_eq!(checks.len(), 18, "{findings:?}");
 }
 
 #[test]
@@ -301,6 +314,19 @@ fn the_worst_comes_first_and_says_with_which_status_the_program_ends() {
         "{text}"
     );
     assert!(text.contains("        Printer kiosk is out of paper.\n          -> Put in paper."), "{text}");
+}
+
+#[test]
+fn whatever_is_looked_at_has_its_name_on_the_page_of_health() {
+    let page = include_str!("../../../kiosk-assets/pages/health.html");
+    let tables: Vec<&str> = page.lines().filter(|line| line.trim_start().starts_with("\"checks\"")).collect();
+    assert_eq!(tables.len(), 2);
+    let mut machine = Machine::well();
+    machine.device(DeviceRead::Well);
+    for finding in examine(&machine.world) {
+        let check = serde_json::to_string(&finding.check).unwrap();
+        assert!(tables.iter().all(|table| table.contains(&format!("{check}: "))), "{check}");
+    }
 }
 
 #[test]

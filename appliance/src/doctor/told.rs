@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Check, Finding, Grade};
 use crate::devices::known::Known;
 use crate::link::told::HubStatus;
+use crate::quality::Carries;
 
 /// What the daemon says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub(crate) struct Daemon {
     pub(crate) lacks: Option<String>,
     /// How the devices on lines of their own do.
     pub(crate) devices: BTreeMap<DeviceId, Known>,
+    /// What the line to the hub carried when it was last tried; none where nobody tried it since the start.
+    pub(crate) line: Option<Carries>,
 }
 
 /// What the daemon finds wrong that other checks find as well, with more to say.

@@ -56,6 +56,16 @@ async fn ask(
     name: &'static str,
     path: &'static str,
 ) -> Result<String, std::io::Error> {
+    say((at, trusted), name, format!("GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n").into_bytes())
+        .await
+}
+
+/// Says something over TLS, and returns all that is answered until the other end has closed.
+async fn say(
+    (at, trusted): (SocketAddr, Vec<u8>),
+    name: &'static str,
+    said: Vec<u8>,
+) -> Result<String, std::io::Error> {
     let talk = move || {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(trusted)).unwrap();
@@ -64,7 +74,7 @@ async fn ask(
         let config = config.with_root_certificates(roots).with_no_client_auth();
         let client = ClientConnection::new(Arc::new(config), ServerName::try_from(name).unwrap()).unwrap();
         let mut stream = StreamOwned::new(client, connected(at));
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n")?;
+        stream.write_all(&said)?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
@@ -111,6 +121,70 @@ async fn the_network_is_served_over_tls_of_the_sites_own_authority_and_to_nobody
     assert!(daemon::close(&served.app.gate).await);
     let key = std::fs::metadata(served.state.join("lan-ca.key")).unwrap().permissions().mode();
     assert_eq!(key & 0o777, 0o600);
+}
+
+/// What a stranger may send who looks for a way in; each ends the connection by itself.
+fn hostile() -> Vec<(&'static str, Vec<u8>)> {
+    let smuggled = "GET /desk HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    let to = |path: &str, headers: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}connection: close\r\n\r\n")
+    };
+    let post =
+        |headers: &str, body: &str| format!("POST /desk HTTP/1.1\r\nhost: 127.0.0.1\r\n{headers}\r\n{body}{smuggled}");
+    let chunked = "transfer-encoding: chunked\r\n";
+    let said = [
+        ("a length and chunks", post(&format!("content-length: 4\r\n{chunked}"), "0\r\n\r\n")),
+        ("two lengths", post("content-length: 4\r\ncontent-length: 8\r\n", "abcd")),
+        ("a length with a sign", post("content-length: +4\r\n", "abcd")),
+        ("chunks under another name", post("content-length: 4\r\ntransfer-encoding: xchunked\r\n", "abcd")),
+        ("a chunk without an end", post(chunked, "ffffffffffffffff\r\n")),
+        ("a header that goes on in the next line", to("/desk", "x-a: b\r\n c\r\n")),
+        ("a header with a nought", to("/desk", "x-a: \0\r\n")),
+        ("a space before a colon", to("/desk", "host : 127.0.0.1:8110\r\n")),
+        ("two hosts", to("/desk", "host: 127.0.0.1:8110\r\n")),
+        ("the box's own address", to("http://127.0.0.1:8110/desk", "")),
+        (
+            "somebody else's word for the address",
+            to("/desk", "x-forwarded-for: 127.0.0.1\r\nforwarded: for=127.0.0.1\r\n"),
+        ),
+        ("a header of a mebibyte", to("/desk", &format!("x-a: {}\r\n", "a".repeat(1 << 20)))),
+        ("ten thousand headers", to("/desk", &"x-a: b\r\n".repeat(10_000))),
+        ("an address of a mebibyte", to(&format!("/{}", "a".repeat(1 << 20)), "")),
+        ("a way up", to("/assets/../../../../etc/passwd", "")),
+        ("a way up that is spelt", to("/assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd", "")),
+        ("a way up with spelt strokes", to("/assets/..%2f..%2f..%2fetc%2fpasswd", "")),
+        ("a way up with a nought", to("/assets/..%00/etc/passwd", "")),
+        ("no version", "GET /desk\r\n\r\n".to_owned()),
+        ("a tunnel", "CONNECT 127.0.0.1:8110 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n".to_owned()),
+        ("another protocol", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+    ];
+    said.into_iter().map(|(what, said)| (what, said.into_bytes())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_stranger_sends_opens_nothing_and_keeps_nobody_waiting() {
+    let served = serve().await;
+    let authority = served.app.access.lan.get().unwrap().authority().certificate().to_vec();
+    let mut strangers = tokio::task::JoinSet::new();
+    for (what, said) in hostile() {
+        let to = (served.at, authority.clone());
+        strangers.spawn(async move { (what, say(to, "127.0.0.1", said).await) });
+    }
+    let page = ask(served.at, authority.clone(), "127.0.0.1", "/pair").await.unwrap();
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    let mut n_answered = 0;
+    while let Some(came) = strangers.join_next().await {
+        // Whoever is cut off while they still speak hears nothing.
+        let (what, Ok(answer)) = came.unwrap() else { continue };
+        let statuses: Vec<&str> = answer.split("HTTP/1.1 ").skip(1).filter_map(|rest| rest.get(..3)).collect();
+        assert!(statuses.iter().all(|status| status.starts_with('4')), "{what}: {statuses:?}");
+        assert!(!answer.contains("root:"), "{what}");
+        n_answered += usize::from(!statuses.is_empty());
+    }
+    assert!(n_answered > 15, "{n_answered} heard why not");
+    served.app.stop.cancel();
+    assert!(tokio::time::timeout(ANSWER_FOR, served.serving).await.is_ok());
+    assert!(daemon::close(&served.app.gate).await);
 }
 
 #[test]

@@ -56,12 +56,13 @@ pub(super) fn prints(printer: Named<'_>, person: &mut dyn Person) -> Step {
     if person.confirms(&question) { Ok(()) } else { Err("nobody saw the page come out whole".to_owned()) }
 }
 
+/// Whether a printer of a kind never says that its paper is out.
+pub(super) fn tells_nothing(named: &str) -> bool {
+    profile(named).is_ok_and(|profile| !profile.answers_status)
+}
+
 /// Paper that is taken out is told; put in again, the printer prints.
 pub(super) fn runs_out(printer: Named<'_>, person: &mut dyn Person) -> Step {
-    let known = profile(printer.1)?;
-    if !known.answers_status {
-        return prints(printer, person).map_err(|why| format!("its kind never tells its state, and {why}"));
-    }
     person.please("Open the printer and take the roll of paper out.");
     until(printer, |told| told == Some(PrintTrouble::PaperOut) || told == Some(PrintTrouble::CoverOpen))
         .map_err(|told| format!("the printer never said that its paper is out, but {told}"))?;

@@ -239,6 +239,8 @@ fn a_copy_is_made(machine: &Machine) {
     machine.must("systemctl start machiai-backup.service && systemctl start machiai-backup.service");
     machine.must("test -s /var/backups/machiai/journal.db -a -s /var/backups/machiai/journal-before.db");
     machine.must("systemctl is-active machiai-backup.timer");
+    let (_, found) = machine.run("machiai doctor");
+    assert!(found.contains("Copies of the journal are made"), "{found}");
 }
 
 fn a_monitor_is_shown_and_sees_no_journal(machine: &Machine) {
