@@ -9,6 +9,7 @@ pub(crate) mod log;
 pub(crate) mod redact;
 mod tar;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -166,23 +167,28 @@ struct Lasting {
     done: String,
 }
 
+/// What this program has begun and not yet told the end of.
+#[derive(Default)]
+struct Doing {
+    lasting: Option<Lasting>,
+    /// What could not be written down: a disk was full, say.
+    untold: BTreeMap<FactId, (Outcome, Ran)>,
+}
+
 /// Looks at orders and carries them out, until the app stops.
 pub(crate) async fn serve(app: Shared) {
     let mut changes = app.gate.changes();
-    let mut lasting: Option<Lasting> = None;
-    // What the program before had begun nobody knows the end of.
-    for seen in look(&app).into_iter().filter(|seen| seen.stands == Stands::Begun) {
-        tell(&app, &seen, Outcome::Unknown, Ran::default()).await;
-    }
+    let mut doing = Doing::default();
     loop {
         // Each look reads signatures: most facts are none of ours.
         let is_open = app.gate.read(|clinic| clinic.support.orders.values().any(|ordered| ordered.report.is_none()));
-        for seen in if is_open { look(&app) } else { Vec::new() } {
+        // While the day is still coming, so may be what became of an order.
+        for seen in if is_open && app.gate.aside().is_none() { look(&app) } else { Vec::new() } {
             match &seen.stands {
                 Stands::Asks | Stands::Waits | Stands::Over => {}
-                Stands::Refused(why) => tell(&app, &seen, Outcome::Refused(*why), Ran::default()).await,
-                Stands::Begun => end_what_lasts(&app, &seen, &mut lasting).await,
-                Stands::Due => carry_out(&app, &seen, &mut lasting).await,
+                Stands::Refused(why) => doing.tell(&app, &seen, (Outcome::Refused(*why), Ran::default())).await,
+                Stands::Begun => end(&app, &seen, &mut doing).await,
+                Stands::Due => carry_out(&app, &seen, &mut doing).await,
             }
         }
         tokio::select! {
@@ -191,21 +197,21 @@ pub(crate) async fn serve(app: Shared) {
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
-    if lasting.is_some() {
+    if doing.lasting.is_some() {
         log::put_back();
     }
 }
 
 /// Begins an order and does what it says; whatever happens then is told.
-async fn carry_out(app: &Shared, seen: &Seen, lasting: &mut Option<Lasting>) {
+async fn carry_out(app: &Shared, seen: &Seen, doing: &mut Doing) {
     let Some(order) = &seen.order else { return };
     // What changes the log changes it alone: a second one waits for the first.
-    if matches!(order.act, Act::LogLevel { .. }) && lasting.is_some() {
+    if matches!(order.act, Act::LogLevel { .. }) && doing.lasting.is_some() {
         return;
     }
     match begin(app, seen, order).await {
         Ok(true) => {}
-        Ok(false) => return tell(app, seen, Outcome::Refused(Why::Replayed), Ran::default()).await,
+        Ok(false) => return doing.tell(app, seen, (Outcome::Refused(Why::Replayed), Ran::default())).await,
         Err(cause) => {
             tracing::warn!(error = %cause, "an order of support waits: it cannot be written down that it begins");
             return;
@@ -217,13 +223,24 @@ async fn carry_out(app: &Shared, seen: &Seen, lasting: &mut Option<Lasting>) {
         && log::set(*level)
     {
         let done = format!("the log said {level:?}");
-        *lasting = Some(Lasting { asked: seen.asked, until: order.not_after_ms, began, done });
+        doing.lasting = Some(Lasting { asked: seen.asked, until: order.not_after_ms, began, done });
         return;
     }
     let ran = tokio::time::timeout(ACT_FOR, acts::carry_out(app, &order.act)).await;
     let ran = ran.unwrap_or_else(|_late| Ran::failed("it took too long"));
     let outcome = if ran.is_done { Outcome::Done } else { Outcome::Failed };
-    tell(app, seen, outcome, Ran { began: Some(began), ..ran }).await;
+    doing.tell(app, seen, (outcome, Ran { began: Some(began), ..ran })).await;
+}
+
+impl Doing {
+    /// Tells what came of an order, or keeps it for the next look.
+    async fn tell(&mut self, app: &App, seen: &Seen, (outcome, ran): (Outcome, Ran)) {
+        if tell(app, seen, outcome, &ran).await {
+            self.untold.remove(&seen.asked);
+        } else {
+            self.untold.insert(seen.asked, (outcome, ran));
+        }
+    }
 }
 
 /// Writes down that an order begins; returns false where it had begun before, under whatever fact.
@@ -239,9 +256,14 @@ async fn begin(app: &App, seen: &Seen, order: &Order) -> Result<bool, GateError>
     }
 }
 
-/// Ends what lasts when its time is over or the clinic took its yes back, and tells it.
-async fn end_what_lasts(app: &App, seen: &Seen, lasting: &mut Option<Lasting>) {
-    let Some(running) = lasting.as_ref().filter(|running| running.asked == seen.asked) else { return };
+/// Ends what lasts when its time is over or the clinic took its yes back, and tells it; of whatever else was begun, tells
+/// what came of it.
+async fn end(app: &App, seen: &Seen, doing: &mut Doing) {
+    let Some(running) = doing.lasting.as_ref().filter(|running| running.asked == seen.asked) else {
+        // What a program before this one had begun, or another box, nobody knows the end of.
+        let came = doing.untold.get(&seen.asked).cloned().unwrap_or((Outcome::Unknown, Ran::default()));
+        return doing.tell(app, seen, came).await;
+    };
     let is_withdrawn = seen.ordered.last_said() == Some(Answer::Withdrawn);
     if !is_withdrawn && app.gate.clock.now().0 < running.until {
         return;
@@ -250,12 +272,12 @@ async fn end_what_lasts(app: &App, seen: &Seen, lasting: &mut Option<Lasting>) {
     let why = if is_withdrawn { "the clinic took its yes back" } else { "its time was over" };
     let steps = vec![running.done.clone(), format!("it was put back, as {why}")];
     let ran = Ran { is_done: true, began: Some(running.began), steps, ..Ran::default() };
-    *lasting = None;
-    tell(app, seen, Outcome::Done, ran).await;
+    doing.lasting = None;
+    doing.tell(app, seen, (Outcome::Done, ran)).await;
 }
 
-/// Tells what came of an order: what was ordered against what was done.
-async fn tell(app: &App, seen: &Seen, outcome: Outcome, ran: Ran) {
+/// Tells what came of an order: what was ordered against what was done. Returns whether it is written down.
+async fn tell(app: &App, seen: &Seen, outcome: Outcome, ran: &Ran) -> bool {
     let now = app.gate.clock.now().0;
     let yes = |said: &&Said| said.answer.said != Answer::No;
     let consented: Option<By> = seen.ordered.said.as_ref().filter(yes).map(|said| said.by.clone());
@@ -268,18 +290,18 @@ async fn tell(app: &App, seen: &Seen, outcome: Outcome, ran: Ran) {
         consented,
         outcome,
         ran_ms: ran.began.map(|began| (began, now)),
-        done: ran.steps,
-        found: ran.found,
-        picture: ran.picture,
+        done: ran.steps.clone(),
+        found: ran.found.clone(),
+        picture: ran.picture.clone(),
     };
     if let Outcome::Refused(why) = outcome {
         tracing::warn!(?why, "an order of support is refused");
     }
-    if let Err(cause) =
-        app.ask_itself(Command::Support { command: SupportCommand::Report { report: Box::new(report) } }).await
-    {
-        tracing::warn!(error = %cause, "what came of an order of support is told at the next look");
-    }
+    let told = app.ask_itself(Command::Support { command: SupportCommand::Report { report: Box::new(report) } }).await;
+    told.inspect_err(
+        |cause| tracing::warn!(error = %cause, "what came of an order of support is told at the next look"),
+    )
+    .is_ok()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use machiai_core::envelope::{Envelope, Head, Trust};
 use machiai_core::facts::Fact;
 use machiai_core::ids::{BootId, OrderId, Origin, Seq, SiteId};
+use machiai_core::support::SupportBegun;
 use machiai_core::support::order::Purpose;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
@@ -89,17 +90,31 @@ impl Clinic {
 
     /// Lets the box work until it has told of an order.
     async fn report(&self, asked: FactId) -> SupportReported {
-        let mut changes = self.app.gate.changes();
         let serving = tokio::spawn(serve(Shared::clone(&self.app)));
-        let report = loop {
-            let known = self.app.gate.read(|clinic| clinic.support.orders.get(&asked)?.report.clone());
-            match known {
-                Some(report) => break report,
-                None => tokio::time::timeout(Duration::from_secs(20), changes.changed()).await.unwrap().unwrap(),
-            }
-        };
+        let report = self.told(asked).await;
         serving.abort();
         report
+    }
+
+    /// Waits until it has told of an order.
+    async fn told(&self, asked: FactId) -> SupportReported {
+        let mut changes = self.app.gate.changes();
+        loop {
+            let known = self.app.gate.read(|clinic| clinic.support.orders.get(&asked)?.report.clone());
+            match known {
+                Some(report) => return report,
+                None => tokio::time::timeout(Duration::from_secs(20), changes.changed()).await.unwrap().unwrap(),
+            }
+        }
+    }
+
+    /// Has an order come that is agreed to and begun, and returns it.
+    async fn begun(&mut self) -> Seen {
+        let order = self.order();
+        let asked = self.comes(Fact::SupportOrdered(self.signed(&order))).await;
+        self.says(asked, Answer::Yes).await;
+        assert!(begin(&self.app, &look(&self.app).remove(0), &order).await.unwrap());
+        look(&self.app).remove(0)
     }
 }
 
@@ -172,4 +187,49 @@ async fn what_was_begun_when_the_box_stopped_is_not_begun_again() {
     assert!(!begin(&clinic.app, &seen, &order).await.unwrap());
     let report = clinic.report(asked).await;
     assert_eq!((report.outcome, report.done.len()), (Outcome::Unknown, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_box_had_begun_is_told_while_this_one_runs() {
+    let mut clinic = Clinic::open();
+    let serving = tokio::spawn(serve(Shared::clone(&clinic.app)));
+    let order = clinic.order();
+    let asked = clinic.comes(Fact::SupportOrdered(clinic.signed(&order))).await;
+    clinic.comes(Fact::SupportBegun(SupportBegun { asked, order: order.order })).await;
+    assert_eq!(clinic.told(asked).await.outcome, Outcome::Unknown);
+    serving.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_came_of_an_order_is_kept_until_it_can_be_told() {
+    let mut clinic = Clinic::open();
+    let seen = clinic.begun().await;
+    let came = (Outcome::Done, Ran { is_done: true, steps: vec!["looked".to_owned()], ..Ran::default() });
+    let mut doing = Doing { untold: BTreeMap::from([(seen.asked, came.clone())]), ..Doing::default() };
+    end(&clinic.app, &seen, &mut doing).await;
+    let report = clinic.told(seen.asked).await;
+    assert_eq!((report.outcome, report.done), (Outcome::Done, vec!["looked".to_owned()]));
+    assert!(doing.untold.is_empty());
+    // Nothing is written down any more.
+    assert!(daemon::close(&clinic.app.gate).await);
+    doing.tell(&clinic.app, &seen, came).await;
+    assert!(doing.untold.contains_key(&seen.asked));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_ends_with_its_time() {
+    let mut clinic = Clinic::open();
+    let seen = clinic.begun().await;
+    let now = clinic.app.gate.clock.now().0;
+    for (until, is_over) in [(now.plus_ms(60_000), false), (now, true)] {
+        let running = Lasting { asked: seen.asked, until, began: now, done: "the log said more".to_owned() };
+        let mut doing = Doing { lasting: Some(running), ..Doing::default() };
+        end(&clinic.app, &seen, &mut doing).await;
+        assert_eq!(doing.lasting.is_none(), is_over);
+    }
+    let report = clinic.told(seen.asked).await;
+    assert_eq!(
+        (report.outcome, report.done.last().unwrap().as_str()),
+        (Outcome::Done, "it was put back, as its time was over")
+    );
 }
