@@ -112,6 +112,8 @@ pub(crate) struct Door {
     /// An address that was taken already.
     socket: Option<TcpSocket>,
     tls: RustlsConfig,
+    /// When its certificate was made: it may be shut for weeks.
+    made_at: AtMs,
 }
 
 impl Door {
@@ -135,7 +137,7 @@ pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, D
     let (extra, names) = (config.lan_names.clone(), RwLock::new(names));
     let lan = Lan { address, authority, extra, names, asked: Notify::new(), is_open: watch::Sender::new(false) };
     tracing::info!(%address, fingerprint = lan.authority.fingerprint(), "paired devices of the network come in here");
-    Ok((lan, Door { socket, tls: RustlsConfig::from_config(tls) }))
+    Ok((lan, Door { socket, tls: RustlsConfig::from_config(tls), made_at: now }))
 }
 
 /// Serves paired devices until the app stops; does nothing where the network is not open.
@@ -159,7 +161,7 @@ pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()
             Ok(Some(listener)) => {
                 was_shut = false;
                 lan.is_open.send_replace(true);
-                let served = serve_devices(listener, &door.tls, &app).await;
+                let served = serve_devices(listener, &mut door, &app).await;
                 lan.is_open.send_replace(false);
                 served?;
             }
@@ -173,16 +175,16 @@ pub(crate) async fn serve(door: Option<Door>, app: Shared) -> std::io::Result<()
 }
 
 /// Serves until the app stops, or no device is expected any more.
-async fn serve_devices(listener: std::net::TcpListener, tls: &RustlsConfig, app: &Shared) -> std::io::Result<()> {
+async fn serve_devices(listener: std::net::TcpListener, door: &mut Door, app: &Shared) -> std::io::Result<()> {
     let handle = Handle::new();
     let acceptor =
-        RustlsAcceptor::new(tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(Bounded::new(handle.clone()));
+        RustlsAcceptor::new(door.tls.clone()).handshake_timeout(HANDSHAKE_FOR).acceptor(Bounded::new(handle.clone()));
     let mut server = axum_server::from_tcp(listener)?.acceptor(acceptor).http1_only().handle(handle.clone());
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_FOR);
     let service = http::router(Arc::clone(app), Via::Lan).into_make_service();
     let stop = async {
         tokio::select! {
-            () = renew(tls, app) => {}
+            () = renew(door, app) => {}
             () = nobody_is_expected(app) => {}
         }
         handle.graceful_shutdown(Some(DRAIN_FOR));
@@ -203,9 +205,8 @@ async fn nobody_is_expected(app: &App) {
 }
 
 /// Keeps the certificate young and true to the box's addresses, until the app stops.
-async fn renew(tls: &RustlsConfig, app: &App) {
+async fn renew(door: &mut Door, app: &App) {
     let mut look = tokio::time::interval(LOOK_EVERY);
-    let mut made_at = app.gate.clock.shown().0;
     loop {
         tokio::select! {
             () = app.stop.cancelled() => return,
@@ -214,14 +215,14 @@ async fn renew(tls: &RustlsConfig, app: &App) {
         let Some(lan) = app.access.lan.get() else { return };
         let (now, _) = app.gate.clock.shown();
         let names = names(lan.address.ip(), &lan.extra);
-        if names == *lan.names.read().unwrap_or_else(PoisonError::into_inner) && !is_old(made_at, now) {
+        if names == *lan.names.read().unwrap_or_else(PoisonError::into_inner) && !is_old(door.made_at, now) {
             continue;
         }
         match lan.authority.server(&names, now) {
             Ok(config) => {
-                tls.reload_from_config(config);
+                door.tls.reload_from_config(config);
                 *lan.names.write().unwrap_or_else(PoisonError::into_inner) = names;
-                made_at = now;
+                door.made_at = now;
             }
             Err(cause) => tracing::warn!(error = %cause, "certificate could not be renewed, the last one stays"),
         }

@@ -51,7 +51,7 @@ impl Tried {
 
     /// Whether it carries what is recommended each way.
     fn is_enough(&self) -> bool {
-        self.figures.is_some_and(|it| it.up_kbit_s.min(it.down_kbit_s) >= RECOMMENDED_KBIT_S)
+        self.figures.is_some_and(Figures::is_enough)
     }
 
     /// Says it in a language, a sentence each.
@@ -85,33 +85,8 @@ impl Tried {
     }
 }
 
-/// What the line carried when it was last tried, for whoever looks at everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Carries {
-    up_kbit_s: u32,
-    down_kbit_s: u32,
-}
-
-impl Carries {
-    /// Of both ways, in kilobits a second.
-    #[cfg(test)]
-    pub(crate) const fn new(up_kbit_s: u32, down_kbit_s: u32) -> Self {
-        Self { up_kbit_s, down_kbit_s }
-    }
-
-    /// Whether it is what is recommended each way.
-    pub(crate) fn is_enough(self) -> bool {
-        self.up_kbit_s.min(self.down_kbit_s) >= RECOMMENDED_KBIT_S
-    }
-
-    /// Writes both ways, up first, in megabits a second.
-    pub(crate) fn mbps(self) -> [String; 2] {
-        [mbps(self.up_kbit_s), mbps(self.down_kbit_s)]
-    }
-}
-
 /// Writes megabits a second with as many figures as tell something.
-fn mbps(kbit_s: u32) -> String {
+pub(crate) fn mbps(kbit_s: u32) -> String {
     // Cut off, not rounded: what is short of something is never written as if it were not.
     match kbit_s {
         0..1_000 => format!("0.{:02}", kbit_s / 10),
@@ -140,9 +115,8 @@ impl Quality {
     }
 
     /// Returns what the line carried when it was last tried and the hub was reached.
-    pub(crate) fn carries(&self) -> Option<Carries> {
-        let Figures { up_kbit_s, down_kbit_s, .. } = self.last()?.figures?;
-        Some(Carries { up_kbit_s, down_kbit_s })
+    pub(crate) fn figures(&self) -> Option<Figures> {
+        self.last()?.figures
     }
 
     fn last(&self) -> Option<Tried> {
@@ -191,6 +165,20 @@ struct Shown {
     call_is_up: bool,
     /// The instant of which it is true.
     now_ms: AtMs,
+}
+
+/// Reads what the line carried out of what is said of it, for the command line.
+pub(crate) fn figures_of(shown: &[u8]) -> Option<Figures> {
+    #[derive(Deserialize)]
+    struct Read {
+        last: Option<Last>,
+    }
+    #[derive(Deserialize)]
+    struct Last {
+        #[serde(flatten)]
+        figures: Option<Figures>,
+    }
+    serde_json::from_slice::<Read>(shown).ok()?.last?.figures
 }
 
 /// How good the line to the hub was when it was last tried.
@@ -275,6 +263,21 @@ mod tests {
 
     fn tried(up_kbit_s: u32, down_kbit_s: u32, during_call: bool) -> Tried {
         Tried::of(AtMs(0), Ok(Figures { latency_ms: 18, up_kbit_s, down_kbit_s }), during_call)
+    }
+
+    #[test]
+    fn what_is_said_of_the_line_is_read_again() {
+        let shown = |last: Option<Tried>| {
+            let said = Said { ja: Vec::new(), en: Vec::new() };
+            let is_enough = last.is_some_and(|last| last.is_enough());
+            let (recommended_kbit_s, now_ms) = (RECOMMENDED_KBIT_S, AtMs(0));
+            let shown = Shown { last, is_enough, said, recommended_kbit_s, has_hub: true, call_is_up: false, now_ms };
+            figures_of(&serde_json::to_vec(&shown).unwrap())
+        };
+        let good = tried(2_000, 8_000, false);
+        assert_eq!(shown(Some(good)), good.figures);
+        assert_eq!(shown(Some(Tried::of(AtMs(0), Err(Fault::Broke), false))), None);
+        assert_eq!(shown(None), None);
     }
 
     #[test]

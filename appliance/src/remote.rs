@@ -101,7 +101,7 @@ pub(crate) async fn daemon(config: &Config) -> Option<Daemon> {
     };
     let vitals: Vitals = serde_json::from_slice(&ask("/healthz?verbose").await?).ok()?;
     let status: Status = serde_json::from_slice(&ask("/api/v1/status").await?).ok()?;
-    let line = serde_json::from_slice(&ask("/api/v1/line").await?).ok();
+    let line = crate::quality::figures_of(&ask("/api/v1/line").await?);
     Some(Daemon { health: vitals.health, hub: status.hub, lacks: vitals.lacks, devices: status.devices, line })
 }
 

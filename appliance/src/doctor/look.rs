@@ -117,7 +117,7 @@ pub(crate) async fn within(app: &Shared) -> Vec<Finding> {
         hub: app.linked.status(),
         lacks: crate::surface::vitals::lack(app).await,
         devices: app.devices.now(),
-        line: app.quality.carries(),
+        line: app.quality.figures(),
     };
     let world = look(&config, (app.gate.clock.shown().0, Some(told))).await;
     examine(&World { printers, ..world })

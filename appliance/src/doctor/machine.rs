@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use machiai_core::envelope::Trust;
-use machiai_core::time::AtMs;
+use machiai_core::time::{AtMs, HOUR_MS};
 
 use super::eye::Eye;
 use super::{Check, Finding, Grade};
@@ -133,8 +133,6 @@ pub(crate) fn copies(read: CopyRead, now: AtMs) -> Finding {
         Some(_) => found(Grade::Ok, "copy_ok"),
     }
 }
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// After so many hours a copy that is made every hour has failed.
 const COPY_OLD_HOURS: i64 = 3;

@@ -10,6 +10,7 @@ use super::told::Daemon;
 use super::{Check, Finding, Grade};
 use crate::config::Config;
 use crate::link::told::HubStatus;
+use crate::quality::mbps;
 
 /// A certificate that ends within this many days should have been renewed long before.
 const CERTIFICATE_LOW_DAYS: i64 = 14;
@@ -128,10 +129,9 @@ pub(crate) fn line(way: &WayOut, told: Option<&Daemon>) -> Option<Finding> {
     let found = |grade, code| Finding::new(Check::Line, grade, code);
     let finding = match told.and_then(|told| told.line) {
         None => found(Grade::Ok, "line_untried"),
-        Some(carries) => {
-            let [up, down] = carries.mbps();
-            let judged = if carries.is_enough() { (Grade::Ok, "line_ok") } else { (Grade::Note, "line_short") };
-            found(judged.0, judged.1).with("up", up).with("down", down)
+        Some(line) => {
+            let (grade, code) = if line.is_enough() { (Grade::Ok, "line_ok") } else { (Grade::Note, "line_short") };
+            found(grade, code).with("up", mbps(line.up_kbit_s)).with("down", mbps(line.down_kbit_s))
         }
     };
     way.has_hub.then_some(finding)

@@ -19,7 +19,7 @@ use super::told::Daemon;
 use super::{Check, Finding, Grade, report};
 use crate::app::Trouble;
 use crate::link::told::{HubStatus, Wrong};
-use crate::quality::Carries;
+use crate::link::trial::Figures;
 use crate::surface::printer::Outcome;
 
 /// A Tuesday morning in November 2026.
@@ -115,6 +115,8 @@ impl Machine {
     }
 }
 
+const LINE: Figures = Figures { latency_ms: 18, up_kbit_s: 20_000, down_kbit_s: 90_000 };
+
 fn daemon() -> Daemon {
     let health = HealthReported {
         version: "0.1.0".into(),
@@ -126,13 +128,7 @@ fn daemon() -> Daemon {
         screens: BTreeMap::from([("monitor1".parse().unwrap(), ScreenHealth::Shown)]),
         troubles: Vec::new(),
     };
-    Daemon {
-        health,
-        hub: Some(hub(None)),
-        lacks: None,
-        devices: BTreeMap::new(),
-        line: Some(Carries::new(20_000, 90_000)),
-    }
+    Daemon { health, hub: Some(hub(None)), lacks: None, devices: BTreeMap::new(), line: Some(LINE) }
 }
 
 fn hub(wrong: Option<Wrong>) -> HubStatus {
@@ -191,7 +187,7 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     }),
     ("copy_none", Grade::Note, |it| it.world.copies.last = None),
     ("copy_old", Grade::Broken, |it| it.world.copies.last = Some(NOW.plus_ms(-3 * 3_600_000))),
-    ("line_short", Grade::Note, |it| it.told().line = Some(Carries::new(20_000, 2_000))),
+    ("line_short", Grade::Note, |it| it.told().line = Some(Figures { down_kbit_s: 2_000, ..LINE })),
     ("network_shut", Grade::Broken, |it| it.told().health.troubles = vec!["network_shut".into()]),
     ("proxy_gone", Grade::Broken, |it| {
         it.world.way.proxy = Some("proxy.clinic.example:3128".into());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Check, Finding, Grade};
 use crate::devices::known::Known;
 use crate::link::told::HubStatus;
-use crate::quality::Carries;
+use crate::link::trial::Figures;
 
 /// What the daemon says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub(crate) struct Daemon {
     /// How the devices on lines of their own do.
     pub(crate) devices: BTreeMap<DeviceId, Known>,
     /// What the line to the hub carried when it was last tried; none where nobody tried it since the start.
-    pub(crate) line: Option<Carries>,
+    pub(crate) line: Option<Figures>,
 }
 
 /// What the daemon finds wrong that other checks find as well, with more to say.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use machiai_core::ids::SiteId;
 use machiai_wire::http::{Answer, MAX_ANSWER_BYTES};
 use machiai_wire::said::Failure;
-use machiai_wire::trial::{Trial, down_path, read_given, read_taken, up_path};
+use machiai_wire::trial::{RECOMMENDED_KBIT_S, Trial, down_path, read_given, read_taken, up_path};
 use reqwest::{Client, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,13 @@ pub(crate) struct Figures {
     pub(crate) up_kbit_s: u32,
     /// What it carries from the hub.
     pub(crate) down_kbit_s: u32,
+}
+
+impl Figures {
+    /// Whether it carries what is recommended each way.
+    pub(crate) fn is_enough(self) -> bool {
+        self.up_kbit_s.min(self.down_kbit_s) >= RECOMMENDED_KBIT_S
+    }
 }
 
 /// Why a question was not answered.
