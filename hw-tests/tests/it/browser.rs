@@ -42,6 +42,9 @@ struct Scene {
 }
 
 impl Scene {
+    /// When the stage's clock starts, milliseconds of UTC.
+    const BEGINS_MS: i64 = 1_795_479_000_000;
+
     /// Sets the stage on an ordinary Tuesday at 9:10, both lines open, and starts a browser.
     async fn set(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("browser").join(name);

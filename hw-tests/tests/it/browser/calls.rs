@@ -29,7 +29,7 @@ async fn shows_today(scene: &Scene) {
 async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
     let mut scene = Scene::set("calls").await;
     scene.browser.size(1280, 900).await.unwrap();
-    let starts = 1_795_479_000_000_i64;
+    let starts = Scene::BEGINS_MS;
     scene.tell("calls/reservations", json!({"reservation": "R001", "starts_at_ms": starts, "policy": "2026-04"})).await;
     scene.tell("calls/connect", call("R001", "c1")).await;
     scene.tell("calls/mark", json!({"reservation": "R001", "endpoint": "doctor-pc", "connection": "c1", "mark": "started", "place": "s3://box/1.mp4"})).await;
@@ -109,6 +109,9 @@ async fn the_month_tells_what_runs_each_amount_and_how_it_came_about() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctors_page_connects_beats_and_ends_the_call_when_it_is_closed() {
     let scene = Scene::set("call").await;
+    // The doctor's clock is right by the box's, whatever today is.
+    let right = format!("Date.now = () => {} + Math.floor(performance.now())", Scene::BEGINS_MS);
+    scene.browser.run_first(&right).await.unwrap();
     scene.open("/call?reservation=R001&auto=1").await;
     scene.until("document.getElementById('said').textContent.startsWith('接続中')").await;
     scene.picture("call").await;
