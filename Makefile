@@ -58,8 +58,8 @@ soak: build-packages screen-packages ## show films of every kind for long, with 
 	@MALLOC_ARENA_MAX=2 $(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- soak \
 	    $(if $(SWITCHES),--switches '$(SWITCHES)') $(if $(SEED),--seed '$(SEED)') $(if $(OUT),--out '$(OUT)')
 
-# make lab                           a virtual machine with a monitor, a printer, a keypad, a button box and a plug of its
-#                                    own; it is made once, in target/lab, and takes 6 GB there
+# make lab                           a virtual machine with a monitor, a printer, a keypad, a button box, a TPM and a plug of
+#                                    its own; it is made once, in target/lab, and takes 6 GB there
 # make lab OUT=DIR                   leaves pictures of its monitor, and the figures, in DIR
 lab: deb lab-packages ## walk through the devices of a virtual machine in which the package is installed; as root
 	@$(CARGO) run --quiet --locked -p machiai-hw-tests --bin machiai-demo -- lab \
@@ -211,7 +211,7 @@ deb-packages:
 	@$(call install,$(DEB_PACKAGES))
 
 lab-packages:
-	@$(call install,debootstrap e2fsprogs qemu-system-x86)
+	@$(call install,debootstrap e2fsprogs qemu-system-x86 swtpm)
 
 fuzz-packages:
 	@$(call install,g++)

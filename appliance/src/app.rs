@@ -106,12 +106,14 @@ pub(crate) enum Trouble {
     KeyStuck,
     /// The clinic's network cannot be served: its address is taken, or not there.
     NetworkShut,
+    /// The machine's own key cannot be opened: what was sealed with it is not used.
+    SecretsLocked,
 }
 
 impl Trouble {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::JournalDamaged,
         Self::JournalRestored,
         Self::DiskFull,
@@ -131,6 +133,7 @@ impl Trouble {
         Self::DeviceAway,
         Self::KeyStuck,
         Self::NetworkShut,
+        Self::SecretsLocked,
     ];
 }
 

@@ -64,7 +64,7 @@ fn about(config: &Config) -> Vec<Line> {
         Some(at) => format!("lan: https, port {}, for devices paired with `machiai pair`", at.port()),
         None => "lan: closed; boards, kiosks and tablets of the network need `lan = \"0.0.0.0:8443\"`".to_owned(),
     }));
-    lines.push(match (&config.hub, Identity::read(&config.state)) {
+    lines.push(match (&config.hub, Identity::read(&config.private())) {
         (None, _) => Line::Good("hub: none; the box works alone".to_owned()),
         (Some(hub), Ok(Some(own))) => Line::Good(format!("hub: {hub}, enrolled as {}", own.name())),
         (Some(hub), Ok(None)) => Line::Bad(format!("hub: {hub}, not enrolled yet; run `machiai enrol CODE`")),

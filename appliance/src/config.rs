@@ -11,6 +11,7 @@ use machiai_core::ids::SiteId;
 use serde::Deserialize;
 
 use crate::surface::screen;
+use crate::vault::{Private, Vault};
 
 pub mod devices;
 
@@ -73,6 +74,9 @@ pub struct Config {
     /// The file that it was read from; empty for one that was made otherwise.
     #[serde(skip)]
     pub read_from: PathBuf,
+    /// What seals this box's secrets: the machine's own key where it was handed over.
+    #[serde(skip)]
+    pub(crate) vault: Vault,
 }
 
 /// Films and stills.
@@ -303,10 +307,11 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let main = read_text(path)?;
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let vault = Vault::handed_over(credentials.as_deref());
         let beside = beside(path, credentials.as_deref())?;
         if beside.is_empty() {
             // The place of a mistake in the file is known only when it is read at once.
-            return Self::of(path, &main);
+            return Self::of(path, &main).map(|config| Self { vault, ..config });
         }
         let mut config: Self = {
             let mut merged = read_table(path, &main)?;
@@ -315,8 +320,14 @@ impl Config {
             }
             toml::Value::Table(merged).try_into().map_err(|source| malformed(path, source))?
         };
+        config.vault = vault;
         path.clone_into(&mut config.read_from);
         config.checked()
+    }
+
+    /// Returns the files that only the daemon reads.
+    pub(crate) fn private(&self) -> Private {
+        Private::new(self.state.clone(), self.vault.clone())
     }
 
     /// Takes the text of a file for a whole configuration.
@@ -348,6 +359,7 @@ impl Config {
             support: _,
             devices: _,
             read_from: _,
+            vault: _,
         } = self;
         let fixed = [
             ("site", *site == other.site),

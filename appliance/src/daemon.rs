@@ -30,9 +30,11 @@ use crate::intake::{arrivals, buttons};
 use crate::lan::{Door, LanError};
 use crate::link::{Linking, place};
 use crate::rules::{self, ClinicRules};
+use crate::seal::SealError;
 use crate::surface::paper::Paperwork;
 use crate::surface::{board, numbers, paper, screen};
 use crate::token::{TOKEN_PURPOSE, Tokens};
+use crate::vault::Vault;
 use crate::{health, house, http, lan, pulse, rehearsal, service, support};
 
 /// How long the paper surface may take to stop before it is named in the log and left.
@@ -59,6 +61,9 @@ pub enum DaemonError {
     /// The system gives no random bytes.
     #[error("cannot begin without random bytes")]
     Chance(#[source] NoChance),
+    /// A secret cannot be sealed.
+    #[error("cannot seal a secret")]
+    Seal(#[source] SealError),
     /// Fonts or templates are missing.
     #[error("cannot draw anything")]
     Panel(#[source] PanelError),
@@ -126,7 +131,7 @@ pub async fn run(config: &Config, ready: impl FnOnce(SocketAddr)) -> Result<(), 
     rehearsal::end(&app).await;
     let printing_before = app.gate.read(|clinic| clinic.printing.values().cloned().collect());
     note_opening(&app, after).await?;
-    app.gate.stand_aside(place::aside(&config.state));
+    app.gate.stand_aside(place::aside(&config.private()));
     // What ran when the last run ended is over: it ends at its last evidence, before anybody is heard.
     house::keep_calls(&app).await;
 
@@ -205,14 +210,14 @@ pub(crate) fn open(
         rules::copy_into(&mut store, clinic).map_err(DaemonError::Store)?;
     }
     let clock = Clock::resume(source, opened.newest, boot);
-    let tokens = tokens(&mut store, &chance).map_err(DaemonError::Store)?;
+    let tokens = tokens(&mut store, (&chance, &config.vault))?;
     let reader = store.reader().map_err(DaemonError::Store)?;
     let of = (config.site_id(), origin);
     let rules = ClinicRules::fold(of, reader, clock.clone(), tokens.clone()).map_err(DaemonError::Store)?;
     let (published, readers) = (rules.published(), store.readers());
     let parts = Parts { store, rules, stamper: clock.clone(), ended };
     let journal = Journal::start(parts).map_err(|cause| DaemonError::Opening(Box::new(cause)))?;
-    Ok((Gate::new(journal, published, readers, clock, (chance, tokens, origin)), opened.after))
+    Ok((Gate::new(journal, published, readers, clock, (chance, config.vault.clone(), tokens, origin)), opened.after))
 }
 
 /// Brings together what every handler holds.
@@ -226,6 +231,7 @@ pub(crate) fn assemble(config: &Config, gate: Gate, after: OpenedAfter) -> Resul
     }
     let app = App::new(config, gate, Arc::new(panel));
     app.note(Trouble::TemplateFault, !faults.is_empty());
+    app.note(Trouble::SecretsLocked, config.vault == Vault::Locked);
     match after {
         OpenedAfter::Nothing => tracing::info!("new journal"),
         OpenedAfter::Run => tracing::info!("journal opened"),
@@ -279,21 +285,28 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), DaemonError> {
     made.map_err(|source| DaemonError::Folder { path: path.to_owned(), source })
 }
 
-/// Returns the maker of tokens, with a new secret at the first start.
-fn tokens(store: &mut Store, chance: &Chance) -> Result<Tokens, StoreError> {
-    let kept = store.reader()?.secrets_for(TOKEN_PURPOSE)?;
-    let known = kept.first().and_then(|(_, secret)| <[u8; 32]>::try_from(secret.as_slice()).ok());
-    if let Some(secret) = known {
-        return Ok(Tokens::new(secret));
-    }
-    // Without random bytes the origin was not drawn either, and the start ended before this.
-    let secret: [u8; 32] = chance.bytes().unwrap_or_default();
-    let put = SecretChange::Put {
-        key_id: TOKEN_PURPOSE.as_bytes().to_vec(),
-        purpose: TOKEN_PURPOSE.to_owned(),
-        value: secret.to_vec(),
+/// Returns the maker of tokens, with a new secret at the first start, sealed once the machine has its key.
+fn tokens(store: &mut Store, (chance, vault): (&Chance, &Vault)) -> Result<Tokens, DaemonError> {
+    let name = TOKEN_PURPOSE.as_bytes();
+    let kept = store.reader().and_then(|reader| reader.secrets_for(TOKEN_PURPOSE)).map_err(DaemonError::Store)?;
+    let kept = kept.into_iter().next().map(|(_, kept)| kept);
+    let lacks_seal = kept.as_ref().is_some_and(|kept| vault.lacks_seal(kept));
+    let known: Option<[u8; 32]> = match kept.map(|kept| vault.open(name, kept)).transpose() {
+        Ok(known) => known.and_then(|secret| secret.try_into().ok()),
+        // The key that sealed it is gone for good.
+        Err(SealError::Cipher) => None,
+        Err(cause) => {
+            // Today's tickets are not known to phones any more; the next start may have the key again.
+            tracing::warn!(error = %cause, "the secret behind tickets does not open: one of this start stands in");
+            return chance.bytes().map(Tokens::new).map_err(DaemonError::Chance);
+        }
     };
-    store.append(&Batch { secrets: vec![put], ..Batch::default() })?;
+    let secret = known.map_or_else(|| chance.bytes(), Ok).map_err(DaemonError::Chance)?;
+    if known.is_none() || lacks_seal {
+        let value = vault.seal(name, secret.to_vec()).map_err(DaemonError::Seal)?;
+        let put = SecretChange::Put { key_id: name.to_vec(), purpose: TOKEN_PURPOSE.to_owned(), value };
+        store.append(&Batch { secrets: vec![put], ..Batch::default() }).map_err(DaemonError::Store)?;
+    }
     Ok(Tokens::new(secret))
 }
 
@@ -313,7 +326,14 @@ async fn note_opening(app: &Shared, after: OpenedAfter) -> Result<(), DaemonErro
 /// Opens the door to the clinic's network, where the configuration has one.
 fn open_lan(app: &App, config: &Config) -> Result<Option<Door>, DaemonError> {
     let Some(address) = config.lan else { return Ok(None) };
-    let (lan, door) = lan::open(app, config, address).map_err(|source| DaemonError::Lan { address, source })?;
+    let (lan, door) = match lan::open(app, config, address) {
+        Err(LanError::Certificate(cause)) if config.vault == Vault::Locked => {
+            // Whoever is at this machine goes on; the authority that tablets trust is not replaced behind their backs.
+            tracing::error!(error = %with_causes(&cause), "the clinic's network is not served");
+            return Ok(None);
+        }
+        opened => opened.map_err(|source| DaemonError::Lan { address, source })?,
+    };
     // Nothing was set before: a daemon starts once.
     drop(app.access.lan.set(lan));
     Ok(Some(door))
@@ -499,6 +519,8 @@ async fn stop_printing(printing: tokio::task::JoinHandle<Paperwork>) {
 
 #[cfg(test)]
 mod tests {
+    use machiai_core::ids::VisitId;
+
     use super::*;
 
     #[tokio::test]
@@ -509,5 +531,30 @@ mod tests {
         let own = rustix::process::getpid();
         let stop = |_| rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
         run(&config, stop).await.unwrap();
+    }
+
+    #[test]
+    fn the_secret_behind_tickets_lies_sealed_and_is_not_lost_while_its_key_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("site = 1001\nballast_mib = 0\nstate = {:?}\n", folder.path());
+        let config = Config::of(&folder.path().join("machiai.toml"), &text).unwrap();
+        let own = Vault::of(&format!("host {}", "5e".repeat(32))).unwrap();
+        let with = |vault: &Vault| {
+            let mut store = Store::open(opening(&config).unwrap()).unwrap();
+            let visit = VisitId::from_bytes([7; 16]);
+            let token = tokens(&mut store, (&Chance::system(), vault)).unwrap().token(visit);
+            (token, store.reader().unwrap().secrets_for(TOKEN_PURPOSE).unwrap().remove(0).1)
+        };
+        let (token, clear) = with(&Vault::Bare);
+        assert_eq!(clear.len(), 32);
+        let (again, sealed) = with(&own);
+        assert_eq!(again, token, "tickets that are out are still known");
+        assert!(!sealed.windows(32).any(|part| part == clear));
+        let (away, kept) = with(&Vault::Locked);
+        assert!(away != token && kept == sealed);
+        assert_eq!(with(&own), (token.clone(), sealed));
+        let other = Vault::of(&format!("host {}", "a7".repeat(32))).unwrap();
+        let (new, _) = with(&other);
+        assert!(new != token && with(&other).0 == new, "what is lost for good is drawn anew once");
     }
 }

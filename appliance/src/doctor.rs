@@ -52,6 +52,8 @@ pub(crate) enum Check {
     Disk,
     /// The hourly copy of the journal in a second place.
     Copies,
+    /// What seals the box's keys.
+    Keys,
     /// Memory.
     Memory,
     /// Ticket printers.

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::rules::{Ask, ClinicRules, Done, Published};
 use crate::seal::{self, SealError};
 use crate::token::Tokens;
+use crate::vault::Vault;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,7 @@ pub(crate) struct Gate {
     /// The daemon's clock.
     pub(crate) clock: Clock,
     chance: Chance,
+    vault: Vault,
     tokens: Tokens,
     origin: Origin,
     aside: RwLock<Option<Aside>>,
@@ -88,10 +90,10 @@ impl Gate {
         published: Arc<Published>,
         readers: Readers,
         clock: Clock,
-        (chance, tokens, origin): (Chance, Tokens, Origin),
+        (chance, vault, tokens, origin): (Chance, Vault, Tokens, Origin),
     ) -> Self {
         let (journal, aside) = (RwLock::new(Some(journal)), RwLock::new(None));
-        Self { journal, published, readers, clock, chance, tokens, origin, aside }
+        Self { journal, published, readers, clock, chance, vault, tokens, origin, aside }
     }
 
     /// Carries out a command; the answer comes once its facts are on disk.
@@ -272,7 +274,7 @@ impl Gate {
         if personal.is_empty() {
             return Ok(None);
         }
-        let (sealed, key) = seal::seal(personal, &self.chance).map_err(GateError::Seal)?;
+        let (sealed, key) = seal::seal(personal, (&self.chance, &self.vault)).map_err(GateError::Seal)?;
         into.secrets.push(key);
         Ok(Some(sealed))
     }
@@ -285,10 +287,10 @@ impl Gate {
         self.readers.ask(|reader| reader.secrets_for(purpose))
     }
 
-    /// Opens sealed personal data; none once it is erased.
+    /// Opens sealed personal data; none once it is erased, or where the machine's own key is gone.
     pub(crate) fn open(&self, sealed: &Sealed) -> Option<Personal> {
         let key = self.readers.ask(|reader| reader.secret(sealed.key_id.bytes())).ok().flatten()?;
-        seal::open(sealed, &key).ok()
+        seal::open(sealed, key, &self.vault).ok()
     }
 
     /// Makes an ask of a device, or of a person at one.

@@ -128,7 +128,7 @@ impl Door {
 /// # Errors
 /// [`LanError`]: the clinic's tablets could not work, so the start must not look as if they did.
 pub(crate) fn open(app: &App, config: &Config, at: SocketAddr) -> Result<(Lan, Door), LanError> {
-    let authority = Authority::open(&config.state, config.site).map_err(LanError::Certificate)?;
+    let authority = Authority::open(&config.private(), config.site).map_err(LanError::Certificate)?;
     let socket = http::bind(at).ok();
     let address = socket.as_ref().and_then(|socket| socket.local_addr().ok()).unwrap_or(at);
     let names = names(address.ip(), &config.lan_names);

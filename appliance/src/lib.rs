@@ -47,3 +47,4 @@ mod sheet;
 mod support;
 pub mod surface;
 mod token;
+pub mod vault;

@@ -1,5 +1,5 @@
 //! The lab: the package in a virtual machine, with devices that its kernel drives itself: a monitor without a desktop, a
-//! printer, a keypad and a button box on USB, and the plug of the machine.
+//! printer, a keypad and a button box on USB, a TPM, and the plug of the machine.
 //!
 //! There is no network in it, and its clock begins at 1970. Where every instruction is translated it is ten times slower
 //! than a clinic's machine.
@@ -74,7 +74,8 @@ fn through(guest: &mut Guest, bare: &[Since; N_CUTS], pictures: &Path, report: &
     button_box(guest).context("the button box")?;
     monitor(guest, pictures).context("the monitor")?;
     upgrade(guest).context("an upgrade cut by power")?;
-    power(guest, bare, report).context("the power cut")
+    power(guest, bare, report).context("the power cut")?;
+    tpm(guest).context("the TPM")
 }
 
 fn shown(what: &str) {
@@ -334,6 +335,35 @@ fn power(guest: &mut Guest, bare: &[Since; N_CUTS], report: &mut Report) -> Resu
     );
     report.add("a right board after the service starts", (after_s, "s"), AtMost(BOARD_WITHIN_S), how.clone());
     report.add("a right board over the same machine without it", (right_s - up_s, "s"), AtMost(BOARD_WITHIN_S), how);
+    Ok(())
+}
+
+/// Clears the TPM, as an update of the firmware may: the command of the TPM's own for it, with an empty password.
+const CLEAR_TPM: &str = r"exec 3<>/dev/tpm0 && printf '\x80\x02\0\0\0\x1b\0\0\x01\x26\x40\0\0\x0a\0\0\0\x09\x40\0\0\x09\0\0\0\0\0' >&3 &&
+    dd bs=64 count=1 status=none <&3 | od -An -v -tx1 -j6 -N4";
+
+/// The key that seals the box's own opens with this TPM and with no other; without it the queue goes on.
+fn tpm(guest: &mut Guest) -> Result<()> {
+    let found = guest.run("machiai doctor")?.1;
+    ensure!(found.contains("sealed by this machine's own chip"), "no TPM seals anything: {found}");
+    let (before, _) = ticket(guest)?;
+    let cleared = guest.must(&format!("bash -c \"{}\"", CLEAR_TPM.replace('"', "\\\"")))?;
+    ensure!(cleared == "00 00 00 00", "the TPM answers {cleared}");
+    guest.cut_power()?;
+    guest.until("systemctl is-system-running --wait || true", |state| state == "degraded")?;
+    let failed = guest.must("systemctl list-units --failed --plain --no-legend | cut -d' ' -f1")?;
+    ensure!(failed == "machiai-key.service", "what failed is {failed}");
+    guest.until("ask GET status", |status| status.contains("secrets_locked"))?;
+    told(guest, "desk", |desk| desk.to_string().contains(&format!("\"{before}\"")))?;
+    let (after, _) = ticket(guest)?;
+    ensure!(follows(&before, &after), "after {before} comes {after}");
+    shown("a key that another TPM sealed does not open: the queue goes on without it, and says so");
+    // As the README has it.
+    guest.must("rm /var/lib/machiai-key/machine.key.cred && systemctl restart machiai-key machiai")?;
+    guest.until("ask GET status", |status| status.contains("now_ms") && !status.contains("secrets_locked"))?;
+    let found = guest.run("machiai doctor")?.1;
+    ensure!(found.contains("sealed by this machine's own chip"), "no TPM seals anything: {found}");
+    shown("another key is drawn for a machine whose own is lost");
     Ok(())
 }
 

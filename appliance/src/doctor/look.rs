@@ -24,6 +24,7 @@ use crate::health;
 use crate::link::identity::Identity;
 use crate::surface::paper::{carry_out, test_page};
 use crate::surface::printer::clock::RealTime;
+use crate::vault::Vault;
 
 /// Everything that was read.
 pub(crate) struct World {
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) told: Option<Daemon>,
     pub(crate) disk: Option<DiskRead>,
     pub(crate) copies: CopyRead,
+    /// What seals the box's keys.
+    pub(crate) vault: Vault,
     pub(crate) printers: BTreeMap<PrinterId, PrinterRead>,
     pub(crate) devices: BTreeMap<DeviceId, DeviceRead>,
     pub(crate) way: WayOut,
@@ -51,6 +54,7 @@ pub(crate) fn examine(world: &World) -> Vec<Finding> {
     findings.extend(machine::clock(&clock));
     findings.push(machine::disk(world.disk));
     findings.push(machine::copies(world.copies, *now));
+    findings.push(machine::keys(&world.vault, machine::has_unit(eye, "machiai-key.service")));
     findings.extend(printers(&world.printers));
     findings.extend(monitors(&MonitorsRead::look(eye, screens)));
     findings.push(machine::fonts(eye));
@@ -77,7 +81,7 @@ pub(crate) fn examine(world: &World) -> Vec<Finding> {
 async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
     let mut way = WayOut::of(config);
     way.reached = probe::reach(config).await;
-    let certificate = match Identity::read(&config.state) {
+    let certificate = match Identity::read(&config.private()) {
         Ok(Some(own)) => CertificateRead::Until(own.not_after()),
         Ok(None) => CertificateRead::None,
         Err(_) => CertificateRead::Unreadable,
@@ -99,6 +103,7 @@ async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
         told,
         disk: DiskRead::look(&config.state),
         copies,
+        vault: config.vault.clone(),
         printers: BTreeMap::new(),
         way,
         certificate,

@@ -8,6 +8,7 @@ use machiai_core::time::{AtMs, HOUR_MS};
 use super::eye::Eye;
 use super::{Check, Finding, Grade};
 use crate::clock::FLOOR;
+use crate::vault::{Keeper, Vault};
 
 /// A clock of the machine's board that is off by more than this is worth knowing, in seconds.
 const RTC_OFF_S: i64 = 60;
@@ -109,15 +110,18 @@ pub(crate) struct CopyRead {
     pub(crate) last: Option<AtMs>,
 }
 
+/// Whether the package's unit of a name is there.
+pub(crate) fn has_unit(eye: &Eye, unit: &str) -> bool {
+    ["/usr", ""].iter().any(|at| eye.is_there(&format!("{at}/lib/systemd/system/{unit}")))
+}
+
 impl CopyRead {
     /// Reads the mark that each copy leaves in the state folder.
     pub(crate) fn look(eye: &Eye, state: &Path) -> Self {
         let modified = std::fs::metadata(state.join("copied")).and_then(|mark| mark.modified()).ok();
         let since = modified.and_then(|at| at.duration_since(std::time::SystemTime::UNIX_EPOCH).ok());
         Self {
-            is_due: ["/usr", ""]
-                .iter()
-                .any(|at| eye.is_there(&format!("{at}/lib/systemd/system/machiai-backup.timer"))),
+            is_due: has_unit(eye, "machiai-backup.timer"),
             last: since.and_then(|since| i64::try_from(since.as_millis()).ok()).map(AtMs),
         }
     }
@@ -136,6 +140,19 @@ pub(crate) fn copies(read: CopyRead, now: AtMs) -> Finding {
 
 /// After so many hours a copy that is made every hour has failed.
 const COPY_OLD_HOURS: i64 = 3;
+
+/// Judges what seals the box's keys, where the package's own unit is there or not.
+pub(crate) fn keys(vault: &Vault, is_due: bool) -> Finding {
+    let found = |grade, code| Finding::new(Check::Keys, grade, code);
+    match vault {
+        Vault::Open { by: Keeper::Tpm, .. } => found(Grade::Ok, "keys_ok"),
+        Vault::Open { by: Keeper::Disk, .. } => found(Grade::Note, "keys_on_disk"),
+        Vault::Locked => found(Grade::Broken, "secrets_locked"),
+        // Root alone finds the key.
+        Vault::Bare if is_due => found(Grade::Ok, "keys_unseen"),
+        Vault::Bare => found(Grade::Ok, "keys_bare"),
+    }
+}
 
 /// What is read of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

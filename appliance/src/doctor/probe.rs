@@ -86,7 +86,7 @@ async fn ask(config: &Config, url: &reqwest::Url) -> Result<(), Hop> {
     let client = if url.scheme() == "http" {
         on_this_machine().ok().and_then(|client| client.build().ok())
     } else {
-        let identity = Identity::read(&config.state).ok().flatten();
+        let identity = Identity::read(&config.private()).ok().flatten();
         // Without a certificate nothing is asked: that is found under its own name.
         let Some(identity) = identity else { return Ok(()) };
         identity.client(&hub_clock(), config.hub_proxy.as_deref()).ok()

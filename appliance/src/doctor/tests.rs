@@ -21,6 +21,7 @@ use crate::app::Trouble;
 use crate::link::told::{HubStatus, Wrong};
 use crate::link::trial::Figures;
 use crate::surface::printer::Outcome;
+use crate::vault::Vault;
 
 /// A Tuesday morning in November 2026.
 const NOW: AtMs = AtMs(1_795_471_200_000);
@@ -43,6 +44,7 @@ impl Machine {
             told: Some(daemon()),
             disk: Some(DiskRead { free_mib: 50_000, size_mib: 100_000, is_read_only: false }),
             copies: CopyRead { is_due: true, last: Some(NOW.plus_ms(-3_600_000)) },
+            vault: sealed_by("host+tpm2"),
             printers: BTreeMap::from([("kiosk".parse().unwrap(), PrinterRead::Well)]),
             devices: BTreeMap::from([("box1".parse().unwrap(), DeviceRead::Well)]),
             way: WayOut {
@@ -187,6 +189,12 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     }),
     ("copy_none", Grade::Note, |it| it.world.copies.last = None),
     ("copy_old", Grade::Broken, |it| it.world.copies.last = Some(NOW.plus_ms(-3 * 3_600_000))),
+    ("keys_on_disk", Grade::Note, |it| it.world.vault = sealed_by("host")),
+    ("secrets_locked", Grade::Broken, |it| {
+        // The daemon's own word of it says less.
+        it.told().health.troubles = vec!["secrets_locked".into()];
+        it.world.vault = Vault::Locked;
+    }),
     ("line_short", Grade::Note, |it| it.told().line = Some(Figures { down_kbit_s: 2_000, ..LINE })),
     ("network_shut", Grade::Broken, |it| it.told().health.troubles = vec!["network_shut".into()]),
     ("proxy_gone", Grade::Broken, |it| {
@@ -219,6 +227,10 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("key_stuck", Grade::Broken, |it| it.device(DeviceRead::Stuck)),
 ];
 
+fn sealed_by(by: &str) -> Vault {
+    Vault::of(&format!("{by} {}", "5e".repeat(32))).unwrap()
+}
+
 fn set_screens(it: &mut Machine, health: ScreenHealth) {
     it.told().health.screens.values_mut().for_each(|screen| *screen = health);
 }
@@ -242,6 +254,11 @@ const WELL: &[(&str, Broken)] = &[
     ("proxy_ok", |it| it.world.way.proxy = Some("proxy.clinic.example:3128".into())),
     ("hub_none", |it| it.world.way.has_hub = false),
     ("copy_unused", |it| it.world.copies = CopyRead { is_due: false, last: None }),
+    ("keys_bare", |it| it.world.vault = Vault::Bare),
+    ("keys_unseen", |it| {
+        it.write("usr/lib/systemd/system/machiai-key.service", "");
+        it.world.vault = Vault::Bare;
+    }),
     ("line_untried", |it| it.told().line = None),
     ("hub_untried", |it| it.world.way.reached = None),
     ("certificate_unneeded", |it| it.world.way.needs_certificate = false),
@@ -267,7 +284,7 @@ fn a_machine_on_which_all_is_well_has_one_good_finding_of_each_kind() {
     let findings = examine(&machine.world);
     assert_eq!(codes(&findings, Grade::Note), []);
     let checks: BTreeSet<Check> = findings.iter().map(|finding| finding.check).collect();
-    assert_eq!(checks.len(), 18, "{findings:?}");
+    assert_eq!(checks.len(), 19, "{findings:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Daemon {
 }
 
 /// What the daemon finds wrong that other checks find as well, with more to say.
-const ELSEWHERE: [&str; 4] = ["clock_lost", "monitor_gone", "device_away", "key_stuck"];
+const ELSEWHERE: [&str; 5] = ["clock_lost", "monitor_gone", "device_away", "key_stuck", "secrets_locked"];
 
 /// What it finds wrong and works all the same: the rest keeps something from working.
 const NOTES: [&str; 5] = ["journal_damaged", "journal_restored", "template_fault", "content_wrong", "config_refused"];

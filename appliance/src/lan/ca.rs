@@ -1,6 +1,6 @@
 //! The site's own certificate authority: made once beside the journal, trusted by the clinic's devices alone.
 //!
-//! Its key lies in a file that only the daemon reads. Server certificates live in memory, made at each start and day.
+//! Its key lies among the daemon's private files. Server certificates live in memory, made at each start and day.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,16 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::access::setup::write_private;
+use crate::vault::Private;
 
 /// A day, in milliseconds.
 pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// How long a server certificate is valid: below the 398 days that browsers allow.
 const VALID_MS: i64 = 180 * DAY_MS;
+
+/// Where the authority's key lies, among the private files.
+const KEY: &str = "lan-ca.key";
 
 /// How far a tablet's clock may be behind.
 const EARLIER_MS: i64 = 30 * DAY_MS;
@@ -61,28 +65,27 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Reads the authority from beside the journal, or makes it at the first start.
+    /// Reads the authority from beside the journal, or makes it at the first start and where its key is lost for good.
     ///
     /// # Errors
     /// [`CaError`]; a key without its certificate is never replaced, as every device trusts the one that was.
-    pub(crate) fn open(state: &Path, site: u32) -> Result<Self, CaError> {
-        let (key_path, path) = (state.join("lan-ca.key"), state.join("lan-ca.crt"));
+    pub(crate) fn open(private: &Private, site: u32) -> Result<Self, CaError> {
+        let (key_path, path) = (private.path(KEY), private.path("lan-ca.crt"));
         let at = |path: &Path| {
             let path = path.to_owned();
             move |source| CaError::File { path, source }
         };
-        if !key_path.exists() && !path.exists() {
-            let key = KeyPair::generate().map_err(CaError::Made)?;
-            let made = params(site).self_signed(&key).map_err(CaError::Made)?;
-            // The certificate first: without its key it is made anew.
-            write_private(&path, made.pem().as_bytes()).map_err(at(&path))?;
-            write_private(&key_path, key.serialize_pem().as_bytes()).map_err(at(&key_path))?;
-        } else if !key_path.exists() {
-            std::fs::remove_file(&path).map_err(at(&path))?;
-            return Self::open(state, site);
-        }
-        let key = std::fs::read_to_string(&key_path).map_err(at(&key_path))?;
-        let key = KeyPair::from_pem(&key).map_err(CaError::Made)?;
+        let key = match private.read(KEY).map_err(at(&key_path))? {
+            Some(kept) => KeyPair::from_pem(&String::from_utf8_lossy(&kept)).map_err(CaError::Made)?,
+            None => {
+                let key = KeyPair::generate().map_err(CaError::Made)?;
+                let made = params(site).self_signed(&key).map_err(CaError::Made)?;
+                // The certificate first: without its key it is made anew.
+                write_private(&path, made.pem().as_bytes()).map_err(at(&path))?;
+                private.write(KEY, key.serialize_pem().into_bytes()).map_err(at(&key_path))?;
+                key
+            }
+        };
         let pem = std::fs::read(&path).map_err(at(&path))?;
         let read = CertificateDer::from_pem_slice(&pem);
         let certificate = read.map_err(|_broken| CaError::NoCertificate { path: path.clone() })?;

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use super::{Authority, names};
 use crate::app::Shared;
 use crate::config::Config;
+use crate::vault::{Private, Vault};
 use crate::{daemon, lan};
 
 /// How long an answer may take.
@@ -100,7 +102,7 @@ async fn the_network_is_served_over_tls_of_the_sites_own_authority_and_to_nobody
     }
     ask(served.at, authority.clone(), "evil.example", "/pair").await.expect_err("a name that is not its own");
     let other = tempfile::tempdir().unwrap();
-    let other = Authority::open(other.path(), 1001).unwrap().certificate().to_vec();
+    let other = Authority::open(&bare(other.path()), 1001).unwrap().certificate().to_vec();
     ask(served.at, other, "127.0.0.1", "/pair").await.expect_err("another site's authority");
 
     let at = served.at;
@@ -187,25 +189,49 @@ async fn whatever_a_stranger_sends_opens_nothing_and_keeps_nobody_waiting() {
     assert!(daemon::close(&served.app.gate).await);
 }
 
+fn bare(folder: &Path) -> Private {
+    Private::bare(folder.to_owned())
+}
+
 #[test]
 fn the_authority_is_made_once_and_a_key_without_its_certificate_is_not_replaced() {
     let state = tempfile::tempdir().unwrap();
-    let first = Authority::open(state.path(), 1001).unwrap();
-    let again = Authority::open(state.path(), 1001).unwrap();
+    let first = Authority::open(&bare(state.path()), 1001).unwrap();
+    let again = Authority::open(&bare(state.path()), 1001).unwrap();
     assert_eq!(first.fingerprint(), again.fingerprint());
     assert_eq!(first.fingerprint().len(), 32 * 3 - 1);
     std::fs::remove_file(state.path().join("lan-ca.crt")).unwrap();
-    Authority::open(state.path(), 1001).expect_err("every device trusts the certificate that was");
+    Authority::open(&bare(state.path()), 1001).expect_err("every device trusts the certificate that was");
     std::fs::remove_file(state.path().join("lan-ca.key")).unwrap();
-    assert_ne!(Authority::open(state.path(), 1001).unwrap().fingerprint(), first.fingerprint());
+    assert_ne!(Authority::open(&bare(state.path()), 1001).unwrap().fingerprint(), first.fingerprint());
+}
+
+#[test]
+fn the_authoritys_key_lies_sealed_and_where_it_cannot_be_opened_it_is_not_replaced() {
+    let state = tempfile::tempdir().unwrap();
+    let of = |vault: &str| Private::new(state.path().to_owned(), Vault::of(vault).unwrap_or(Vault::Locked));
+    let key = format!("host {}", "5e".repeat(32));
+    // One from before the machine had its key.
+    let first = Authority::open(&bare(state.path()), 1001).unwrap().fingerprint();
+    assert_eq!(Authority::open(&of(&key), 1001).unwrap().fingerprint(), first);
+    let lies = std::fs::read(state.path().join("lan-ca.key")).unwrap();
+    assert!(!String::from_utf8_lossy(&lies).contains("PRIVATE KEY"), "in clear");
+    Authority::open(&of(""), 1001).expect_err("every device trusts the one that was");
+    assert_eq!(Authority::open(&of(&key), 1001).unwrap().fingerprint(), first);
+    let other = format!("host {}", "a7".repeat(32));
+    assert_ne!(
+        Authority::open(&of(&other), 1001).unwrap().fingerprint(),
+        first,
+        "the key that sealed it is gone for good"
+    );
 }
 
 #[test]
 fn a_start_cut_off_between_certificate_and_key_makes_both_anew() {
     let state = tempfile::tempdir().unwrap();
-    let first = Authority::open(state.path(), 1001).unwrap().fingerprint();
+    let first = Authority::open(&bare(state.path()), 1001).unwrap().fingerprint();
     std::fs::remove_file(state.path().join("lan-ca.key")).unwrap();
-    assert_ne!(Authority::open(state.path(), 1001).unwrap().fingerprint(), first);
+    assert_ne!(Authority::open(&bare(state.path()), 1001).unwrap().fingerprint(), first);
 }
 
 #[test]

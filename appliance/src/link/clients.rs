@@ -5,7 +5,6 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use super::LinkError;
 use super::enrol::{EnrolError, renew};
 use super::hub_clock::{HubClock, hub_clock};
-use super::identity::{CONNECT_FOR, Identity, IdentityError, Stands, file};
+use super::identity::{CONNECT_FOR, FILE, Identity, IdentityError, Stands};
 use crate::causes::with_causes;
 use crate::config::Config;
+use crate::vault::Private;
 
 /// How often the box looks whether its certificate is due, and how long it lets be what went wrong.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -35,7 +35,7 @@ pub(super) enum Clients {
 
 /// The client as whom the box was enrolled.
 pub(super) struct Known {
-    state: PathBuf,
+    private: Private,
     proxy: Option<String>,
     clock: HubClock,
     newest: Mutex<Option<Newest>>,
@@ -67,8 +67,8 @@ impl Clients {
             return client.map(Self::One).map_err(|cause| LinkError::Client(IdentityError::Client(cause)));
         }
         let clock = hub_clock();
-        let (state, proxy) = (config.state.clone(), config.hub_proxy.clone());
-        Ok(Self::Known(Arc::new(Known { state, proxy, clock, newest: Mutex::default() })))
+        let (private, proxy) = (config.private(), config.hub_proxy.clone());
+        Ok(Self::Known(Arc::new(Known { private, proxy, clock, newest: Mutex::default() })))
     }
 
     /// Returns the client of now.
@@ -95,8 +95,8 @@ impl Clients {
     /// [`IdentityError`]: it stands where it stood.
     pub(super) fn stand(&self, stands: Stands) -> Result<(), IdentityError> {
         let Self::Known(known) = self else { return Ok(()) };
-        let identity = Identity::read(&known.state)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
-        identity.standing(stands).keep(&known.state)?;
+        let identity = Identity::read(&known.private)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
+        identity.standing(stands).keep(&known.private)?;
         if let Some(newest) = known.newest.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             newest.stands = stands;
         }
@@ -131,7 +131,7 @@ impl Clients {
 
 impl Known {
     fn client(&self) -> Result<reqwest::Client, Failure> {
-        let Ok(meta) = std::fs::metadata(file(&self.state)) else {
+        let Ok(meta) = std::fs::metadata(self.private.path(FILE)) else {
             return Err(Failure::NoCertificate { why: String::new() });
         };
         let version = version(&meta);
@@ -146,13 +146,13 @@ impl Known {
     }
 
     fn read(&self) -> Result<(Stands, reqwest::Client), IdentityError> {
-        let identity = Identity::read(&self.state)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
+        let identity = Identity::read(&self.private)?.ok_or(IdentityError::Wrong { what: "was just removed" })?;
         Ok((identity.stands(), identity.client(&self.clock, self.proxy.as_deref())?))
     }
 
     /// Renews the certificate when it is due.
     async fn renew(&self, config: &Config) -> Result<(), EnrolError> {
-        let Some(identity) = Identity::read(&self.state).map_err(EnrolError::Given)? else { return Ok(()) };
+        let Some(identity) = Identity::read(&self.private).map_err(EnrolError::Given)? else { return Ok(()) };
         let now_s = i64::try_from(self.clock.now_s()).unwrap_or(i64::MAX);
         if identity.is_due(AtMs(now_s.saturating_mul(1_000))) {
             let renewed = renew(config, &identity, &self.clock).await?;

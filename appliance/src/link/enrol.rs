@@ -113,7 +113,7 @@ pub async fn enrol(config: &Config, (typed, begins): (&str, Begins), clock: &Hub
     let hub = config.hub.as_deref().ok_or(EnrolError::NoHub)?;
     let (identity, has_facts) = identity_for((hub, config.hub_proxy.as_deref()), &code, clock).await?;
     let identity = identity.standing(begins.stands(has_facts));
-    identity.keep(&config.state).map_err(EnrolError::Given)?;
+    identity.keep(&config.private()).map_err(EnrolError::Given)?;
     Ok(identity)
 }
 
@@ -155,7 +155,7 @@ pub async fn renew(config: &Config, before: &Identity, clock: &HubClock) -> Resu
     if identity.authority() != before.authority() || identity.name() != before.name() {
         return Err(EnrolError::Given(IdentityError::Wrong { what: "is not the one that follows" }));
     }
-    identity.keep(&config.state).map_err(EnrolError::Given)?;
+    identity.keep(&config.private()).map_err(EnrolError::Given)?;
     Ok(identity)
 }
 

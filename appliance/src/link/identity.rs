@@ -1,9 +1,9 @@
 //! Who the box is to the hub: its key, its certificate, and the authority of the hub that gave it.
 //!
-//! They lie in one file beside the journal that its owner alone reads. A journal that is restored, set aside or copied
+//! They lie in one private file beside the journal. A journal that is restored, set aside or copied
 //! away takes nobody's identity with it; the file is replaced whole or not at all.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use x509_parser::extensions::GeneralName;
 
 use super::hub_clock::HubClock;
 use super::trust::fingerprint_of;
-use crate::access::setup::write_private;
+use crate::vault::Private;
 
 /// So long before its end a certificate is to be renewed: a third of its life, in milliseconds.
 const RENEW_BEFORE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
@@ -96,10 +96,8 @@ impl std::fmt::Debug for Identity {
     }
 }
 
-/// Returns where who the box is lies.
-pub(super) fn file(state: &Path) -> PathBuf {
-    state.join("hub-identity.pem")
-}
+/// Where who the box is lies, among its private files.
+pub(super) const FILE: &str = "hub-identity.pem";
 
 impl Identity {
     /// Takes what a hub gave for a key.
@@ -124,13 +122,10 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError`]: enrol the box again.
-    pub fn read(state: &Path) -> Result<Option<Self>, IdentityError> {
-        let path = file(state);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(IdentityError::File { path, source }),
-        };
+    pub fn read(private: &Private) -> Result<Option<Self>, IdentityError> {
+        let read = private.read(FILE).map_err(|source| IdentityError::File { path: private.path(FILE), source })?;
+        let Some(read) = read else { return Ok(None) };
+        let text = String::from_utf8(read).map_err(|_binary| IdentityError::Wrong { what: "is no text" })?;
         let parts: Vec<&str> = text.split_inclusive(END).collect();
         let [key, certificate, authority, rest @ ..] = parts.as_slice() else {
             return Err(IdentityError::Wrong { what: "is not whole" });
@@ -159,14 +154,14 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError::File`].
-    pub fn keep(&self, state: &Path) -> Result<(), IdentityError> {
-        let path = file(state);
+    pub(crate) fn keep(&self, private: &Private) -> Result<(), IdentityError> {
         let parts = [&self.key.serialize_pem(), &self.given.certificate, &self.given.authority];
         let mut text: String = parts.into_iter().flat_map(|pem| [pem.trim(), END]).collect();
         if self.stands != Stands::Serves {
             text.extend([self.stands.word(), END]);
         }
-        write_private(&path, text.as_bytes()).map_err(|source| IdentityError::File { path, source })
+        let kept = private.write(FILE, text.into_bytes());
+        kept.map_err(|source| IdentityError::File { path: private.path(FILE), source })
     }
 
     /// Returns whom the certificate names.
@@ -280,25 +275,26 @@ mod tests {
     #[test]
     fn an_identity_is_read_as_it_was_kept_and_only_its_owner_reads_it() {
         let state = tempfile::tempdir().unwrap();
-        assert!(Identity::read(state.path()).unwrap().is_none());
+        let private = Private::bare(state.path().to_owned());
+        assert!(Identity::read(&private).unwrap().is_none());
         let key = KeyPair::generate().unwrap();
         let given = given(&key, NAME);
         let kept = Identity::new(key, given).unwrap();
-        kept.keep(state.path()).unwrap();
-        let read = Identity::read(state.path()).unwrap().unwrap();
+        kept.keep(&private).unwrap();
+        let read = Identity::read(&private).unwrap().unwrap();
         assert_eq!(read.stands(), Stands::Serves);
         for stands in Stands::ALL {
-            Identity::read(state.path()).unwrap().unwrap().standing(stands).keep(state.path()).unwrap();
-            assert_eq!(Identity::read(state.path()).unwrap().unwrap().stands(), stands);
+            Identity::read(&private).unwrap().unwrap().standing(stands).keep(&private).unwrap();
+            assert_eq!(Identity::read(&private).unwrap().unwrap().stands(), stands);
         }
-        let text = std::fs::read_to_string(file(state.path())).unwrap();
-        write_private(&file(state.path()), text.replace("was replaced", "was forgotten").as_bytes()).unwrap();
-        assert_wrong(Identity::read(state.path()).map(Option::unwrap), "is followed by an unknown word");
-        kept.keep(state.path()).unwrap();
+        let text = std::fs::read_to_string(private.path(FILE)).unwrap();
+        private.write(FILE, text.replace("was replaced", "was forgotten").into_bytes()).unwrap();
+        assert_wrong(Identity::read(&private).map(Option::unwrap), "is followed by an unknown word");
+        kept.keep(&private).unwrap();
         assert_eq!((read.name(), read.not_after()), (kept.name(), kept.not_after()));
         assert_eq!(read.name().to_string(), NAME);
         assert_eq!(read.authority(), kept.authority());
-        let mode = std::fs::metadata(file(state.path())).unwrap().permissions().mode();
+        let mode = std::fs::metadata(private.path(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(read.client(&HubClock::new(|| 0), None).is_ok());
         assert!(!format!("{read:?}").contains("PRIVATE"));

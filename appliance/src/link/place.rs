@@ -4,8 +4,6 @@
 //! Where a box stands is written beside its certificate, since it is enrolled anew or not at all: a journal that is
 //! copied or restored says nothing of it.
 
-use std::path::Path;
-
 use machiai_core::command::Command;
 use machiai_core::facts::OpenedAfter;
 use machiai_wire::said::Failure;
@@ -13,11 +11,12 @@ use machiai_wire::said::Failure;
 use super::identity::{Identity, Stands};
 use super::{Channel, Fault, told_fault};
 use crate::gate::Aside;
+use crate::vault::Private;
 
-/// Returns why a box whose identity lies in a folder stands aside from its start on; none where it does not.
-pub(crate) fn aside(state: &Path) -> Option<Aside> {
+/// Returns why a box whose identity lies among these files stands aside from its start on; none where it does not.
+pub(crate) fn aside(private: &Private) -> Option<Aside> {
     // What cannot be read is told by the channel.
-    Identity::read(state).ok().flatten().and_then(|identity| aside_of(identity.stands()))
+    Identity::read(private).ok().flatten().and_then(|identity| aside_of(identity.stands()))
 }
 
 const fn aside_of(stands: Stands) -> Option<Aside> {

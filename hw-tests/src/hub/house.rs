@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use machiai::link::hub_clock::HubClock;
 use machiai::link::identity::Identity;
+use machiai::vault::Private;
 use machiai_core::call::rate::Invoice;
 use machiai_core::ids::SiteId;
 use machiai_core::time::Month;
@@ -153,7 +154,9 @@ impl House {
     /// # Errors
     /// The hub does not answer.
     pub async fn facts(&self, state: &Path) -> Result<BTreeSet<String>> {
-        let identity = Identity::read(state).context("cannot read who the box is")?.context("the box is nobody")?;
+        let identity = Identity::read(&Private::bare(state.to_owned()))
+            .context("cannot read who the box is")?
+            .context("the box is nobody")?;
         let clock = HubClock::new(|| u64::try_from(real_ms() / 1_000).unwrap_or_default());
         let client = identity.client(&clock, None).context("no client of the box's")?;
         let mut facts = BTreeSet::new();

@@ -25,6 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A running machine; it ends with this.
 pub(super) struct Guest {
     qemu: Child,
+    tpm: Child,
     line: BufReader<UnixStream>,
     control: BufReader<UnixStream>,
     folder: TempDir,
@@ -41,6 +42,12 @@ impl Guest {
             |name: &str| format!("socket,id={name},path={},server=on,wait=off", folder.path().join(name).display());
         let drive = format!("file={},if=virtio,format=raw,snapshot=on", disk.display());
         let console = format!("file:{}", folder.path().join("console").display());
+        let control = folder.path().join("tpm");
+        let mut tpm = Command::new("swtpm");
+        tpm.args(["socket", "--tpm2", "--tpmstate"]).arg(format!("dir={}", folder.path().display()));
+        tpm.arg("--ctrl").arg(format!("type=unixio,path={}", control.display()));
+        let mut tpm = tpm.stdin(Stdio::null()).spawn().context("no swtpm")?;
+        let tpm_socket = format!("socket,id=tpm,path={}", control.display());
         let mut qemu = Command::new("qemu-system-x86_64");
         qemu.args(["-nodefaults", "-display", "none"])
             .arg("-kernel")
@@ -60,6 +67,9 @@ impl Guest {
             ("-chardev", socket("line").as_str()),
             ("-chardev", socket("control").as_str()),
             ("-chardev", socket("box").as_str()),
+            ("-chardev", tpm_socket.as_str()),
+            ("-tpmdev", "emulator,id=tpm,chardev=tpm"),
+            ("-device", "tpm-crb,tpmdev=tpm"),
             ("-mon", "chardev=control,mode=control"),
             ("-device", "virtio-rng-pci"),
             ("-device", "virtio-vga,xres=1920,yres=1080"),
@@ -70,17 +80,26 @@ impl Guest {
         ] {
             qemu.args([option, value]);
         }
-        let mut qemu = qemu.stdin(Stdio::null()).spawn().context("no qemu-system-x86_64")?;
-        let opened = connect(&folder.path().join("line"), &mut qemu)
-            .and_then(|line| Ok((line, connect(&folder.path().join("control"), &mut qemu)?)));
-        let (line, control) = match opened {
+        let opened = made(&control, &mut tpm).and_then(|()| {
+            let mut qemu = qemu.stdin(Stdio::null()).spawn().context("no qemu-system-x86_64")?;
+            let opened = connect(&folder.path().join("line"), &mut qemu)
+                .and_then(|line| Ok((line, connect(&folder.path().join("control"), &mut qemu)?)));
+            match opened {
+                Ok((line, control)) => Ok((qemu, line, control)),
+                Err(cause) => {
+                    end(&mut qemu);
+                    Err(cause)
+                }
+            }
+        });
+        let (qemu, line, control) = match opened {
             Ok(opened) => opened,
             Err(cause) => {
-                end(&mut qemu);
+                end(&mut tpm);
                 return Err(cause);
             }
         };
-        let mut guest = Self { qemu, line: BufReader::new(line), control: BufReader::new(control), folder };
+        let mut guest = Self { qemu, tpm, line: BufReader::new(line), control: BufReader::new(control), folder };
         // It says what it is first.
         next(&mut guest.control)?;
         guest.order("qmp_capabilities", json!({}))?;
@@ -211,6 +230,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         end(&mut self.qemu);
+        end(&mut self.tpm);
     }
 }
 
@@ -225,6 +245,17 @@ fn next(from: &mut BufReader<UnixStream>) -> Result<String> {
     let n_bytes = from.read_line(&mut said).context("nothing comes any more")?;
     ensure!(n_bytes > 0, "the machine has ended");
     Ok(said.trim_end().to_owned())
+}
+
+/// Waits until a program that is starting has made its socket.
+fn made(socket: &Path, of: &mut Child) -> Result<()> {
+    let watch = Stopwatch::start();
+    while !socket.exists() {
+        let ended = of.try_wait().context("cannot look at what makes a socket")?;
+        ensure!(ended.is_none() && watch.read() < WITHIN, "no {}: {ended:?}", socket.display());
+        watch.wait_until(watch.read() + LOOK_EVERY);
+    }
+    Ok(())
 }
 
 /// Opens a way to a machine that is starting.

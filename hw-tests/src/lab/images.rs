@@ -28,6 +28,9 @@ const TOLD: &[(&str, &str)] = &[
     ("etc/udev/rules.d/59-machiai-keypads.rules", include_str!("../../data/lab/59-machiai-keypads.rules")),
 ];
 
+/// Of what the package recommends: what its TPM is spoken to with.
+const FOR_TPM: &str = "libtss2-esys-3.0.2-0 libtss2-mu0 libtss2-rc0 libtss2-tcti-device0";
+
 /// Makes a newer one of the package, of which nothing differs but its version.
 const NEWER: &str = "cd /srv && dpkg-deb --raw-extract machiai.deb newer && sed -i '/^Version:/s/$/+newer/' newer/DEBIAN/control && \
                      dpkg-deb -Zgzip --build newer newer.deb && rm -r newer";
@@ -76,8 +79,8 @@ impl Images {
             put(&tree, TOLD)?;
             let install = "unshare --mount --fork sh -c 'mount -t proc proc \"$0/proc\" && chroot \"$0\" sh -c \"$1\"' \"$0\" \"$1\"";
             let apt = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update && apt-get -qq install -y \
-                       --no-install-recommends -o Dpkg::Options::=--force-confold /srv/machiai.deb && apt-get -qq clean";
-            shell(install, &tree, apt)?;
+                       --no-install-recommends -o Dpkg::Options::=--force-confold /srv/machiai.deb";
+            shell(install, &tree, &format!("{apt} {FOR_TPM} && apt-get -qq clean"))?;
             shell(install, &tree, NEWER)?;
             disk(&tree, &with)?;
             fs::remove_dir_all(&tree).context("cannot remove the tree of a disk")?;

@@ -9,6 +9,7 @@ use machiai::config::Config;
 use machiai::link::enrol::{Begins, EnrolError, enrol};
 use machiai::link::hub_clock::HubClock;
 use machiai::link::identity::Identity;
+use machiai::vault::Private;
 use machiai_core::ids::{BootId, SiteId};
 use machiai_hub::blobs::Blobs;
 use machiai_hub::clock::Clock;
@@ -147,7 +148,7 @@ impl Box {
     }
 
     pub(super) fn identity(&self) -> Identity {
-        Identity::read(self.state()).unwrap().unwrap()
+        Identity::read(&Private::bare(self.state().to_owned())).unwrap().unwrap()
     }
 
     pub(super) fn client(&self) -> reqwest::Client {

@@ -116,7 +116,7 @@ async fn a_code_is_good_once_for_a_day_at_its_own_hub_and_for_its_own_site(#[cas
 
     cloud.now_s.fetch_add(DAY_S + 1, Ordering::SeqCst);
     assert_denied(new.enrol(&code).await, reason::OLD_CODE);
-    assert!(machiai::link::identity::Identity::read(new.state()).unwrap().is_none(), "nothing was kept");
+    assert!(!new.state().join("hub-identity.pem").exists(), "nothing was kept");
     let code = cloud.code(1001, Replaces::Nothing).await;
     new.enrol(&code.to_lowercase().replace('-', " ")).await.unwrap();
     assert_denied(Box::new(1001, &cloud).enrol(&code).await, reason::USED_CODE);

@@ -85,6 +85,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     the_network_is_open_to_paired_devices_alone(&machine);
     a_configuration_is_read_again(&machine);
     what_is_kept_encrypted_is_read(&machine);
+    keys_lie_sealed_and_without_what_seals_them_the_queue_goes_on(&machine);
     killed_or_hung_it_is_back(&machine);
     a_copy_is_made(&machine);
     a_monitor_is_shown_and_sees_no_journal(&machine);
@@ -201,6 +202,48 @@ fn what_is_kept_encrypted_is_read(machine: &Machine) {
     machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":{"));
     machine.must("rm /etc/machiai/secrets.toml.cred && systemctl restart machiai.service");
     machine.until("bash /scene/ask /api/v1/status", |status| status.contains("\"hub\":null"));
+}
+
+fn keys_lie_sealed_and_without_what_seals_them_the_queue_goes_on(machine: &Machine) {
+    let (key, sealed) = ("/var/lib/machiai/lan-ca.key", "/var/lib/machiai-key/machine.key.cred");
+    let troubles = || machine.must("bash /scene/ask /api/v1/status");
+    let start = || machine.must("systemctl stop machiai-key.service; systemctl restart machiai.service");
+    let trusted = "sha256sum /var/lib/machiai/lan-ca.crt";
+    machine.must("printf 'lan = \"0.0.0.0:8443\"\n' > /etc/machiai/conf.d/20-lan.toml");
+    machine.must(&format!("test -s {key} && ! grep -q PRIVATE {key}"));
+    let before = machine.must(trusted);
+    start();
+    assert!(!troubles().contains("secrets_locked"));
+    let (_, found) = machine.run("machiai doctor");
+    assert!(found.contains("sealed by a key on the same disk"), "{found}");
+
+    // Another machine's, or a TPM that was cleared.
+    machine.must(&format!("cp -a {sealed} {sealed}.own && echo other > {sealed}"));
+    start();
+    assert!(troubles().contains("secrets_locked"), "{}", troubles());
+    machine.must("! systemctl is-active machiai-key.service");
+    assert!(machine.must("bash /scene/ask /api/v1/board.svg").starts_with("HTTP/1.1 200 "));
+    machine.must("! machiai pair --kind desk --place room1");
+    machine.must("! ss --no-header --listening --tcp --numeric | grep 8443");
+    let (_, found) = machine.run("machiai doctor");
+    assert!(found.contains("The key of this machine does not open"), "{found}");
+    tell(&machine.must("systemctl status --no-pager --lines=0 machiai.service"));
+
+    // It comes back: tablets trust the authority that they trusted.
+    machine.must(&format!("mv {sealed}.own {sealed}"));
+    start();
+    assert!(!troubles().contains("secrets_locked"));
+    machine.must("machiai pair --kind desk --place room1");
+    machine.must("ss --no-header --listening --tcp --numeric | grep 8443");
+    assert_eq!(machine.must(trusted), before);
+
+    // It is gone for good, and somebody says so: what it sealed is set aside, and the box has another.
+    machine.must(&format!("rm {sealed}"));
+    start();
+    machine.must(&format!("test -s {sealed} -a -s {key}.lost -a -s {key} && ! grep -q PRIVATE {key}"));
+    assert_ne!(machine.must(trusted), before);
+    assert!(!troubles().contains("secrets_locked"));
+    machine.must("rm /etc/machiai/conf.d/20-lan.toml && systemctl restart machiai.service");
 }
 
 /// Waits until the daemon is ready again as another process, and says how long that took.
@@ -352,5 +395,6 @@ fn purged_it_asks(machine: &Machine) {
     // Whoever was asked said yes.
     machine.must("echo 'machiai machiai/purge-data boolean true' | debconf-set-selections");
     machine.must("dpkg --purge machiai");
-    machine.must("test ! -e /var/lib/machiai -a ! -e /var/backups/machiai");
+    machine.must("test ! -e /var/lib/machiai -a ! -e /var/lib/machiai-key -a ! -e /var/backups/machiai");
+    machine.must("test ! -e /run/machiai-key");
 }

@@ -41,6 +41,8 @@ fn exposure(unit: &Path, most_tenths: u32) -> (bool, String) {
 #[case("machiai-screen@.service", 5)]
 #[case("machiai-prepare@.service", 3)]
 #[case("machiai-backup.service", 5)]
+#[case("machiai-key.service", 10)]
+#[case("machiai-key-draw.service", 10)]
 #[case("machiai-hub.service", 15)]
 fn a_unit_is_exposed_no_more_than_was_decided(#[case] unit: &str, #[case] most_tenths: u32) {
     let unit = units().join(unit);
@@ -67,7 +69,7 @@ fn verify(spoil: impl Fn(&str) -> String) -> (bool, String) {
         // The packages' programs are not installed where tests run.
         let text =
             text.replace("/usr/bin/machiai-screen ", "/bin/true ").replace("/usr/bin/machiai-hub ", "/bin/true ");
-        let text = text.replace("/usr/bin/machiai ", "/bin/true ");
+        let text = text.replace("/usr/bin/machiai ", "/bin/true ").replace("/usr/lib/machiai/draw-key", "/bin/true");
         put(&folder.path().join(&name), &spoil(&text));
         asked.push(folder.path().join(name.replace("@.", "@monitor1.")));
     }
@@ -135,8 +137,13 @@ fn what_restricts_a_unit_says_why() {
 }
 
 /// Kinds of devices by the modules that know them; the kernel knows the other ones by itself.
-const OF_MODULES: &[(&str, &str)] =
-    &[("char-ttyUSB", "usbserial"), ("char-ttyACM", "cdc_acm"), ("char-drm", "drm"), ("char-alsa", "snd")];
+const OF_MODULES: &[(&str, &str)] = &[
+    ("char-ttyUSB", "usbserial"),
+    ("char-ttyACM", "cdc_acm"),
+    ("char-drm", "drm"),
+    ("char-alsa", "snd"),
+    ("char-tpm", "tpm_tis"),
+];
 const OF_THE_KERNEL: &[&str] = &["char-usb", "char-ttyS", "char-input"];
 
 /// A kind that is not known when a unit starts is not let in: an adapter that is the first to be plugged in would be
