@@ -15,12 +15,15 @@ mod rights;
 mod secret;
 pub(crate) mod setup;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use machiai_core::people::Pairing;
 use machiai_core::time::AtMs;
+use machiai_wire::buckets::{Buckets, Rate};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
@@ -34,6 +37,10 @@ use secret::{Digest, Hashed};
 
 /// How long a pairing code can be used.
 pub(crate) const PAIRING_MS: i64 = 10 * 60 * 1_000;
+
+/// Requests of one address of the network: a page asks some ten times when it opens and then once in a while, and a
+/// clinic's tablets may come through one router.
+const ASKS: Rate = Rate { per_minute: 3_000, at_once: 600 };
 
 /// A place waiting for its device.
 #[derive(Debug)]
@@ -49,6 +56,9 @@ pub(crate) struct Access {
     /// One change at a time, from the check to the book read anew.
     changing: tokio::sync::Mutex<()>,
     limiter: Mutex<Limiter>,
+    /// How much each address of the network may still ask.
+    asks: Mutex<Buckets<IpAddr>>,
+    started: Instant,
     opening: Mutex<Option<Opening>>,
     /// One hashing at a time: each takes 19 MiB and a core.
     hashing: Semaphore,
@@ -72,6 +82,8 @@ impl Access {
             book: RwLock::default(),
             changing: tokio::sync::Mutex::new(()),
             limiter: Mutex::default(),
+            asks: Mutex::new(Buckets::of(ASKS)),
+            started: Instant::now(),
             opening: Mutex::new(None),
             hashing: Semaphore::new(1),
             waiting: Semaphore::new(MOST_WAITING),
@@ -100,6 +112,15 @@ impl Access {
 
     fn limiter<T>(&self, act: impl FnOnce(&mut Limiter) -> T) -> T {
         act(&mut self.limiter.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts a request of an address of the network.
+    ///
+    /// # Errors
+    /// For how many seconds it has to wait.
+    fn take_ask(&self, of: IpAddr) -> Result<(), u64> {
+        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner).take(of, now_ms)
     }
 
     /// Returns the state folder.

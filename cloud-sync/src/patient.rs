@@ -6,7 +6,7 @@ mod cookie;
 mod page;
 pub(crate) mod view;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::{Form, Path, Query, State};
@@ -18,11 +18,11 @@ use machiai_core::facts::Lang;
 use machiai_core::ids::{LineNo, SiteId};
 use machiai_core::queue::Clinic;
 use machiai_core::time::AtMs;
+use machiai_wire::buckets::{Buckets, Rate};
 use machiai_wire::token::{digest_of, letters};
 use serde::Deserialize;
 
 use crate::chance;
-use crate::door::limits::{Buckets, Rate};
 use crate::service::Pausing;
 use crate::site::remote::{Done, Remote};
 use crate::site::seen::Seen;
@@ -48,8 +48,8 @@ pub(crate) struct Patients {
 
 /// How much all patients of a clinic may ask together: who they are, nobody knows behind a proxy.
 struct Asks {
-    pages: Buckets<SiteId>,
-    presses: Buckets<SiteId>,
+    pages: Mutex<Buckets<SiteId>>,
+    presses: Mutex<Buckets<SiteId>>,
 }
 
 /// Pages of a clinic: a few hundred telephones that ask every 20 s, and the rush when it opens.
@@ -60,17 +60,22 @@ const PRESSES: Rate = Rate { per_minute: 60, at_once: 30 };
 
 impl Asks {
     const fn begin() -> Self {
-        Self { pages: Buckets::of(PAGES), presses: Buckets::of(PRESSES) }
+        Self { pages: Mutex::new(Buckets::of(PAGES)), presses: Mutex::new(Buckets::of(PRESSES)) }
     }
 
     /// Takes a press of a clinic's patients, at an instant of the hub's clock.
     fn take_press(&self, site: SiteId, now: AtMs) -> Result<(), NoPage> {
-        self.presses.take(site, now.0.cast_unsigned()).map_err(|after_s| NoPage::TooMany { after_s })
+        Self::take(&self.presses, site, now)
     }
 
     /// Takes a page of a clinic's patients.
     fn take_page(&self, site: SiteId, now: AtMs) -> Result<(), NoPage> {
-        self.pages.take(site, now.0.cast_unsigned()).map_err(|after_s| NoPage::TooMany { after_s })
+        Self::take(&self.pages, site, now)
+    }
+
+    fn take(from: &Mutex<Buckets<SiteId>>, site: SiteId, now: AtMs) -> Result<(), NoPage> {
+        let mut buckets = from.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.take(site, now.0.cast_unsigned()).map_err(|after_s| NoPage::TooMany { after_s })
     }
 }
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::caller::{Caller, Via, not_paired};
+use super::caller::{Caller, Peer, Via, not_paired};
 use super::cookies::Cookie;
 use super::rights::{self, Lack, Need};
 use crate::app::{App, Shared};
@@ -21,6 +21,13 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self'
 
 /// Lets through what its caller may ask.
 pub(crate) async fn guard(State((app, via)): State<(Shared, Via)>, mut request: Request, next: Next) -> Response {
+    // Before anything is read or looked up.
+    if let Some(wait_s) = too_soon(&app, via, &request) {
+        let told = Problem::request(app.panel.words(), StatusCode::TOO_MANY_REQUESTS, "busy", None);
+        let mut told = dressed(told.into_response(), via);
+        told.headers_mut().insert(header::RETRY_AFTER, wait_s.into());
+        return told;
+    }
     let caller = Caller::read(&app, via, request.headers());
     if let Err(problem) = check(&app, &caller, &request) {
         let refused = if is_page_for_stranger(&caller, &request) {
@@ -40,6 +47,12 @@ pub(crate) async fn guard(State((app, via)): State<(Shared, Via)>, mut request: 
         return ending(response, &app);
     }
     response
+}
+
+/// Returns for how many seconds an address of the network that asked too much has to wait.
+fn too_soon(app: &App, via: Via, request: &Request) -> Option<u64> {
+    let peer = request.extensions().get::<Peer>().filter(|_| via == Via::Lan)?;
+    app.access.take_ask(peer.0).err()
 }
 
 /// Whether somebody opens a page on a device that is not paired: they are led to where it can be, whatever they asked.

@@ -1,6 +1,4 @@
-//! How much each may ask: buckets that fill with time and are emptied by requests and bytes.
-//!
-//! `now_ms` is an argument, on a clock that only goes forward.
+//! How much each may ask of a hub.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -8,23 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use machiai_core::ids::SiteId;
+use machiai_wire::buckets::{Bucket, Buckets, Rate};
 use machiai_wire::enrol::Generation;
 use tokio::time::Instant;
 
 /// Mebibytes, in bytes.
 const MIB: i64 = 1024 * 1024;
-
-/// Buckets that are remembered at once; when there are more, the full ones are forgotten.
-const MOST_BUCKETS: usize = 10_000;
-
-/// How fast a bucket fills, and how much it holds.
-#[derive(Clone, Copy, Debug)]
-pub struct Rate {
-    /// So many each minute.
-    pub per_minute: i64,
-    /// So many at once.
-    pub at_once: i64,
-}
 
 /// What is served, and to whom how much.
 #[derive(Clone, Copy, Debug)]
@@ -59,90 +46,6 @@ impl Limits {
         connections_of_one: 512,
         head_for: Duration::from_secs(15),
     };
-}
-
-/// Parts of one token: a token a minute is one part each millisecond.
-const PARTS: i64 = 60_000;
-
-/// A bucket of tokens.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    /// Parts in it; fewer than none when more was taken than there was.
-    parts: i64,
-    /// When it was filled.
-    at_ms: u64,
-}
-
-impl Bucket {
-    const fn full(rate: Rate, now_ms: u64) -> Self {
-        Self { parts: rate.at_once.saturating_mul(PARTS), at_ms: now_ms }
-    }
-
-    fn fill(&mut self, rate: Rate, now_ms: u64) {
-        let since_ms = i64::try_from(now_ms.saturating_sub(self.at_ms)).unwrap_or(i64::MAX);
-        let more = self.parts.saturating_add(since_ms.saturating_mul(rate.per_minute));
-        (self.parts, self.at_ms) = (more.min(rate.at_once.saturating_mul(PARTS)), self.at_ms.max(now_ms));
-    }
-
-    const fn is_full(&self, rate: Rate) -> bool {
-        self.parts >= rate.at_once.saturating_mul(PARTS)
-    }
-
-    const fn spend(&mut self, n_tokens: i64) {
-        self.parts = self.parts.saturating_sub(n_tokens.saturating_mul(PARTS));
-    }
-
-    /// Returns for how many seconds to wait until there is a token; none when there is one.
-    fn wait_s(&self, rate: Rate) -> Option<u64> {
-        let missing = PARTS.saturating_sub(self.parts);
-        if missing <= 0 {
-            return None;
-        }
-        let wait_ms =
-            u64::try_from(missing).unwrap_or_default().div_ceil(u64::try_from(rate.per_minute).unwrap_or(0).max(1));
-        Some(wait_ms.div_ceil(1_000).max(1))
-    }
-}
-
-/// A bucket for each who asks.
-#[derive(Debug)]
-pub(crate) struct Buckets<K> {
-    rate: Rate,
-    of_each: Mutex<BTreeMap<K, Bucket>>,
-}
-
-impl<K: Ord> Buckets<K> {
-    /// Begins with full ones.
-    pub(crate) const fn of(rate: Rate) -> Self {
-        Self { rate, of_each: Mutex::new(BTreeMap::new()) }
-    }
-
-    /// Takes a token out of somebody's bucket.
-    ///
-    /// # Errors
-    /// For how many seconds there is none.
-    pub(crate) fn take(&self, of: K, now_ms: u64) -> Result<(), u64> {
-        let rate = self.rate;
-        let mut of_each = self.of_each.lock().unwrap_or_else(PoisonError::into_inner);
-        if of_each.len() >= MOST_BUCKETS {
-            of_each.retain(|_, bucket| {
-                bucket.fill(rate, now_ms);
-                !bucket.is_full(rate)
-            });
-        }
-        if of_each.len() >= MOST_BUCKETS && !of_each.contains_key(&of) {
-            return Err(60);
-        }
-        let bucket = of_each.entry(of).or_insert_with(|| Bucket::full(rate, now_ms));
-        bucket.fill(rate, now_ms);
-        match bucket.wait_s(rate) {
-            Some(wait_s) => Err(wait_s),
-            None => {
-                bucket.spend(1);
-                Ok(())
-            }
-        }
-    }
 }
 
 /// What a site's box has left.
@@ -181,13 +84,13 @@ pub(super) struct Gauge {
     pub(super) limits: Limits,
     started: Instant,
     boxes: Mutex<BTreeMap<(SiteId, Generation), Left>>,
-    tries: Buckets<IpAddr>,
+    tries: Mutex<Buckets<IpAddr>>,
 }
 
 impl Gauge {
     /// Begins to measure.
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, started: Instant::now(), boxes: Mutex::default(), tries: Buckets::of(limits.tries) }
+        Self { limits, started: Instant::now(), boxes: Mutex::default(), tries: Mutex::new(Buckets::of(limits.tries)) }
     }
 
     /// Returns the milliseconds since it began.
@@ -247,7 +150,7 @@ impl Gauge {
     /// # Errors
     /// For how many seconds it has to wait.
     pub(super) fn take_try(&self, of: IpAddr, now_ms: u64) -> Result<(), u64> {
-        self.tries.take(of, now_ms)
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner).take(of, now_ms)
     }
 }
 
@@ -300,21 +203,5 @@ mod tests {
             assert_eq!(gauge.take_load(SITE, load, 0), Err(6));
             assert_eq!(gauge.take_load(SITE, Load::Facts, 0), Ok(()));
         }
-    }
-
-    #[test]
-    fn an_address_tries_so_often_and_a_crowd_of_them_is_forgotten_again() {
-        let gauge = gauge();
-        let address = |n: u32| IpAddr::from(n.to_be_bytes());
-        for expected in [Ok(()), Ok(()), Err(30)] {
-            assert_eq!(gauge.take_try(address(1), 0), expected);
-        }
-        assert_eq!(gauge.take_try(address(2), 0), Ok(()));
-        for n in 3..=10_000 {
-            assert_eq!(gauge.take_try(address(n), 0), Ok(()));
-        }
-        assert_eq!(gauge.take_try(address(20_000), 0), Err(60), "no room to remember one more");
-        assert_eq!(gauge.take_try(address(20_000), 30_000), Ok(()), "those that may try as before are forgotten");
-        assert_eq!(gauge.tries.of_each.lock().unwrap().len(), 2, "the one that tried twice, and the new one");
     }
 }

@@ -3,16 +3,16 @@
 //!
 //! Every failure looks alike, and is written into the audit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, header};
+use machiai_wire::buckets::{Buckets, Rate};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::account::{OperatorName, fits};
 use super::totp::read_step;
 use crate::chance;
-use crate::door::limits::{Buckets, Rate};
 use crate::store::operators::{Account, Entry, SignIn, Try, Use};
 use crate::store::{Store, StoreError};
 
@@ -63,14 +63,14 @@ pub(crate) type NowS = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub(super) struct Gate {
     store: Store,
     now_s: NowS,
-    tries: Buckets<()>,
+    tries: Mutex<Buckets<()>>,
     /// One hashing at a time: each takes 19 MiB.
     hashing: Semaphore,
 }
 
 impl Gate {
     pub(super) const fn new(store: Store, now_s: NowS) -> Self {
-        Self { store, now_s, tries: Buckets::of(TRIES), hashing: Semaphore::const_new(1) }
+        Self { store, now_s, tries: Mutex::new(Buckets::of(TRIES)), hashing: Semaphore::const_new(1) }
     }
 
     /// Judges a try to sign in.
@@ -79,7 +79,9 @@ impl Gate {
     /// [`StoreError`]: try again with the next code.
     pub(super) async fn sign_in(&self, typed: Typed) -> Result<Came, StoreError> {
         let now_s = (self.now_s)();
-        if let Err(after_s) = self.tries.take((), now_s.saturating_mul(1_000)) {
+        if let Err(after_s) =
+            self.tries.lock().unwrap_or_else(PoisonError::into_inner).take((), now_s.saturating_mul(1_000))
+        {
             return Ok(Came::Busy { after_s });
         }
         let name = typed.name.trim().parse::<OperatorName>().ok();

@@ -1,6 +1,6 @@
 //! What crosses the network between a clinic's box and the hub: a pinned profile of the open Durable Streams protocol,
-//! which `PROFILE.md` beside this crate writes down, what the two sides say to each other over it, and what both say to
-//! whoever watches machines.
+//! which `PROFILE.md` beside this crate writes down, what the two sides say to each other over it, what both say to
+//! whoever watches machines, and how both bound what is asked of them.
 //!
 //! This crate is pure. It names no clock, file, socket, thread or random map: bytes and `now` come in as arguments, and
 //! what is to be done goes out as values, so that months of bad network can be lived through in seconds.
@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod box_side;
+pub mod buckets;
 pub mod chain;
 pub mod content;
 pub mod enrol;

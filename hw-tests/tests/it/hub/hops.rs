@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 
-use machiai_hub::door::limits::{Limits, Rate};
+use machiai_hub::door::limits::Limits;
 use machiai_hub::store::devices::Replaces;
 use machiai_hw_tests::demo::daemon::write;
+use machiai_wire::buckets::Rate;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
