@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::{By, Canonical, Envelope, Head};
-use crate::facts::Fact;
+use crate::facts::{Fact, JournalOpened, OpenedAfter};
 use crate::ids::{FactId, OrderId};
 use crate::time::AtMs;
 
@@ -22,8 +22,8 @@ use commission::Acceptance;
 use order::{Act, Order, Purpose};
 
 /// The kinds of fact that this fold reads: a start reads these of all time.
-pub const SUPPORT_KINDS: [&str; 5] =
-    ["SupportOrdered", "SupportAnswered", "SupportBegun", "SupportReported", "Commissioned"];
+pub const SUPPORT_KINDS: [&str; 6] =
+    ["SupportOrdered", "SupportAnswered", "SupportBegun", "SupportReported", "Commissioned", "JournalOpened"];
 
 /// Orders that are kept; the oldest one that is over goes first. Each runs once all the same: its key is the journal's.
 const MOST_ORDERS: usize = 64;
@@ -241,6 +241,19 @@ impl Support {
             self.of(report.asked, |ordered| ordered.report = ordered.report.take().or(Some(report.clone())));
         } else if let Fact::Commissioned(commissioned) = &envelope.fact {
             self.accepted = Acceptance::of(head, commissioned).or_else(|| self.accepted.take());
+        } else if let Fact::JournalOpened(JournalOpened { after, .. }) = &envelope.fact {
+            match after {
+                OpenedAfter::Nothing | OpenedAfter::Run => {}
+                OpenedAfter::Restore | OpenedAfter::Replacement | OpenedAfter::Damage => self.ask_again(),
+            }
+        }
+    }
+
+    /// Takes no yes for granted that stands in a journal which lost its newest facts: it may have been acted upon since.
+    fn ask_again(&mut self) {
+        let waiting = self.orders.values_mut().filter(|ordered| ordered.begun.is_none() && ordered.report.is_none());
+        for ordered in waiting.filter(|ordered| ordered.last_said() == Some(Answer::Yes)) {
+            ordered.said = None;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use machiai_core::envelope::{By, Envelope, Head, Trust};
-use machiai_core::facts::Fact;
+use machiai_core::facts::{Fact, JournalOpened, OpenedAfter};
 use machiai_core::ids::{BootId, FactId, OrderId, Origin, Seq, SiteId};
 use machiai_core::refusal::RefusalCode;
 use machiai_core::support::commission::{Came, Commissioned, MAX_REPORT_BYTES, Report, Scene, accept};
@@ -199,6 +199,27 @@ fn a_no_and_a_yes_taken_back_are_the_last_word() {
         }
         assert_eq!(told.say(asked, Answer::Yes), Err(RefusalCode::OrderOver));
         assert_eq!(told.begin(asked), Err(RefusalCode::OrderOver));
+    }
+}
+
+#[test]
+fn a_yes_that_a_journal_holds_which_lost_its_newest_facts_is_asked_for_again() {
+    let opened = |after| Fact::JournalOpened(JournalOpened { version: "0.1.0".into(), after });
+    for after in [OpenedAfter::Restore, OpenedAfter::Replacement, OpenedAfter::Damage] {
+        let mut told = Told::new();
+        let orders = [1, 2, 3].map(|n| told.order(&Order { order: OrderId::from_bytes([n; 16]), ..order() }));
+        let [waits, begun, declined] = orders;
+        for (asked, said) in [(waits, Answer::Yes), (begun, Answer::Yes), (declined, Answer::No)] {
+            told.say(asked, said).unwrap();
+        }
+        told.begin(begun).unwrap();
+        told.fact(opened(OpenedAfter::Run));
+        let said = |told: &Told| orders.map(|asked| told.support.orders[&asked].last_said());
+        assert_eq!(said(&told), [Some(Answer::Yes), Some(Answer::Yes), Some(Answer::No)]);
+        told.fact(opened(after));
+        assert_eq!(said(&told), [None, Some(Answer::Yes), Some(Answer::No)], "{after:?}");
+        told.say(waits, Answer::Yes).unwrap();
+        told.begin(waits).unwrap();
     }
 }
 
