@@ -2,7 +2,7 @@
 'use strict';
 
 const ANSWER_MS = 60000;
-let [report, orders, asOf] = [null, [], 0];
+let [report, orders] = [null, []];
 
 const clock = shownAs({ month: 'numeric', day: 'numeric', hour: '2-digit', minute: '2-digit' });
 
@@ -17,7 +17,7 @@ function findings() {
   const well = report.findings.filter((found) => found.grade === 'ok');
   const n = (grade) => bad.filter((found) => found.grade === grade).length;
   const sums = ['broken', 'note'].filter((grade) => n(grade)).map((grade) => say(`n_${grade}`, { n: n(grade) }));
-  const head = make('div', '', 'sheet-head', make('h2', sums.join('　') || say('all_well')), make('p', say('as_of', { at: clock(asOf) })));
+  const head = make('div', '', 'sheet-head', make('h2', sums.join('　') || say('all_well')), make('p', say('as_of', { at: clock(report.at_ms) })));
   const rest = make('details', '', '', make('summary', say('well', { n: well.length })), make('ul', '', 'findings', ...well.map(finding)));
   return [head, make('ul', '', 'findings', ...bad.map(finding)), rest];
 }
@@ -44,7 +44,6 @@ async function load() {
       return said;
     };
     [report, orders] = await Promise.all([ask('health'), ask('support')]);
-    asOf = Date.now();
     tell('');
   } catch (cause) {
     tell(cause.name === 'Error' ? cause.message : say('offline'));

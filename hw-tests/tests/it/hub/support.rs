@@ -204,6 +204,8 @@ async fn an_order_is_asked_at_the_desk_done_once_and_told_back() {
     browser.open(&format!("{}/desk/health", office.scene.daemon.address())).await.unwrap();
     let told = "document.querySelector('.orders .came')?.textContent === '頼まれたとおりに済みました。'";
     browser.until(told).await.unwrap();
+    // When it was looked is said by the box's own clock, whatever the tablet's is.
+    browser.until("/^11\\/24 0?9:0\\d/.test(document.querySelector('.sheet-head p').textContent)").await.unwrap();
     browser.picture(&picture("health")).await.unwrap();
 
     // The same order again, as whoever recorded it could send it, is refused; so it is after a restart of the box.
