@@ -121,6 +121,11 @@ impl CopyRead {
             last: since.and_then(|since| i64::try_from(since.as_millis()).ok()).map(AtMs),
         }
     }
+
+    /// Returns the instant that whoever watches machines is told: 1970 where a copy is due and there never was one.
+    pub(crate) fn told(self) -> Option<AtMs> {
+        self.last.or_else(|| self.is_due.then_some(AtMs(0)))
+    }
 }
 
 /// Judges the copies, at an instant.

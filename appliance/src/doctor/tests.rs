@@ -355,6 +355,18 @@ fn every_finding_has_its_words_and_whoever_is_asked_to_act_is_told_how() {
 }
 
 #[test]
+fn a_box_that_should_copy_and_never_did_is_told_apart_from_one_that_need_not() {
+    let machine = Machine::well();
+    let look = || CopyRead::look(&machine.world.eye, machine.root.path());
+    assert_eq!((look(), look().told()), (CopyRead { is_due: false, last: None }, None));
+    machine.write("usr/lib/systemd/system/machiai-backup.timer", "");
+    assert_eq!((look(), look().told()), (CopyRead { is_due: true, last: None }, Some(AtMs(0))));
+    let mark = std::fs::File::create(machine.path("copied")).unwrap();
+    mark.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_millis(NOW.0.cast_unsigned())).unwrap();
+    assert_eq!((look(), look().told()), (CopyRead { is_due: true, last: Some(NOW) }, Some(NOW)));
+}
+
+#[test]
 fn a_file_that_is_not_text_or_endless_is_unknown_and_no_more() {
     let machine = Machine::well();
     machine.write("proc/meminfo", "MemAvailable: lots kB");

@@ -239,6 +239,8 @@ fn a_copy_is_made(machine: &Machine) {
     machine.must("systemctl start machiai-backup.service && systemctl start machiai-backup.service");
     machine.must("test -s /var/backups/machiai/journal.db -a -s /var/backups/machiai/journal-before.db");
     machine.must("systemctl is-active machiai-backup.timer");
+    let (told, at) = ("machiai_journal_last_copy_timestamp_seconds", "$(stat -c %Y /var/lib/machiai/copied)");
+    machine.must(&format!("bash /scene/ask /metrics | tr -d '\\r' | grep -x \"{told} {at}\""));
     let (_, found) = machine.run("machiai doctor");
     assert!(found.contains("Copies of the journal are made"), "{found}");
 }
