@@ -34,10 +34,10 @@ pub(crate) struct ClockRead {
 }
 
 impl ClockRead {
-    /// Reads the clocks.
-    pub(crate) fn look(eye: &Eye, wall: AtMs, trust: Option<Trust>) -> Self {
+    /// Reads the clock of the board beside the wall clock, of which is known whether a time server has set it.
+    pub(crate) fn look(eye: &Eye, (wall, is_synced): (AtMs, bool), trust: Option<Trust>) -> Self {
         let rtc_s = eye.word("/sys/class/rtc/rtc0/since_epoch").and_then(|text| text.parse().ok());
-        Self { wall, is_synced: eye.is_there("/run/systemd/timesync/synchronized"), rtc_s, trust }
+        Self { wall, is_synced, rtc_s, trust }
     }
 }
 

@@ -40,6 +40,7 @@ impl Machine {
         let world = World {
             eye: Eye::at(root.path()),
             now: NOW,
+            is_synced: true,
             told: Some(daemon()),
             disk: Some(DiskRead { free_mib: 50_000, size_mib: 100_000, is_read_only: false }),
             copies: CopyRead { is_due: true, last: Some(NOW.plus_ms(-3_600_000)) },
@@ -57,7 +58,6 @@ impl Machine {
         };
         let machine = Self { root, world };
         for (path, text) in [
-            ("run/systemd/timesync/synchronized", ""),
             ("sys/class/rtc/rtc0/since_epoch", "1795471201"),
             ("proc/meminfo", "MemTotal: 4000000 kB\nMemAvailable:    2048000 kB\n"),
             ("proc/vmstat", "nr_free_pages 1\noom_kill 0\n"),
@@ -149,7 +149,7 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("config_refused", Grade::Note, |it| it.told().health.troubles = vec!["config_refused".into()]),
     ("clock_impossible", Grade::Broken, |it| it.world.now = AtMs(0)),
     ("clock_stepped", Grade::Broken, |it| it.told().health.clock = Trust::Lost),
-    ("clock_unsynced", Grade::Note, |it| it.remove("run/systemd/timesync/synchronized")),
+    ("clock_unsynced", Grade::Note, |it| it.world.is_synced = false),
     ("rtc_absent", Grade::Note, |it| it.remove("sys/class/rtc")),
     ("rtc_off", Grade::Note, |it| it.write("sys/class/rtc/rtc0/since_epoch", "1795467600")),
     ("disk_unknown", Grade::Note, |it| it.world.disk = None),
