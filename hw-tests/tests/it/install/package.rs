@@ -349,7 +349,12 @@ fn the_hub_serves(machine: &Machine) {
     machine.must("machiai-hub support key /etc/machiai/support.pem");
     machine.must("dpkg --install /scene/machiai-hub-0.1.1-1.deb");
     refuses_the_one_before(machine, "machiai-hub", &["machiai-hub"]);
+    // Nobody can be asked: what it holds is kept, and one that is installed anew goes on with it.
     machine.must("dpkg --purge machiai-hub && test -s /var/lib/machiai-hub/hub.db");
+    machine.must("dpkg --install /scene/machiai-hub-0.1.1-1.deb && systemctl is-active machiai-hub.service");
+    // Whoever was asked said yes.
+    machine.must("echo 'machiai-hub machiai-hub/purge-data boolean true' | debconf-set-selections");
+    machine.must("dpkg --purge machiai-hub && test ! -e /var/lib/machiai-hub");
 }
 
 /// With a printer that is a file, whose paper nobody sees: the walk says so, and the report is signed.
