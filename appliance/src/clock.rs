@@ -2,7 +2,8 @@
 //!
 //! A rehearsal scales both clocks alike. Network, printer and screen never use this clock for their deadlines.
 
-use std::path::Path;
+mod synced;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,19 +13,18 @@ use machiai_core::ids::BootId;
 use machiai_core::time::AtMs;
 use machiai_journal::{StampParts, Stamper};
 
+use self::synced::Synced;
 use crate::config::{Rehearsal, Step};
 
 /// The date of the build's sources: no plausible clock is before it (2026-01-01T00:00:00Z).
 pub(crate) const FLOOR: AtMs = AtMs(1_767_225_600_000);
-
-/// systemd's time client makes this file once a time server has set the clock.
-const SYNCED_MARK: &str = "/run/systemd/timesync/synchronized";
 
 /// Where time comes from.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     started: Instant,
     rehearsal: Option<Rehearsed>,
+    synced: Synced,
 }
 
 /// The clock of a rehearsal.
@@ -56,7 +56,17 @@ impl Source {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
     pub(crate) fn start(rehearsal: Option<&Rehearsal>) -> Self {
-        Self { started: Instant::now(), rehearsal: rehearsal.and_then(Rehearsed::of) }
+        let rehearsal = rehearsal.and_then(Rehearsed::of);
+        let source = Self { started: Instant::now(), rehearsal, synced: Synced::default() };
+        source.ask();
+        source
+    }
+
+    /// Asks again whether a time server has set the clock.
+    fn ask(&self) {
+        if self.rehearsal.is_none() {
+            self.synced.ask();
+        }
     }
 
     /// Reads the clocks.
@@ -72,7 +82,7 @@ impl Source {
             None => {
                 let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
                 let wall = AtMs(i64::try_from(millis(wall)).unwrap_or(i64::MAX));
-                Reading { wall, mono_ms: millis(since), synced: Path::new(SYNCED_MARK).exists(), rehearsal: false }
+                Reading { wall, mono_ms: millis(since), synced: self.synced.stands(), rehearsal: false }
             }
         }
     }
@@ -115,6 +125,17 @@ impl Clock {
     #[must_use]
     pub(crate) fn shown(&self) -> (AtMs, Trust) {
         self.hybrid.lock().unwrap_or_else(PoisonError::into_inner).shown(self.source.read())
+    }
+
+    /// Asks whether a time server has set the clock by now, where none had.
+    pub(crate) fn ask(&self) {
+        self.source.ask();
+    }
+
+    /// Whether a time server has set the clock.
+    #[must_use]
+    pub(crate) fn is_synced(&self) -> bool {
+        self.source.read().synced
     }
 
     /// Returns the monotonic milliseconds since the start.

@@ -26,6 +26,7 @@ pub(crate) async fn keep(app: Shared, config: Config) {
             () = app.stop.cancelled() => return,
             _ = due.tick() => {}
         }
+        app.gate.clock.ask();
         if app.gate.aside().is_none() {
             if let Err(cause) = app.ask_itself(Command::KeepHouse).await {
                 tracing::warn!(error = %cause, "housekeeping waits for the next turn");

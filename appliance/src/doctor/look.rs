@@ -30,6 +30,8 @@ use crate::vault::Vault;
 pub(crate) struct World {
     pub(crate) eye: Eye,
     pub(crate) now: AtMs,
+    /// Whether a time server has set the clock.
+    pub(crate) is_synced: bool,
     pub(crate) told: Option<Daemon>,
     pub(crate) disk: Option<DiskRead>,
     pub(crate) copies: CopyRead,
@@ -47,7 +49,7 @@ pub(crate) struct World {
 pub(crate) fn examine(world: &World) -> Vec<Finding> {
     let World { eye, now, told, way, .. } = world;
     let health = told.as_ref().map(|told| &told.health);
-    let clock = ClockRead::look(eye, *now, health.map(|health| health.clock));
+    let clock = ClockRead::look(eye, (*now, world.is_synced), health.map(|health| health.clock));
     let screens = health.map(|health| health.screens.clone()).unwrap_or_default();
     let hub_told = told.as_ref().and_then(|told| told.hub.as_ref());
     let mut findings = daemon(told.as_ref());
@@ -78,7 +80,7 @@ pub(crate) fn examine(world: &World) -> Vec<Finding> {
 }
 
 /// Reads what is read alike by whoever asks; printers and the daemon's word are added by each.
-async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
+async fn look(config: &Config, (now, is_synced): (AtMs, bool), told: Option<Daemon>) -> World {
     let mut way = WayOut::of(config);
     way.reached = probe::reach(config).await;
     let certificate = match Identity::read(&config.private()) {
@@ -100,6 +102,7 @@ async fn look(config: &Config, (now, told): (AtMs, Option<Daemon>)) -> World {
         eye,
         devices,
         now,
+        is_synced,
         told,
         disk: DiskRead::look(&config.state),
         copies,
@@ -124,7 +127,8 @@ pub(crate) async fn within(app: &Shared) -> Vec<Finding> {
         devices: app.devices.now(),
         line: app.quality.figures(),
     };
-    let world = look(&config, (app.gate.clock.shown().0, Some(told))).await;
+    let clock = &app.gate.clock;
+    let world = look(&config, (clock.shown().0, clock.is_synced()), Some(told)).await;
     examine(&World { printers, ..world })
 }
 
@@ -134,7 +138,7 @@ pub(crate) async fn within(app: &Shared) -> Vec<Finding> {
 /// [`CliError`]: the words cannot be read, or a test page cannot be drawn.
 pub(crate) fn from_outside(config: &Config, tests: bool) -> Result<Report, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let now = Source::start(config.rehearsal.as_ref()).read().wall;
+    let clock = Source::start(config.rehearsal.as_ref()).read();
     let told = runtime.block_on(crate::remote::daemon(config));
     let mut printers = match &told {
         Some(told) => {
@@ -149,7 +153,7 @@ pub(crate) fn from_outside(config: &Config, tests: bool) -> Result<Report, CliEr
             None => tested(config, &standing(config))?,
         };
     }
-    let world = World { printers, ..runtime.block_on(look(config, (now, told))) };
+    let world = World { printers, ..runtime.block_on(look(config, (clock.wall, clock.synced), told)) };
     let words = machiai_panel::words::Words::built_in()
         .map_err(|source| CliError::Work { what: "read the words", source: source.into() })?;
     Ok(report(&words, examine(&world)))

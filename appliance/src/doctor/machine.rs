@@ -35,10 +35,10 @@ pub(crate) struct ClockRead {
 }
 
 impl ClockRead {
-    /// Reads the clocks.
-    pub(crate) fn look(eye: &Eye, wall: AtMs, trust: Option<Trust>) -> Self {
+    /// Reads the clock of the board beside the wall clock, of which is known whether a time server has set it.
+    pub(crate) fn look(eye: &Eye, (wall, is_synced): (AtMs, bool), trust: Option<Trust>) -> Self {
         let rtc_s = eye.word("/sys/class/rtc/rtc0/since_epoch").and_then(|text| text.parse().ok());
-        Self { wall, is_synced: eye.is_there("/run/systemd/timesync/synchronized"), rtc_s, trust }
+        Self { wall, is_synced, rtc_s, trust }
     }
 }
 
@@ -124,6 +124,11 @@ impl CopyRead {
             is_due: has_unit(eye, "machiai-backup.timer"),
             last: since.and_then(|since| i64::try_from(since.as_millis()).ok()).map(AtMs),
         }
+    }
+
+    /// Returns the instant that whoever watches machines is told: 1970 where a copy is due and there never was one.
+    pub(crate) fn told(self) -> Option<AtMs> {
+        self.last.or_else(|| self.is_due.then_some(AtMs(0)))
     }
 }
 

@@ -41,6 +41,7 @@ impl Machine {
         let world = World {
             eye: Eye::at(root.path()),
             now: NOW,
+            is_synced: true,
             told: Some(daemon()),
             disk: Some(DiskRead { free_mib: 50_000, size_mib: 100_000, is_read_only: false }),
             copies: CopyRead { is_due: true, last: Some(NOW.plus_ms(-3_600_000)) },
@@ -59,7 +60,6 @@ impl Machine {
         };
         let machine = Self { root, world };
         for (path, text) in [
-            ("run/systemd/timesync/synchronized", ""),
             ("sys/class/rtc/rtc0/since_epoch", "1795471201"),
             ("proc/meminfo", "MemTotal: 4000000 kB\nMemAvailable:    2048000 kB\n"),
             ("proc/vmstat", "nr_free_pages 1\noom_kill 0\n"),
@@ -151,7 +151,7 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("config_refused", Grade::Note, |it| it.told().health.troubles = vec!["config_refused".into()]),
     ("clock_impossible", Grade::Broken, |it| it.world.now = AtMs(0)),
     ("clock_stepped", Grade::Broken, |it| it.told().health.clock = Trust::Lost),
-    ("clock_unsynced", Grade::Note, |it| it.remove("run/systemd/timesync/synchronized")),
+    ("clock_unsynced", Grade::Note, |it| it.world.is_synced = false),
     ("rtc_absent", Grade::Note, |it| it.remove("sys/class/rtc")),
     ("rtc_off", Grade::Note, |it| it.write("sys/class/rtc/rtc0/since_epoch", "1795467600")),
     ("disk_unknown", Grade::Note, |it| it.world.disk = None),
@@ -369,6 +369,18 @@ fn every_finding_has_its_words_and_whoever_is_asked_to_act_is_told_how() {
         let code = serde_json::to_value(trouble).unwrap();
         assert!(words.get(machiai_core::facts::Lang::Ja, "status", code.as_str().unwrap()).is_some());
     }
+}
+
+#[test]
+fn a_box_that_should_copy_and_never_did_is_told_apart_from_one_that_need_not() {
+    let machine = Machine::well();
+    let look = || CopyRead::look(&machine.world.eye, machine.root.path());
+    assert_eq!((look(), look().told()), (CopyRead { is_due: false, last: None }, None));
+    machine.write("usr/lib/systemd/system/machiai-backup.timer", "");
+    assert_eq!((look(), look().told()), (CopyRead { is_due: true, last: None }, Some(AtMs(0))));
+    let mark = std::fs::File::create(machine.path("copied")).unwrap();
+    mark.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_millis(NOW.0.cast_unsigned())).unwrap();
+    assert_eq!((look(), look().told()), (CopyRead { is_due: true, last: Some(NOW) }, Some(NOW)));
 }
 
 #[test]

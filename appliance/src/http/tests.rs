@@ -398,6 +398,10 @@ async fn whoever_watches_the_machine_is_told_on_the_box_alone() {
     for line in ["machiai_queue_waiting{line=\"1\"} 1", "machiai_queue_waiting{line=\"2\"} 0", "machiai_clock_lost 0"] {
         assert!(page.lines().any(|told| told == line), "no {line} in\n{page}");
     }
+    let copied = std::fs::File::create(clinic.app.access.state().join("copied")).unwrap();
+    copied.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_millis(1_795_471_200_999)).unwrap();
+    let (page, line) = (clinic.text("/metrics").await, "machiai_journal_last_copy_timestamp_seconds 1795471200");
+    assert!(page.lines().any(|told| told == line), "no {line} in\n{page}");
     for path in ["/livez", "/readyz", "/healthz", "/metrics"] {
         let asked = Request::get(path).header("host", "localhost").body(Body::empty()).unwrap();
         let told = http::router(Arc::clone(&clinic.app), Via::Lan).oneshot(asked).await.unwrap();

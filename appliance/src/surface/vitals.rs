@@ -19,6 +19,8 @@ use crate::access::Via;
 use crate::app::{App, Shared};
 use crate::causes::with_causes;
 use crate::devices::known::{Known, Standing};
+use crate::doctor::eye::Eye;
+use crate::doctor::machine::CopyRead;
 use crate::{health, pulse};
 
 /// Returns the routes of the box itself; there are none on the clinic's network.
@@ -123,6 +125,9 @@ fn exposed(app: &App) -> String {
         "Facts that could not be followed.",
         one(size(app.gate.read(|clinic| clinic.remarks.len()))),
     );
+    if let Some(at) = CopyRead::look(&Eye::open(), app.access.state()).told() {
+        put("journal_last_copy_timestamp_seconds", "When the journal was last copied by the hour.", one(seconds(at.0)));
+    }
     put("clock_lost", "Whether the clock cannot be trusted.", one(truth(health.clock == Trust::Lost)));
     if let Some(disk) = health.disk {
         put(

@@ -22,6 +22,16 @@ const ASK: &str = r#"exec 3<>/dev/tcp/127.0.0.1/8110
 printf 'GET %s HTTP/1.1\r\nhost: 127.0.0.1:8110\r\nconnection: close\r\n\r\n' "$1" >&3
 cat <&3"#;
 
+/// Answers as chrony does once it follows a server.
+const CHRONY: &str = "import socket
+door = socket.socket(type=socket.SOCK_DGRAM)
+door.bind(('127.0.0.1', 323))
+while True:
+    _, asker = door.recvfrom(200)
+    tracking = b'\\xc0\\0\\2\\7' * 2 + bytes(12) + b'\\0\\1\\0\\0' + b'\\0\\2' + bytes(50)
+    door.sendto(b'\\6\\2\\0\\0\\0\\x21\\0\\5' + bytes(20) + tracking, asker)
+";
+
 /// Shows in the test's log what was seen.
 #[expect(clippy::print_stdout, reason = "a person reads in the log what clinics will see")]
 fn tell(seen: &str) {
@@ -67,6 +77,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     let settings = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/walk-settings.toml")).unwrap();
     put(&scene.path().join("settings.toml"), &settings);
     put(&scene.path().join("ask"), ASK);
+    put(&scene.path().join("chrony.py"), CHRONY);
     still(&scene.path().join("still.png"));
     let machine = Machine::boot(scene.path());
     for (package, pages) in [
@@ -83,6 +94,7 @@ fn a_package_is_installed_killed_hung_upgraded_and_purged_and_keeps_what_the_cli
     installed_it_says_what_it_lacks(&machine);
     started_it_shows_a_board(&machine);
     the_network_is_open_to_paired_devices_alone(&machine);
+    a_clock_that_chrony_sets_is_followed(&machine);
     a_configuration_is_read_again(&machine);
     what_is_kept_encrypted_is_read(&machine);
     keys_lie_sealed_and_without_what_seals_them_the_queue_goes_on(&machine);
@@ -171,6 +183,16 @@ fn the_network_is_open_to_paired_devices_alone(machine: &Machine) {
     assert_eq!(machine.must(n_facts), before, "an opening that served nobody is written down");
     machine.must("systemctl stop taker");
     machine.until("systemctl show --value -p ActiveState machiai.service", |state| state == "active");
+}
+
+/// Within its unit the daemon may not ask the kernel, nor look into chrony's folders.
+fn a_clock_that_chrony_sets_is_followed(machine: &Machine) {
+    let shown = "bash /scene/ask '/healthz?verbose'";
+    assert!(machine.must(shown).contains("\"clock\":\"free\""));
+    machine.must("systemd-run --quiet --unit=chrony python3 /scene/chrony.py");
+    machine.until(shown, |vitals| vitals.contains("\"clock\":\"synced\""));
+    machine.must("systemctl stop chrony && systemctl restart machiai.service");
+    assert!(machine.must(shown).contains("\"clock\":\"free\""));
 }
 
 fn a_configuration_is_read_again(machine: &Machine) {
@@ -282,6 +304,8 @@ fn a_copy_is_made(machine: &Machine) {
     machine.must("systemctl start machiai-backup.service && systemctl start machiai-backup.service");
     machine.must("test -s /var/backups/machiai/journal.db -a -s /var/backups/machiai/journal-before.db");
     machine.must("systemctl is-active machiai-backup.timer");
+    let (told, at) = ("machiai_journal_last_copy_timestamp_seconds", "$(stat -c %Y /var/lib/machiai/copied)");
+    machine.must(&format!("bash /scene/ask /metrics | tr -d '\\r' | grep -x \"{told} {at}\""));
     let (_, found) = machine.run("machiai doctor");
     assert!(found.contains("Copies of the journal are made"), "{found}");
 }
@@ -368,7 +392,12 @@ fn the_hub_serves(machine: &Machine) {
     machine.must("machiai-hub support key /etc/machiai/support.pem");
     machine.must("dpkg --install /scene/machiai-hub-0.1.1-1.deb");
     refuses_the_one_before(machine, "machiai-hub", &["machiai-hub"]);
+    // Nobody can be asked: what it holds is kept, and one that is installed anew goes on with it.
     machine.must("dpkg --purge machiai-hub && test -s /var/lib/machiai-hub/hub.db");
+    machine.must("dpkg --install /scene/machiai-hub-0.1.1-1.deb && systemctl is-active machiai-hub.service");
+    // Whoever was asked said yes.
+    machine.must("echo 'machiai-hub machiai-hub/purge-data boolean true' | debconf-set-selections");
+    machine.must("dpkg --purge machiai-hub && test ! -e /var/lib/machiai-hub");
 }
 
 /// With a printer that is a file, whose paper nobody sees: the walk says so, and the report is signed.
