@@ -72,7 +72,7 @@ torture: test-packages tools deb-tool decoder axe voice s3 conformance ## run th
 # make fuzz                          a minute for each door; findings lie in target/fuzz-found
 # make fuzz ONLY=facts,settings SECONDS=600
 # Coverage is counted in our own crates by what is stable of rustc; Debian's C++ builds libFuzzer.
-FUZZ_DOORS := printer configuration settings facts vector answers names bodies vendors screen devices
+FUZZ_DOORS := printer configuration settings facts vector answers names bodies vendors screen devices orders reports
 comma := ,
 fuzz: build-packages screen-packages fuzz-packages ## throw anything at every parser of bytes from outside; a minute each
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/hw-tests/fuzz-rustc $(CARGO) build --quiet --locked -p machiai-hw-tests \

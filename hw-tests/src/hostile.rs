@@ -16,9 +16,13 @@ use machiai::surface::printer::clock::Monotonic;
 use machiai::surface::printer::profile::Profile;
 use machiai::surface::printer::transport::{Transport, TransportError};
 use machiai::surface::printer::{Job, Limits, Outcome, print};
-use machiai_core::envelope::Envelope;
+use machiai_core::envelope::{Envelope, Trust};
+use machiai_core::facts::Fact;
 use machiai_core::ids::{Origin, Seq, SiteId};
 use machiai_core::queue::Clinic;
+use machiai_core::support::commission::{REPORT_SIGNED_UNDER, accept};
+use machiai_core::support::order::{MAX_SPAN_MS, Order, SIGNED_UNDER};
+use machiai_core::time::AtMs;
 use machiai_panel::dots::Dots;
 use machiai_panel::link::{self, FromScreen, ToScreen};
 use machiai_wire::enrol::{BoxName, Code};
@@ -54,11 +58,15 @@ pub enum Door {
     Screen,
     /// What button boxes, readers and keypads say, their protocol files and their transcripts.
     Devices,
+    /// Orders of support, as the hub hands them on.
+    Orders,
+    /// Signed reports of an acceptance, as the box keeps them.
+    Reports,
 }
 
 impl Door {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Printer,
         Self::Configuration,
         Self::Settings,
@@ -70,6 +78,8 @@ impl Door {
         Self::Vendors,
         Self::Screen,
         Self::Devices,
+        Self::Orders,
+        Self::Reports,
     ];
 
     /// Returns its name, which the folder of its corpus bears.
@@ -87,6 +97,8 @@ impl Door {
             Self::Vendors => "vendors",
             Self::Screen => "screen",
             Self::Devices => "devices",
+            Self::Orders => "orders",
+            Self::Reports => "reports",
         }
     }
 
@@ -108,7 +120,47 @@ impl Door {
             Self::Vendors => hostile::vendors(bytes),
             Self::Screen => screen(bytes),
             Self::Devices => devices(bytes),
+            Self::Orders => order(bytes),
+            Self::Reports => report(bytes),
         }
+    }
+}
+
+fn order(bytes: &[u8]) {
+    let Ok(fact) = Envelope::read(bytes) else { return };
+    let Fact::SupportOrdered(ordered) = &fact.fact else { return };
+    signed((SIGNED_UNDER, REPORT_SIGNED_UNDER), &ordered.order, &ordered.signature);
+    Clinic::default().after(&fact);
+    let Ok(order) = Order::read(&ordered.order) else { return };
+    let written = serde_json::to_string(&order).unwrap_or_default();
+    assert_eq!(Order::read(&written).as_ref(), Ok(&order), "an order changed");
+    for now in [order.not_before_ms, order.not_after_ms.plus_ms(-1), order.not_after_ms, AtMs(i64::MIN), AtMs(i64::MAX)]
+    {
+        if order.refuse(SiteId(1001), now).is_ok() && order.is_due(now, Trust::Synced) == Ok(true) {
+            let left_ms = order.not_after_ms.since(now);
+            assert!((1..=MAX_SPAN_MS).contains(&left_ms), "an order is due for {left_ms} ms");
+            assert!(order.site == SiteId(1001) && order.purpose.asks_for(&order.act), "{order:?} is due");
+        }
+    }
+}
+
+fn report(bytes: &[u8]) {
+    let Ok(fact) = Envelope::read(bytes) else { return };
+    let Fact::Commissioned(commissioned) = &fact.fact else { return };
+    signed((REPORT_SIGNED_UNDER, SIGNED_UNDER), &commissioned.report, &commissioned.signature);
+    let mut clinic = Clinic::default();
+    clinic.after(&fact);
+    if accept(commissioned, SiteId(1001)).is_ok() {
+        let told = clinic.support.accepted.as_ref();
+        assert!(told.is_some_and(|told| told.n_passed > 0), "what nobody tried is accepted: {told:?}");
+    }
+}
+
+/// A signature counts for one text, under what such texts begin with.
+fn signed((under, another): (&str, &str), text: &str, signature: &str) {
+    let Some(operator) = hostile::signer((under, text), signature) else { return };
+    for other in [(another, text), (under, &format!("{text} ")), ("", text)] {
+        assert_eq!(hostile::signer(other, signature), None, "{operator} never signed {other:?}");
     }
 }
 

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use super::body::{Order, read};
+use super::support::CommissionBody;
 use crate::answer::{Answered, answer};
 use crate::app::{App, Shared};
 use crate::gate::Gate;
@@ -105,6 +106,7 @@ pub(crate) fn taste(bytes: &[u8]) {
     drop((read::<OpenBody>(bytes), read::<TicketBody>(bytes), read::<NoteBody>(bytes), read::<CancelBody>(bytes)));
     drop((read::<ToBody>(bytes), read::<NumbersBody>(bytes), read::<ShowingBody>(bytes), read::<FamilyBody>(bytes)));
     drop((read::<MessageBody>(bytes), read::<EndpointBody>(bytes), read::<Settings>(bytes)));
+    drop(read::<CommissionBody>(bytes));
 }
 
 const fn kiosk() -> Channel {

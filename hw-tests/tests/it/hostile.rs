@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use machiai::hostile::signer;
+use machiai_core::envelope::Envelope;
+use machiai_core::facts::Fact;
+use machiai_core::support::commission::REPORT_SIGNED_UNDER;
+use machiai_core::support::order::SIGNED_UNDER;
 use machiai_hw_tests::hostile::Door;
 
 /// The largest file and the most of them that are kept of one door: what is committed stays small.
@@ -43,5 +48,22 @@ fn anything_cut_short_or_changed_breaks_no_door() {
                 assert!(held.is_ok(), "{door:?} does not hold: {} at {at}", path.display());
             }
         }
+    }
+}
+
+/// Else the doors of what is signed would be knocked at with forgeries alone.
+#[test]
+fn the_corpus_has_an_order_and_a_report_that_an_operator_signed() {
+    for door in [Door::Orders, Door::Reports] {
+        let (_, bytes) = corpus(door).into_iter().find(|(path, _)| path.ends_with("signed")).unwrap();
+        let fact = Envelope::read(&bytes).unwrap().fact;
+        let (under, text, signature) = if let Fact::SupportOrdered(ordered) = fact {
+            (SIGNED_UNDER, ordered.order, ordered.signature)
+        } else if let Fact::Commissioned(report) = fact {
+            (REPORT_SIGNED_UNDER, report.report, report.signature)
+        } else {
+            panic!("{door:?} has {fact:?}")
+        };
+        assert_eq!(signer((under, &text), &signature).as_deref(), Some("山田"), "{door:?}");
     }
 }
