@@ -339,15 +339,15 @@ fn power(guest: &mut Guest, bare: &[Since; N_CUTS], report: &mut Report) -> Resu
 }
 
 /// Clears the TPM, as an update of the firmware may: the command of the TPM's own for it, with an empty password.
-const CLEAR_TPM: &str = r"exec 3<>/dev/tpm0 && printf '\x80\x02\0\0\0\x1b\0\0\x01\x26\x40\0\0\x0a\0\0\0\x09\x40\0\0\x09\0\0\0\0\0' >&3 &&
-    dd bs=64 count=1 status=none <&3 | od -An -v -tx1 -j6 -N4";
+const CLEAR_TPM: &str = r"exec 3<>/dev/tpm0 && printf '\x80\x02\0\0\0\x1b\0\0\x01\x26\x40\0\0\x0a\0\0\0\x09\x40\0\0\x09\0\0\0\0\0' |
+    dd bs=64 iflag=fullblock status=none >&3 && dd bs=64 count=1 status=none <&3 | od -An -v -tx1 -j6 -N4";
 
 /// The key that seals the box's own opens with this TPM and with no other; without it the queue goes on.
 fn tpm(guest: &mut Guest) -> Result<()> {
     let found = guest.run("machiai doctor")?.1;
     ensure!(found.contains("sealed by this machine's own chip"), "no TPM seals anything: {found}");
     let (before, _) = ticket(guest)?;
-    let cleared = guest.must(&format!("bash -c \"{}\"", CLEAR_TPM.replace('"', "\\\"")))?;
+    let cleared = guest.must(&format!("bash -c \"{CLEAR_TPM}\""))?;
     ensure!(cleared == "00 00 00 00", "the TPM answers {cleared}");
     guest.cut_power()?;
     guest.until("systemctl is-system-running --wait || true", |state| state == "degraded")?;

@@ -46,6 +46,7 @@ impl Guest {
         let mut tpm = Command::new("swtpm");
         tpm.args(["socket", "--tpm2", "--tpmstate"]).arg(format!("dir={}", folder.path().display()));
         tpm.arg("--ctrl").arg(format!("type=unixio,path={}", control.display()));
+        tpm.arg("--log").arg(format!("file={}", folder.path().join("tpm-log").display()));
         let mut tpm = tpm.stdin(Stdio::null()).spawn().context("no swtpm")?;
         let tpm_socket = format!("socket,id=tpm,path={}", control.display());
         let mut qemu = Command::new("qemu-system-x86_64");

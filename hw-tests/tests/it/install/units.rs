@@ -42,7 +42,7 @@ fn exposure(unit: &Path, most_tenths: u32) -> (bool, String) {
 #[case("machiai-prepare@.service", 3)]
 #[case("machiai-backup.service", 5)]
 #[case("machiai-key.service", 10)]
-#[case("machiai-key-draw.service", 10)]
+#[case("machiai-key-draw.service", 15)]
 #[case("machiai-hub.service", 15)]
 fn a_unit_is_exposed_no_more_than_was_decided(#[case] unit: &str, #[case] most_tenths: u32) {
     let unit = units().join(unit);
