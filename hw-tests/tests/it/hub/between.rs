@@ -59,8 +59,7 @@ async fn a_box_behind_a_proxy_enrols_and_reconciles_through_it_and_goes_no_other
     take(&scene, "kiosk").await;
     scene.until_even().await;
     assert!(proxy.n_passed() >= 2, "one to enrol, one to speak: {}", proxy.n_passed());
-    let [here, there] = scene.facts().await;
-    assert_eq!(here, there);
+    scene.alike().await;
 
     drop(proxy);
     take(&scene, "kiosk/2").await;
@@ -96,8 +95,7 @@ async fn whoever_answers_in_the_hubs_stead_is_named_gets_no_fact_and_holds_nothi
     scene.hub.boxes.mend();
     scene.until_even().await;
     assert_eq!(scene.status().await["wrong"], json!(null));
-    let [here, there] = scene.facts().await;
-    assert_eq!(here, there);
+    scene.alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,8 +55,7 @@ async fn a_ticket_taken_from_afar_is_called_and_a_cut_line_loses_and_doubles_not
     let is_seen = async || scene.page(&other).await.contains("でお伺いしています").then_some(());
     soon("the phone hears of the call", is_seen).await.unwrap();
     scene.until_even().await;
-    let [here, there] = scene.facts().await;
-    assert_eq!(here, there);
+    scene.alike().await;
     assert!(scene.daemon.ask(&["journal", "verify"]).await.unwrap().contains("whole"));
 }
 
@@ -87,8 +86,7 @@ async fn a_node_that_is_killed_takes_no_fact_and_no_ticket_with_it() {
         labels.push(label);
     }
     assert_eq!(labels.iter().collect::<BTreeSet<_>>().len(), 24, "{labels:?}");
-    let [here, there] = scene.facts().await;
-    assert_eq!(here, there);
+    scene.alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,8 +128,7 @@ async fn a_hub_that_came_back_from_an_older_backup_is_given_back_what_it_lost_an
         there.is_superset(&held).then_some(())
     };
     soon("the hub holds again what it lost", is_back).await.unwrap();
-    let [here, there] = scene.facts().await;
-    assert_eq!(here, there);
+    scene.alike().await;
     assert!(scene.page(&second).await.contains("ご来院をお待ちしています"));
     // The same press is the same ticket; another one has none today, for it might be somebody's already.
     assert_eq!(scene.send(&key).await, first);

@@ -79,12 +79,6 @@ async fn a_morning(scene: &Scene) {
     assert!(scene.page(&ticket).await.contains("ご来院をお待ちしています"));
 }
 
-/// Fails unless both sides hold the same facts.
-async fn is_alike(scene: &Scene) {
-    let [here, there] = scene.facts().await;
-    assert_eq!(here, there);
-}
-
 #[test]
 fn a_line_of_64_kbit_s_carries_a_morning() {
     if is_inside("a_line_of_64_kbit_s_carries_a_morning") {
@@ -93,7 +87,7 @@ fn a_line_of_64_kbit_s_carries_a_morning() {
             a_morning(&scene).await;
             let told = tool("tc", "-s qdisc show dev lo");
             assert!(counts(&told, "overlimits").iter().sum::<u64>() > 10, "nothing had to wait: {told}");
-            is_alike(&scene).await;
+            scene.alike().await;
         });
     }
 }
@@ -117,7 +111,7 @@ fn a_line_that_loses_three_packets_of_ten_carries_a_morning() {
             }
             assert!(n_lost() > 10, "the line loses nothing");
             tool("nft", "flush ruleset");
-            is_alike(&scene).await;
+            scene.alike().await;
         });
     }
 }
@@ -135,7 +129,7 @@ fn a_line_that_falls_silent_while_it_stands_open_is_noticed_and_left() {
             within(SILENT_FOR, "the box notices", is_lost).await.unwrap();
             tool("nft", "flush ruleset");
             scene.until_even().await;
-            is_alike(&scene).await;
+            scene.alike().await;
         });
     }
 }

@@ -178,6 +178,20 @@ impl Scene {
         visit.await.unwrap()
     }
 
+    /// Waits until both sides hold the same facts, and returns them: what the channel says of them may be a moment old.
+    pub(super) async fn alike(&self) -> BTreeSet<String> {
+        let same = async || {
+            let [here, there] = self.facts().await;
+            (here == there).then_some(here)
+        };
+        if let Ok(facts) = soon("both sides hold the same facts", same).await {
+            return facts;
+        }
+        let [here, there] = self.facts().await;
+        assert_eq!(here, there);
+        here
+    }
+
     /// Returns the facts that both sides hold, by their bytes.
     pub(super) async fn facts(&self) -> [BTreeSet<String>; 2] {
         let here = self.daemon.ask(&["journal", "export"]).await.unwrap();
