@@ -57,13 +57,11 @@ impl Source {
     #[expect(clippy::disallowed_methods, reason = "this is the edge where time comes in")]
     pub(crate) fn start(rehearsal: Option<&Rehearsal>) -> Self {
         let rehearsal = rehearsal.and_then(Rehearsed::of);
-        let source = Self { started: Instant::now(), rehearsal, synced: Synced::default() };
-        source.ask();
-        source
+        Self { started: Instant::now(), rehearsal, synced: Synced::default() }
     }
 
-    /// Asks again whether a time server has set the clock.
-    fn ask(&self) {
+    /// Asks whether a time server has set the clock, where the mark of systemd's client does not say it.
+    pub(crate) fn ask(&self) {
         if self.rehearsal.is_none() {
             self.synced.ask();
         }
@@ -111,6 +109,7 @@ impl Clock {
     /// Takes up the clock where the newest fact left it.
     #[must_use]
     pub(crate) fn resume(source: Source, newest: Option<Stamp>, boot: BootId) -> Self {
+        source.ask();
         let hybrid = HybridClock::resume(newest, source.read(), FLOOR);
         Self { source, hybrid: Arc::new(Mutex::new(hybrid)), boot }
     }

@@ -522,6 +522,7 @@ mod tests {
     use machiai_core::ids::VisitId;
 
     use super::*;
+    use crate::vault::Keeper;
 
     #[tokio::test]
     async fn whoever_hears_that_it_is_ready_may_stop_it_at_once() {
@@ -538,7 +539,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("site = 1001\nballast_mib = 0\nstate = {:?}\n", folder.path());
         let config = Config::of(&folder.path().join("machiai.toml"), &text).unwrap();
-        let own = Vault::of(&format!("host {}", "5e".repeat(32))).unwrap();
+        let of = |byte| Vault::Open { key: [byte; 32], by: Keeper::Disk };
+        let own = of(0x5e);
         let with = |vault: &Vault| {
             let mut store = Store::open(opening(&config).unwrap()).unwrap();
             let visit = VisitId::from_bytes([7; 16]);
@@ -553,7 +555,7 @@ mod tests {
         let (away, kept) = with(&Vault::Locked);
         assert!(away != token && kept == sealed);
         assert_eq!(with(&own), (token.clone(), sealed));
-        let other = Vault::of(&format!("host {}", "a7".repeat(32))).unwrap();
+        let other = of(0xa7);
         let (new, _) = with(&other);
         assert!(new != token && with(&other).0 == new, "what is lost for good is drawn anew once");
     }

@@ -125,6 +125,7 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::Keeper;
 
     fn personal() -> Personal {
         Personal { name: Some("髙﨑 𠮷子 <&\"".to_owned()), phone: Some("090-0000-0000".to_owned()), note: None }
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn its_key_lies_sealed_where_the_machine_has_one_and_opens_there_alone() {
-        let own = Vault::of(&format!("host+tpm2 {}", "5e".repeat(32))).unwrap();
+        let own = Vault::Open { key: [0x5e; 32], by: Keeper::Tpm };
         let (sealed, change) = seal(&personal(), (&Chance::system(), &own)).unwrap();
         let SecretChange::Put { value, .. } = change else { panic!("no key was kept") };
         assert_eq!(open(&sealed, value.clone(), &own).unwrap(), personal());

@@ -76,7 +76,7 @@ impl Vault {
     }
 
     /// Reads the key as `machiai-key-draw.service` writes it: what holds it, and the key in hexadecimal figures.
-    pub(crate) fn of(text: &str) -> Option<Self> {
+    fn of(text: &str) -> Option<Self> {
         let (by, key) = text.trim().split_once(' ')?;
         let by = match by {
             "host+tpm2" => Keeper::Tpm,
@@ -178,18 +178,18 @@ impl Private {
 mod tests {
     use super::*;
 
-    fn vault(fill: char) -> Vault {
-        Vault::of(&format!("host+tpm2 {}\n", String::from(fill).repeat(64))).unwrap()
+    fn vault(byte: u8) -> Vault {
+        Vault::Open { key: [byte; KEY_BYTES], by: Keeper::Tpm }
     }
 
     #[test]
     fn what_is_sealed_opens_on_its_own_machine_under_its_own_name_alone() {
-        let own = vault('a');
+        let own = vault(0xaa);
         let kept = own.seal(b"lan-ca.key", b"hush".to_vec()).unwrap();
         assert!(!kept.windows(4).any(|part| part == b"hush"));
         assert_eq!(own.open(b"lan-ca.key", kept.clone()).unwrap(), b"hush");
         assert!(matches!(own.open(b"hub-identity.pem", kept.clone()), Err(SealError::Cipher)));
-        assert!(matches!(vault('b').open(b"lan-ca.key", kept.clone()), Err(SealError::Cipher)));
+        assert!(matches!(vault(0xbb).open(b"lan-ca.key", kept.clone()), Err(SealError::Cipher)));
         assert!(matches!(own.open(b"lan-ca.key", kept[..SEALED.len() + 5].to_vec()), Err(SealError::Cipher)));
         for without in [Vault::Bare, Vault::Locked] {
             assert!(matches!(without.open(b"lan-ca.key", kept.clone()), Err(SealError::Locked)), "{without:?}");
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn without_a_key_nothing_is_sealed_and_what_is_clear_is_read_by_all() {
-        for any in [Vault::Bare, Vault::Locked, vault('a')] {
+        for any in [Vault::Bare, Vault::Locked, vault(0xaa)] {
             assert_eq!(any.open(b"name", b"hush".to_vec()).unwrap(), b"hush");
         }
         for without in [Vault::Bare, Vault::Locked] {
@@ -229,19 +229,19 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let private = |vault: &Vault| Private::new(state.path().to_owned(), vault.clone());
         let lies = || std::fs::read(state.path().join("lan-ca.key")).unwrap();
-        assert_eq!(private(&vault('a')).read("lan-ca.key").unwrap(), None);
+        assert_eq!(private(&vault(0xaa)).read("lan-ca.key").unwrap(), None);
         private(&Vault::Bare).write("lan-ca.key", b"hush".to_vec()).unwrap();
         assert_eq!(lies(), b"hush");
-        assert_eq!(private(&vault('a')).read("lan-ca.key").unwrap().unwrap(), b"hush");
+        assert_eq!(private(&vault(0xaa)).read("lan-ca.key").unwrap().unwrap(), b"hush");
         let sealed = lies();
         assert!(sealed.starts_with(SEALED));
-        assert_eq!(private(&vault('a')).read("lan-ca.key").unwrap().unwrap(), b"hush");
+        assert_eq!(private(&vault(0xaa)).read("lan-ca.key").unwrap().unwrap(), b"hush");
         assert_eq!(lies(), sealed, "what is sealed is not sealed again");
         for without in [Vault::Locked, Vault::Bare] {
             private(&without).read("lan-ca.key").unwrap_err();
             assert_eq!(lies(), sealed, "{without:?}");
         }
-        assert_eq!(private(&vault('b')).read("lan-ca.key").unwrap(), None, "the key that sealed it is gone for good");
+        assert_eq!(private(&vault(0xbb)).read("lan-ca.key").unwrap(), None, "the key that sealed it is gone for good");
         assert_eq!(std::fs::read(state.path().join("lan-ca.key.lost")).unwrap(), sealed);
     }
 }

@@ -138,7 +138,9 @@ pub(crate) async fn within(app: &Shared) -> Vec<Finding> {
 /// [`CliError`]: the words cannot be read, or a test page cannot be drawn.
 pub(crate) fn from_outside(config: &Config, tests: bool) -> Result<Report, CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CliError::Runtime)?;
-    let clock = Source::start(config.rehearsal.as_ref()).read();
+    let source = Source::start(config.rehearsal.as_ref());
+    source.ask();
+    let clock = source.read();
     let told = runtime.block_on(crate::remote::daemon(config));
     let mut printers = match &told {
         Some(told) => {

@@ -21,7 +21,7 @@ use crate::app::Trouble;
 use crate::link::told::{HubStatus, Wrong};
 use crate::link::trial::Figures;
 use crate::surface::printer::Outcome;
-use crate::vault::Vault;
+use crate::vault::{Keeper, Vault};
 
 /// A Tuesday morning in November 2026.
 const NOW: AtMs = AtMs(1_795_471_200_000);
@@ -45,7 +45,7 @@ impl Machine {
             told: Some(daemon()),
             disk: Some(DiskRead { free_mib: 50_000, size_mib: 100_000, is_read_only: false }),
             copies: CopyRead { is_due: true, last: Some(NOW.plus_ms(-3_600_000)) },
-            vault: sealed_by("host+tpm2"),
+            vault: sealed_by(Keeper::Tpm),
             printers: BTreeMap::from([("kiosk".parse().unwrap(), PrinterRead::Well)]),
             devices: BTreeMap::from([("box1".parse().unwrap(), DeviceRead::Well)]),
             way: WayOut {
@@ -189,7 +189,7 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     }),
     ("copy_none", Grade::Note, |it| it.world.copies.last = None),
     ("copy_old", Grade::Broken, |it| it.world.copies.last = Some(NOW.plus_ms(-3 * 3_600_000))),
-    ("keys_on_disk", Grade::Note, |it| it.world.vault = sealed_by("host")),
+    ("keys_on_disk", Grade::Note, |it| it.world.vault = sealed_by(Keeper::Disk)),
     ("secrets_locked", Grade::Broken, |it| {
         // The daemon's own word of it says less.
         it.told().health.troubles = vec!["secrets_locked".into()];
@@ -227,8 +227,8 @@ const BROKEN: &[(&str, Grade, Broken)] = &[
     ("key_stuck", Grade::Broken, |it| it.device(DeviceRead::Stuck)),
 ];
 
-fn sealed_by(by: &str) -> Vault {
-    Vault::of(&format!("{by} {}", "5e".repeat(32))).unwrap()
+fn sealed_by(by: Keeper) -> Vault {
+    Vault::Open { key: [0x5e; 32], by }
 }
 
 fn set_screens(it: &mut Machine, health: ScreenHealth) {

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use super::{Authority, names};
 use crate::app::Shared;
 use crate::config::Config;
-use crate::vault::{Private, Vault};
+use crate::vault::{Keeper, Private, Vault};
 use crate::{daemon, lan};
 
 /// How long an answer may take.
@@ -209,21 +209,17 @@ fn the_authority_is_made_once_and_a_key_without_its_certificate_is_not_replaced(
 #[test]
 fn the_authoritys_key_lies_sealed_and_where_it_cannot_be_opened_it_is_not_replaced() {
     let state = tempfile::tempdir().unwrap();
-    let of = |vault: &str| Private::new(state.path().to_owned(), Vault::of(vault).unwrap_or(Vault::Locked));
-    let key = format!("host {}", "5e".repeat(32));
+    let of = |vault| Private::new(state.path().to_owned(), vault);
+    let under = |byte| of(Vault::Open { key: [byte; 32], by: Keeper::Disk });
     // One from before the machine had its key.
     let first = Authority::open(&bare(state.path()), 1001).unwrap().fingerprint();
-    assert_eq!(Authority::open(&of(&key), 1001).unwrap().fingerprint(), first);
+    assert_eq!(Authority::open(&under(0x5e), 1001).unwrap().fingerprint(), first);
     let lies = std::fs::read(state.path().join("lan-ca.key")).unwrap();
     assert!(!String::from_utf8_lossy(&lies).contains("PRIVATE KEY"), "in clear");
-    Authority::open(&of(""), 1001).expect_err("every device trusts the one that was");
-    assert_eq!(Authority::open(&of(&key), 1001).unwrap().fingerprint(), first);
-    let other = format!("host {}", "a7".repeat(32));
-    assert_ne!(
-        Authority::open(&of(&other), 1001).unwrap().fingerprint(),
-        first,
-        "the key that sealed it is gone for good"
-    );
+    Authority::open(&of(Vault::Locked), 1001).expect_err("every device trusts the one that was");
+    assert_eq!(Authority::open(&under(0x5e), 1001).unwrap().fingerprint(), first);
+    let other = Authority::open(&under(0xa7), 1001).unwrap().fingerprint();
+    assert_ne!(other, first, "the key that sealed it is gone for good");
 }
 
 #[test]
