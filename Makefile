@@ -15,7 +15,7 @@ DEB_PACKAGES := dpkg-dev
 # The pages are tried in a real browser, the screen in windows of real display servers, the hub on a real server of each
 # kind; tests start those themselves, and need no service of the system.
 TEST_PACKAGES := $(BUILD_PACKAGES) $(SCREEN_PACKAGES) $(VOICE_PACKAGES) chromium chromium-driver libfaketime iproute2 xvfb weston pulseaudio \
-    postgresql nftables nats-server python3 python3-pip $(DEB_PACKAGES) systemd systemd-container udev debconf
+    postgresql nftables nats-server python3 python3-pip e2fsprogs mount $(DEB_PACKAGES) systemd systemd-container udev debconf
 
 # apt-get would otherwise ask.
 export DEBIAN_FRONTEND := noninteractive

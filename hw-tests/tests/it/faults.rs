@@ -1,6 +1,8 @@
 //! The worst mornings: a clock at 1970, a journal that was damaged overnight, a box that dies while it prints. The queue
 //! goes on, and it is said.
 
+mod disk;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -45,8 +47,12 @@ pub(crate) struct Running {
 
 impl Clinic {
     pub(crate) fn new(wall: &str) -> Self {
+        Self::within(TempDir::new().unwrap(), wall)
+    }
+
+    /// Makes one in a folder of its own.
+    fn within(folder: TempDir, wall: &str) -> Self {
         assert!(Path::new(FAKETIME).exists(), "`make test` installs Debian's libfaketime");
-        let folder = TempDir::new().unwrap();
         let state = folder.path().join("state");
         let config =
             format!("site = 1001\nstate = \"{}\"\nlisten = \"127.0.0.1:0\"\nballast_mib = 1\n", state.display());

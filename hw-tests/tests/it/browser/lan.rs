@@ -3,22 +3,24 @@
 use std::path::Path;
 use std::process::Command;
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use machiai_hw_tests::browser::Browser;
 use machiai_hw_tests::demo::daemon::Program;
 use machiai_hw_tests::demo::stage::{Clinic, Stage, Wanted};
+use machiai_hw_tests::servers::hub::real_ms;
 
 use super::Scene;
 
 const PASSWORD: &str = "sakura-2026!";
 
 /// Connects as a client that knows the site's authority alone, by the box's address, and prints the pin of the key that
-/// it met. The time is left out: the box lives in a rehearsal, this machine does not.
+/// it met.
 const CONNECT: &str = "
 import base64, hashlib, socket, ssl, sys
 port, ca = sys.argv[1:]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 context.load_verify_locations(ca)
-context.verify_flags |= 0x200000  # X509_V_FLAG_NO_CHECK_TIME
 with socket.create_connection(('127.0.0.1', int(port)), 10) as plain:
     with context.wrap_socket(plain, server_hostname='127.0.0.1') as tls:
         der = tls.getpeercert(True)
@@ -51,6 +53,12 @@ async fn pairing(stage: &Stage) -> Told {
     Told { port, code: after("code  "), fingerprint: after("fingerprint ") }
 }
 
+/// Ten past nine of the day before: whoever comes over the network judges a certificate by a clock that no rehearsal sets.
+fn yesterday_morning() -> String {
+    let yesterday = Timestamp::from_millisecond(real_ms() - 24 * 60 * 60 * 1_000).unwrap();
+    format!("{}T09:10:00+09:00", Offset::constant(9).to_datetime(yesterday).date())
+}
+
 /// Sets a scene whose browser comes over the network.
 pub(super) async fn set() -> (Scene, Told) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("browser").join("lan");
@@ -60,7 +68,7 @@ pub(super) async fn set() -> (Scene, Told) {
         program: &program,
         clinic: Clinic::Small,
         out: &folder,
-        rehearsal: ("2026-11-24T09:10:00+09:00".to_owned(), 1),
+        rehearsal: (yesterday_morning(), 1),
         papers: None,
         has_lan: true,
         hub: None,
