@@ -15,7 +15,7 @@ mod scenes;
 mod soak;
 mod speaker;
 mod voices;
-mod windows;
+pub(crate) mod windows;
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};

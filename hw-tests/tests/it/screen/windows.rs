@@ -25,11 +25,11 @@ use super::scenes::airing_films;
 const ENDED_WITHIN: Duration = Duration::from_secs(5);
 
 /// A process that is ended with its test.
-pub(super) struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
     /// Starts the screen.
-    pub(super) fn screen(socket: &Path, sink: &str, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn screen(socket: &Path, sink: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_machiai-demo"));
         command.args(["screen", "run", "--sink", sink, "--socket"]).arg(socket).stdin(Stdio::null());
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").envs(environment.iter().copied());
@@ -43,7 +43,7 @@ impl Process {
     }
 
     /// Waits for its end; returns how it ended and what it said.
-    pub(super) async fn ended(mut self) -> (ExitStatus, String) {
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
         let said = self.0.stderr.take().unwrap();
         let reading = tokio::task::spawn_blocking(move || std::io::read_to_string(said).unwrap());
         // What it says ends when it does.
@@ -61,13 +61,13 @@ impl Drop for Process {
 }
 
 /// An X server without glass.
-pub(super) struct Xvfb {
+pub(crate) struct Xvfb {
     pub(super) process: Process,
-    pub(super) display: String,
+    pub(crate) display: String,
 }
 
 impl Xvfb {
-    pub(super) fn start(size: &str) -> Self {
+    pub(crate) fn start(size: &str) -> Self {
         let screen = format!("{size}x24");
         let arguments = ["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", &screen];
         let mut child = Command::new("Xvfb").args(arguments).stdout(Stdio::piped()).spawn().expect("Xvfb");
